@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Causal attention of one head, forward and backward.
+//!
+//! Query i sits at position offset + i and sees the keys 0 ..= offset + i; nothing is computed from
+//! the others. Canonical order:
+//! * scores `x[i][j] = chain over the width of q[i] and k[j], from +0.0, times scale`;
+//! * `p[i] = softmax(x[i])` over the visible keys ([`crate::softmax`]); the others are +0.0;
+//! * `out[i][c] = chain over the visible j, ascending, of p[i][j] and v[j][c], from +0.0`.
+//!
+//! So a query's output depends on its position and not on how many queries are computed together:
+//! decoding one by one gives the bits of prefilling all at once. Backward:
+//! * `dp[i][j] = chain over the width of dout[i] and v[j], from +0.0`;
+//! * `ds[i] = (softmax backward of dp[i] over the visible keys) * scale`;
+//! * `dq[i][c] = chain over the visible j, ascending, of ds[i][j] and k[j][c], from +0.0`;
+//! * `dk[j][c]` and `dv[j][c]` continue chains over the queries that see j, ascending, of
+//!   `ds[i][j]` and `q[i][c]`, and of `p[i][j]` and `dout[i][c]`.
+
+use alloc::vec::Vec;
+
+use crate::error::{area, no_nan, shape, Error, Result};
+use crate::matmul::{Chain, Left, PackedMatrix, Product, Products, Right};
+use crate::reduce::nan_of;
+use crate::simd::{Lanes, LANES};
+use crate::softmax::{softmax_backward_row, softmax_row};
+use crate::Isa;
+
+/// Queries or keys handled together.
+const BLOCK: usize = 12;
+
+/// The shape of one head's attention.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Attention {
+    /// The number of queries.
+    pub queries: usize,
+    /// The position of the first query: the number of keys before its own.
+    pub offset: usize,
+    /// The elements of a query, key and value.
+    pub width: usize,
+    /// Multiplies the scores, usually 1 / sqrt(width).
+    pub scale: f32,
+}
+
+/// Memory that attention needs, reusable from call to call.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch {
+    left: PackedMatrix,
+    right: PackedMatrix,
+    scores: Vec<f32>,
+}
+
+/// What the forward pass reads.
+#[derive(Clone, Copy)]
+struct Forward<'a> {
+    q: &'a [f32],
+    keys: Right<'a>,
+    values: Right<'a>,
+}
+
+/// What the backward pass reads.
+#[derive(Clone, Copy)]
+struct Backward<'a> {
+    p: &'a [f32],
+    dout: &'a [f32],
+    /// The values, transposed.
+    values: Right<'a>,
+}
+
+/// Rows as the right operand of a product: as they are, or packed where the width needs padding.
+fn rows_or_packed<'a>(
+    data: &'a [f32],
+    rows: usize,
+    width: usize,
+    packed: &'a mut PackedMatrix,
+) -> Result<Right<'a>> {
+    if width.is_multiple_of(LANES) {
+        return Ok(Right::rows(data, width));
+    }
+    packed.pack_in_out(rows, width, data)?;
+    Ok(packed.right(0))
+}
+
+impl Attention {
+    /// The number of keys that the last query sees.
+    pub fn keys(&self) -> usize {
+        self.offset.saturating_add(self.queries)
+    }
+
+    /// How many keys query i sees.
+    #[inline(always)]
+    fn visible(&self, i: usize) -> usize {
+        self.offset + i + 1
+    }
+
+    fn check(&self) -> Result<()> {
+        if !self.scale.is_finite() {
+            return Err(Error::Parameter);
+        }
+        // Together these also say that no index into [queries, keys] overflows.
+        shape(self.width > 0 && self.offset.checked_add(self.queries).is_some())?;
+        area(self.queries, self.keys())?;
+        Ok(())
+    }
+
+    /// Attention of `q` [queries, width] over `keys` (columns of `width`, packed out by in) and
+    /// `values` [keys, width]; both may hold more keys than the last query sees. Leaves the
+    /// probabilities in `p` [queries, keys] for the backward pass; writes `out` [queries, width].
+    #[allow(clippy::too_many_arguments)]
+    pub fn forward(
+        &self,
+        isa: Isa,
+        q: &[f32],
+        keys: &PackedMatrix,
+        values: &[f32],
+        p: &mut [f32],
+        out: &mut [f32],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        #[inline(always)]
+        fn body<V: Lanes + Products>(
+            shape: &Attention,
+            forward: Forward<'_>,
+            p: &mut [f32],
+            out: &mut [f32],
+        ) -> Result<()> {
+            shape.probabilities::<V>(forward, p)?;
+            shape.weighted::<V>(p, forward.values, out)?;
+            no_nan(nan_of::<V>(out))
+        }
+        self.check()?;
+        let (n, width) = (self.keys(), self.width);
+        shape(q.len() == area(self.queries, width)? && out.len() == q.len())?;
+        shape(p.len() == area(self.queries, n)? && keys.k() == width && keys.n() >= n)?;
+        let values = values.get(..area(n, width)?).ok_or(Error::Shape)?;
+        let forward = Forward {
+            q,
+            keys: keys.right(0),
+            values: rows_or_packed(values, n, width, &mut scratch.right)?,
+        };
+        let shape = self;
+        dispatch!(
+            isa,
+            body(
+                shape: &Attention,
+                forward: Forward<'_>,
+                p: &mut [f32],
+                out: &mut [f32]
+            ) -> Result<()>
+        )
+    }
+
+    /// The gradient of [`Attention::forward`]: `q` [queries, width], `k` and `values` [keys, width],
+    /// `p` as it left them, `dout` [queries, width]. Writes `dq`; continues the chains in `dk` and
+    /// `dv`, so that heads that share keys accumulate in the order in which they are called.
+    #[allow(clippy::too_many_arguments)]
+    pub fn backward(
+        &self,
+        isa: Isa,
+        q: &[f32],
+        k: &[f32],
+        values: &[f32],
+        p: &[f32],
+        dout: &[f32],
+        dq: &mut [f32],
+        dk: &mut [f32],
+        dv: &mut [f32],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        self.check()?;
+        if self.queries == 0 {
+            return shape(q.is_empty() && p.is_empty() && dout.is_empty() && dq.is_empty());
+        }
+        let (m, n, width) = (self.queries, self.keys(), self.width);
+        let queries = area(m, width)?;
+        let keys = area(n, width)?;
+        shape(q.len() == queries && dout.len() == queries && dq.len() == queries)?;
+        shape(k.len() == keys && values.len() == keys && dk.len() == keys && dv.len() == keys)?;
+        shape(p.len() == area(m, n)?)?;
+        let Scratch {
+            left,
+            right,
+            scores,
+        } = scratch;
+        scores.resize(p.len(), 0.0);
+        left.pack_out_in(n, width, values)?;
+        let backward = Backward {
+            p,
+            dout,
+            values: left.right(0),
+        };
+        self.score_gradients(isa, backward, scores)?;
+        self.lower(isa, scores, rows_or_packed(k, n, width, right)?, dq)?;
+        self.upper(isa, scores, rows_or_packed(q, m, width, right)?, dk)?;
+        self.upper(isa, p, rows_or_packed(dout, m, width, right)?, dv)
+    }
+
+    fn score_gradients(&self, isa: Isa, b: Backward<'_>, ds: &mut [f32]) -> Result<()> {
+        #[inline(always)]
+        fn body<V: Lanes + Products>(
+            shape: &Attention,
+            b: Backward<'_>,
+            ds: &mut [f32],
+        ) -> Result<()> {
+            let n = shape.keys();
+            let scale = V::splat(shape.scale);
+            let mut nan = 0;
+            for first in (0..shape.queries).step_by(BLOCK) {
+                let last = shape.queries.min(first + BLOCK);
+                shape.block_scores::<V>(b.dout, b.values, first, last, ds)?;
+                for i in first..last {
+                    let visible = shape.visible(i);
+                    let d = &mut ds[i * n..][..visible];
+                    nan |= softmax_backward_row::<V>(&b.p[i * n..][..visible], d);
+                    nan |= elementwise!(V, visible, [x: d], [y: d], { let y = x.mul(scale); });
+                }
+            }
+            no_nan(nan)
+        }
+        let shape = self;
+        dispatch!(
+            isa,
+            body(shape: &Attention, b: Backward<'_>, ds: &mut [f32]) -> Result<()>
+        )
+    }
+
+    /// [`Attention::weighted`] on an instruction set.
+    fn lower(&self, isa: Isa, weights: &[f32], right: Right<'_>, out: &mut [f32]) -> Result<()> {
+        #[inline(always)]
+        fn body<V: Lanes + Products>(
+            shape: &Attention,
+            weights: &[f32],
+            right: Right<'_>,
+            out: &mut [f32],
+        ) -> Result<()> {
+            shape.weighted::<V>(weights, right, out)?;
+            no_nan(nan_of::<V>(out))
+        }
+        let shape = self;
+        dispatch!(
+            isa,
+            body(
+                shape: &Attention,
+                weights: &[f32],
+                right: Right<'_>,
+                out: &mut [f32]
+            ) -> Result<()>
+        )
+    }
+
+    /// [`Attention::weighted_transposed`] on an instruction set.
+    fn upper(&self, isa: Isa, weights: &[f32], right: Right<'_>, out: &mut [f32]) -> Result<()> {
+        #[inline(always)]
+        fn body<V: Lanes + Products>(
+            shape: &Attention,
+            weights: &[f32],
+            right: Right<'_>,
+            out: &mut [f32],
+        ) -> Result<()> {
+            shape.weighted_transposed::<V>(weights, right, out)?;
+            no_nan(nan_of::<V>(out))
+        }
+        let shape = self;
+        dispatch!(
+            isa,
+            body(
+                shape: &Attention,
+                weights: &[f32],
+                right: Right<'_>,
+                out: &mut [f32]
+            ) -> Result<()>
+        )
+    }
+
+    /// The chains of rows first..last of `left` [queries, width] with the keys that any of them sees,
+    /// into `out` [queries, keys].
+    #[inline(always)]
+    fn block_scores<V: Lanes + Products>(
+        &self,
+        left: &[f32],
+        right: Right<'_>,
+        first: usize,
+        last: usize,
+        out: &mut [f32],
+    ) -> Result<()> {
+        let n = self.keys();
+        let product = Product {
+            m: last - first,
+            n: self.visible(last - 1),
+            k: self.width,
+            left: Left::rows(&left[first * self.width..], self.width),
+            right,
+            chain: Chain::Start,
+        };
+        product.run::<V>(&mut out[first * n..], n)
+    }
+
+    #[inline(always)]
+    fn probabilities<V: Lanes + Products>(&self, f: Forward<'_>, p: &mut [f32]) -> Result<()> {
+        let n = self.keys();
+        let scale = V::splat(self.scale);
+        let mut nan = 0;
+        for first in (0..self.queries).step_by(BLOCK) {
+            let last = self.queries.min(first + BLOCK);
+            self.block_scores::<V>(f.q, f.keys, first, last, p)?;
+            for i in first..last {
+                let (seen, unseen) = p[i * n..][..n].split_at_mut(self.visible(i));
+                nan |= elementwise!(V, seen.len(), [x: seen], [y: seen], { let y = x.mul(scale); });
+                nan |= softmax_row::<V>(seen).0;
+                unseen.fill(0.0);
+            }
+        }
+        no_nan(nan)
+    }
+
+    /// `out[i] = chain over the visible j of weights[i][j] right[j]`: the keys that a whole block of
+    /// queries sees in one product, then for each query those that are left.
+    #[inline(always)]
+    fn weighted<V: Lanes + Products>(
+        &self,
+        weights: &[f32],
+        right: Right<'_>,
+        out: &mut [f32],
+    ) -> Result<()> {
+        let (n, width) = (self.keys(), self.width);
+        for first in (0..self.queries).step_by(BLOCK) {
+            let last = self.queries.min(first + BLOCK);
+            let common = self.visible(first);
+            let product = Product {
+                m: last - first,
+                n: width,
+                k: common,
+                left: Left::rows(&weights[first * n..], n),
+                right,
+                chain: Chain::Start,
+            };
+            product.run::<V>(&mut out[first * width..], width)?;
+            for i in first + 1..last {
+                let rest = Product {
+                    m: 1,
+                    k: i - first,
+                    left: Left::rows(&weights[i * n + common..], n),
+                    right: right.skip(common),
+                    chain: Chain::Continue,
+                    ..product
+                };
+                rest.run::<V>(&mut out[i * width..], width)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `out[j] += chain over the queries i that see j of weights[i][j] right[i]`: for each key the
+    /// queries that do not see its whole block, then the others in one product.
+    #[inline(always)]
+    fn weighted_transposed<V: Lanes + Products>(
+        &self,
+        weights: &[f32],
+        right: Right<'_>,
+        out: &mut [f32],
+    ) -> Result<()> {
+        let (n, width) = (self.keys(), self.width);
+        for first in (0..n).step_by(BLOCK) {
+            let last = n.min(first + BLOCK);
+            let common = (last - 1).saturating_sub(self.offset);
+            let product = Product {
+                m: last - first,
+                n: width,
+                k: self.queries - common,
+                left: Left::columns(&weights[common * n + first..], n),
+                right: right.skip(common),
+                chain: Chain::Continue,
+            };
+            for j in first..last {
+                let start = j.saturating_sub(self.offset);
+                let before = Product {
+                    m: 1,
+                    k: common - start,
+                    left: Left::columns(&weights[start * n + j..], n),
+                    right: right.skip(start),
+                    ..product
+                };
+                before.run::<V>(&mut out[j * width..], width)?;
+            }
+            product.run::<V>(&mut out[first * width..], width)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Elementwise arithmetic: one rounding (or one per operation named) for each element.
+
+use crate::error::{no_nan, shape, Result};
+use crate::simd::Lanes;
+use crate::Isa;
+
+/// An operation of two inputs of the same length into an output.
+macro_rules! binary {
+    ($(#[$doc:meta])* $name:ident, |$x:ident, $y:ident| $value:expr) => {
+        $(#[$doc])*
+        pub fn $name(isa: Isa, a: &[f32], b: &[f32], out: &mut [f32]) -> Result<()> {
+            #[inline(always)]
+            fn body<V: Lanes>(a: &[f32], b: &[f32], out: &mut [f32]) -> u16 {
+                elementwise!(V, out.len(), [$x: a, $y: b], [z: out], { let z = $value; })
+            }
+            shape(a.len() == out.len() && b.len() == out.len())?;
+            no_nan(dispatch!(isa, body(a: &[f32], b: &[f32], out: &mut [f32]) -> u16))
+        }
+    };
+}
+
+binary! {
+    /// `out = a + b`.
+    add, |x, y| x.add(y)
+}
+binary! {
+    /// `out = a - b`.
+    sub, |x, y| x.sub(y)
+}
+binary! {
+    /// `out = a * b`.
+    mul, |x, y| x.mul(y)
+}
+
+/// `y = y + x`.
+pub fn add_assign(isa: Isa, y: &mut [f32], x: &[f32]) -> Result<()> {
+    #[inline(always)]
+    fn body<V: Lanes>(y: &mut [f32], x: &[f32]) -> u16 {
+        elementwise!(V, y.len(), [a: y, b: x], [c: y], { let c = a.add(b); })
+    }
+    shape(x.len() == y.len())?;
+    no_nan(dispatch!(isa, body(y: &mut [f32], x: &[f32]) -> u16))
+}
+
+/// `y = fma(alpha, x, y)`.
+pub fn axpy(isa: Isa, alpha: f32, x: &[f32], y: &mut [f32]) -> Result<()> {
+    #[inline(always)]
+    fn body<V: Lanes>(alpha: f32, x: &[f32], y: &mut [f32]) -> u16 {
+        let alpha = V::splat(alpha);
+        elementwise!(V, y.len(), [a: x, b: y], [c: y], { let c = alpha.fma(a, b); })
+    }
+    shape(x.len() == y.len())?;
+    no_nan(dispatch!(isa, body(alpha: f32, x: &[f32], y: &mut [f32]) -> u16))
+}
+
+/// `y = fma(alpha, y, x)`: decay and add, as momentum and error feedback do.
+pub fn decay_add(isa: Isa, alpha: f32, y: &mut [f32], x: &[f32]) -> Result<()> {
+    #[inline(always)]
+    fn body<V: Lanes>(alpha: f32, y: &mut [f32], x: &[f32]) -> u16 {
+        let alpha = V::splat(alpha);
+        elementwise!(V, y.len(), [a: x, b: y], [c: y], { let c = alpha.fma(b, a); })
+    }
+    shape(x.len() == y.len())?;
+    no_nan(dispatch!(isa, body(alpha: f32, y: &mut [f32], x: &[f32]) -> u16))
+}
+
+/// `y = alpha * y`.
+pub fn scale(isa: Isa, alpha: f32, y: &mut [f32]) -> Result<()> {
+    #[inline(always)]
+    fn body<V: Lanes>(alpha: f32, y: &mut [f32]) -> u16 {
+        let alpha = V::splat(alpha);
+        elementwise!(V, y.len(), [a: y], [c: y], { let c = alpha.mul(a); })
+    }
+    no_nan(dispatch!(isa, body(alpha: f32, y: &mut [f32]) -> u16))
+}

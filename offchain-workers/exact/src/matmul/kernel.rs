@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The tiled product, generic over the vector type.
+//!
+//! A tile keeps its outputs in registers and runs over a block of k, the accumulators waiting in the
+//! output between two blocks, which changes nothing in any chain. The blocks are chosen so that the
+//! right operand's part (a block of one panel) stays in the first-level cache while the tiles of
+//! some rows pass over it, and those rows, for a group of k blocks, in the second-level cache.
+
+use alloc::vec;
+use core::ops::Range;
+
+use super::{Chain, Left, Product, PANEL};
+use crate::simd::{PointerLanes, LANES};
+
+/// Terms of a chain between two visits to the output.
+const K_BLOCK: usize = 256;
+/// Terms of a chain for which the left operand stays in the second-level cache: a multiple of the
+/// block. Over more terms than this, the output is visited again from further away.
+const K_GROUP: usize = 4 * K_BLOCK;
+/// Elements of the left operand that stay in the second-level cache.
+const LEFT_BLOCK: usize = 1 << 17;
+
+/// Where a tile reads and writes.
+#[derive(Clone, Copy)]
+struct Tile {
+    k: usize,
+    a: *const f32,
+    a_row: usize,
+    a_step: usize,
+    b: *const f32,
+    b_row: usize,
+    c: *mut f32,
+    c_row: usize,
+    start: bool,
+}
+
+/// # Safety
+/// As [`super::Products::product`]; the processor has the instructions of `V`.
+#[inline(always)]
+pub(super) unsafe fn product<V: PointerLanes, const MR: usize, const NV: usize, const NB: usize>(
+    p: &Product<'_>,
+    out: &mut [f32],
+    stride: usize,
+) {
+    let out = out.as_mut_ptr();
+    let k_group = K_GROUP.min(p.k);
+    let m_block = (LEFT_BLOCK / k_group).next_multiple_of(MR).min(p.m);
+    // The transposed left operand is packed tile by tile; plain rows are read where they are.
+    let transposed = p.left.step != 1 && p.m > 1;
+    let mut packed = if transposed {
+        vec![0.0; k_group * m_block]
+    } else {
+        vec![]
+    };
+    for m0 in (0..p.m).step_by(m_block) {
+        let m = m_block.min(p.m - m0);
+        for g0 in (0..p.k).step_by(k_group) {
+            let group = g0..p.k.min(g0 + k_group);
+            if transposed {
+                pack::<MR>(&p.left, m0, m, group.clone(), &mut packed);
+            }
+            let mut j = 0;
+            while j < p.n {
+                let wide = p.m == 1 && p.n - j >= NB * LANES && j % PANEL == 0;
+                for k0 in group.clone().step_by(K_BLOCK) {
+                    let k = K_BLOCK.min(group.end - k0);
+                    // SAFETY (whole loop): m0 + i < p.m, j < p.n and k0 + k <= p.k, so every
+                    // address lies in its slice by the caller's promise, up to the padding that
+                    // `readable` grants; a packed row has as many elements as the group.
+                    let b = unsafe { right_at(p, j, k0) };
+                    let mut i = 0;
+                    while i < m {
+                        let rows = tile_rows::<MR>(m - i);
+                        let (a, a_row, a_step) = if transposed {
+                            let at = i * group.len() + (k0 - g0) * rows;
+                            (unsafe { packed.as_ptr().add(at) }, 1, rows)
+                        } else {
+                            let at = (m0 + i) * p.left.row + k0 * p.left.step;
+                            let a = unsafe { p.left.data.as_ptr().add(at) };
+                            (a, p.left.row, p.left.step)
+                        };
+                        let tile = Tile {
+                            k,
+                            a,
+                            a_row,
+                            a_step,
+                            b,
+                            b_row: p.right.row,
+                            c: unsafe { out.add((m0 + i) * stride + j) },
+                            c_row: stride,
+                            start: k0 == 0 && p.chain == Chain::Start,
+                        };
+                        if wide {
+                            unsafe { wide_row::<V, NB>(&tile, p.right.panel) };
+                        } else {
+                            unsafe { tile_of_rows::<V, MR, NV>(rows, &tile, p, j) };
+                        }
+                        i += rows;
+                    }
+                }
+                j += if wide { NB * LANES } else { NV * LANES };
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The element exists.
+#[inline(always)]
+unsafe fn right_at(p: &Product<'_>, j: usize, k: usize) -> *const f32 {
+    let at = (j / PANEL) * p.right.panel + k * p.right.row + j % PANEL;
+    // SAFETY: the caller's promise.
+    unsafe { p.right.data.as_ptr().add(at) }
+}
+
+/// The height of the next tile.
+#[inline(always)]
+fn tile_rows<const MR: usize>(left: usize) -> usize {
+    match left {
+        _ if left >= MR => MR,
+        8.. if MR > 8 => 8,
+        4.. => 4,
+        2.. => 2,
+        _ => 1,
+    }
+}
+
+/// Packs m rows from m0 of a transposed left operand, some of their k, tile by tile:
+/// `[k][rows of the tile]`.
+#[inline(always)]
+fn pack<const MR: usize>(
+    left: &Left<'_>,
+    m0: usize,
+    m: usize,
+    group: Range<usize>,
+    to: &mut [f32],
+) {
+    // A block of k at a time reads each line of the operand once.
+    for k0 in group.clone().step_by(K_BLOCK) {
+        let block = k0..group.end.min(k0 + K_BLOCK);
+        let mut i = 0;
+        while i < m {
+            let rows = tile_rows::<MR>(m - i);
+            let at = i * group.len() + (k0 - group.start) * rows;
+            let tile = &mut to[at..at + block.len() * rows];
+            for (k, row) in block.clone().zip(tile.chunks_exact_mut(rows)) {
+                let from = (m0 + i) * left.row + k * left.step;
+                if left.row == 1 {
+                    row.copy_from_slice(&left.data[from..from + rows]);
+                } else {
+                    for (r, to) in row.iter_mut().enumerate() {
+                        *to = left.data[from + r * left.row];
+                    }
+                }
+            }
+            i += rows;
+        }
+    }
+}
+
+/// # Safety
+/// The tile's addresses exist for `rows` rows; `rows` comes from [`tile_rows`].
+#[inline(always)]
+unsafe fn tile_of_rows<V: PointerLanes, const MR: usize, const NV: usize>(
+    rows: usize,
+    tile: &Tile,
+    p: &Product<'_>,
+    j: usize,
+) {
+    let valid = (p.n - j).min(NV * LANES);
+    // SAFETY (whole function): the caller's promise.
+    unsafe {
+        match rows {
+            8 if MR > 8 => tile_columns::<V, 8, NV>(tile, valid),
+            4 => tile_columns::<V, 4, NV>(tile, valid),
+            2 => tile_columns::<V, 2, NV>(tile, valid),
+            1 => tile_columns::<V, 1, NV>(tile, valid),
+            _ => tile_columns::<V, MR, NV>(tile, valid),
+        }
+    }
+}
+
+/// A tile of which only `valid` columns belong to the output: the others are computed into a buffer.
+///
+/// # Safety
+/// The tile's addresses exist for R rows.
+#[inline(always)]
+unsafe fn tile_columns<V: PointerLanes, const R: usize, const NV: usize>(
+    tile: &Tile,
+    valid: usize,
+) {
+    // SAFETY (whole function): the caller's promise; the buffer has R rows of PANEL >= 16 NV.
+    unsafe {
+        if valid == NV * LANES {
+            return full_tile::<V, R, NV>(tile);
+        }
+        let mut buffer = [[0.0f32; PANEL]; R];
+        if !tile.start {
+            for (i, row) in buffer.iter_mut().enumerate() {
+                let from = core::slice::from_raw_parts(tile.c.add(i * tile.c_row), valid);
+                row[..valid].copy_from_slice(from);
+            }
+        }
+        let inner = Tile {
+            c: buffer.as_mut_ptr().cast(),
+            c_row: PANEL,
+            ..*tile
+        };
+        if valid <= LANES {
+            full_tile::<V, R, 1>(&inner);
+        } else {
+            full_tile::<V, R, NV>(&inner);
+        }
+        for (i, row) in buffer.iter().enumerate() {
+            let to = core::slice::from_raw_parts_mut(tile.c.add(i * tile.c_row), valid);
+            to.copy_from_slice(&row[..valid]);
+        }
+    }
+}
+
+/// R rows of 16 NV outputs, each one chain.
+///
+/// # Safety
+/// The tile's addresses exist for R rows and 16 NV columns.
+#[inline(always)]
+unsafe fn full_tile<V: PointerLanes, const R: usize, const NV: usize>(tile: &Tile) {
+    // SAFETY (whole function): the caller's promise.
+    unsafe {
+        let mut acc = [[V::splat(0.0); NV]; R];
+        if !tile.start {
+            for (i, row) in acc.iter_mut().enumerate() {
+                for (v, acc) in row.iter_mut().enumerate() {
+                    *acc = V::load_at(tile.c.add(i * tile.c_row + v * LANES));
+                }
+            }
+        }
+        let mut a = tile.a;
+        let mut b = tile.b;
+        for _ in 0..tile.k {
+            let mut right = [V::splat(0.0); NV];
+            for (v, right) in right.iter_mut().enumerate() {
+                *right = V::load_at(b.add(v * LANES));
+            }
+            for (i, row) in acc.iter_mut().enumerate() {
+                let left = V::splat(*a.add(i * tile.a_row));
+                for (acc, right) in row.iter_mut().zip(right) {
+                    *acc = left.fma(right, *acc);
+                }
+            }
+            a = a.wrapping_add(tile.a_step);
+            b = b.wrapping_add(tile.b_row);
+        }
+        for (i, row) in acc.iter().enumerate() {
+            for (v, acc) in row.iter().enumerate() {
+                acc.store_at(tile.c.add(i * tile.c_row + v * LANES));
+            }
+        }
+    }
+}
+
+/// One row of 16 NB outputs over several panels: enough chains to hide the latency of one.
+///
+/// # Safety
+/// The tile's addresses exist for one row and 16 NB columns, panels `panel` elements apart.
+#[inline(always)]
+unsafe fn wide_row<V: PointerLanes, const NB: usize>(tile: &Tile, panel: usize) {
+    // SAFETY (whole function): the caller's promise.
+    unsafe {
+        let mut acc = [V::splat(0.0); NB];
+        if !tile.start {
+            for (v, acc) in acc.iter_mut().enumerate() {
+                *acc = V::load_at(tile.c.add(v * LANES));
+            }
+        }
+        let mut a = tile.a;
+        let mut b = tile.b;
+        for _ in 0..tile.k {
+            let left = V::splat(*a);
+            for (v, acc) in acc.iter_mut().enumerate() {
+                let at = (v * LANES / PANEL) * panel + v * LANES % PANEL;
+                *acc = left.fma(V::load_at(b.add(at)), *acc);
+            }
+            a = a.wrapping_add(tile.a_step);
+            b = b.wrapping_add(tile.b_row);
+        }
+        for (v, acc) in acc.iter().enumerate() {
+            acc.store_at(tile.c.add(v * LANES));
+        }
+    }
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The right operand of a product, in panels.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::Right;
+use crate::error::{area, shape, Result};
+
+/// The columns of a panel.
+pub const PANEL: usize = 32;
+
+/// A matrix [k, n] in panels of 32 columns, `[ceil(n / 32)][k][32]`, the last panel zero padded.
+///
+/// Packing again into the same value reuses its memory, so weights that change every step cost no
+/// allocation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PackedMatrix {
+    k: usize,
+    n: usize,
+    data: Vec<f32>,
+}
+
+impl PackedMatrix {
+    /// Packs `w` [n, k], weights stored output by input.
+    pub fn from_out_in(n: usize, k: usize, w: &[f32]) -> Result<PackedMatrix> {
+        let mut packed = PackedMatrix::default();
+        packed.pack_out_in(n, k, w)?;
+        Ok(packed)
+    }
+
+    /// Packs `w` [k, n], input by output.
+    pub fn from_in_out(k: usize, n: usize, w: &[f32]) -> Result<PackedMatrix> {
+        let mut packed = PackedMatrix::default();
+        packed.pack_in_out(k, n, w)?;
+        Ok(packed)
+    }
+
+    /// Like [`PackedMatrix::from_out_in`], into this value's memory.
+    pub fn pack_out_in(&mut self, n: usize, k: usize, w: &[f32]) -> Result<()> {
+        shape(w.len() == area(n, k)?)?;
+        self.reset(k, n)?;
+        if w.is_empty() {
+            return Ok(());
+        }
+        let panels = self.data.chunks_exact_mut(k * PANEL);
+        for (panel, rows) in panels.zip(w.chunks(k * PANEL)) {
+            // Blocks of k keep both sides of the transposition in the first-level cache.
+            const BLOCK: usize = 16;
+            for (b, block) in panel.chunks_mut(BLOCK * PANEL).enumerate() {
+                for (column, row) in rows.chunks_exact(k).enumerate() {
+                    let from = &row[b * BLOCK..];
+                    for (to, &value) in block.chunks_exact_mut(PANEL).zip(from) {
+                        to[column] = value;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Like [`PackedMatrix::from_in_out`], into this value's memory.
+    pub fn pack_in_out(&mut self, k: usize, n: usize, w: &[f32]) -> Result<()> {
+        shape(w.len() == area(n, k)?)?;
+        self.reset(k, n)?;
+        if w.is_empty() {
+            return Ok(());
+        }
+        for (p, panel) in self.data.chunks_exact_mut(k * PANEL).enumerate() {
+            let first = p * PANEL;
+            let last = n.min(first + PANEL);
+            for (to, row) in panel.chunks_exact_mut(PANEL).zip(w.chunks_exact(n)) {
+                to[..last - first].copy_from_slice(&row[first..last]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends a column of k elements, growing by a panel where the last is full: a key of an
+    /// attention cache, which begins as `from_out_in(0, k, &[])`.
+    pub fn push_column(&mut self, column: &[f32]) -> Result<()> {
+        shape(column.len() == self.k && self.k > 0)?;
+        let lane = self.n % PANEL;
+        let start = self.n / PANEL * self.k * PANEL;
+        if lane == 0 {
+            self.data.resize(start + self.k * PANEL, 0.0);
+        }
+        for (row, &value) in self.data[start..].chunks_exact_mut(PANEL).zip(column) {
+            row[lane] = value;
+        }
+        self.n += 1;
+        Ok(())
+    }
+
+    /// Drops all columns from the given one on.
+    pub fn truncate(&mut self, columns: usize) {
+        if columns >= self.n {
+            return;
+        }
+        self.n = columns;
+        let size = self.k * PANEL;
+        self.data.truncate(columns.div_ceil(PANEL) * size);
+        let lane = columns % PANEL;
+        if lane > 0 {
+            let start = columns / PANEL * size;
+            for row in self.data[start..].chunks_exact_mut(PANEL) {
+                row[lane..].fill(0.0);
+            }
+        }
+    }
+
+    /// The length of a chain.
+    pub fn k(&self) -> usize {
+        self.k
+    }
+
+    /// The number of outputs.
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// The number of panels.
+    pub fn panels(&self) -> usize {
+        self.n.div_ceil(PANEL)
+    }
+
+    /// How many columns lie in a range of panels.
+    pub fn columns(&self, panels: Range<usize>) -> Result<usize> {
+        shape(panels.start <= panels.end && panels.end <= self.panels())?;
+        let until = |panel: usize| self.n.min(panel.saturating_mul(PANEL));
+        Ok(until(panels.end) - until(panels.start))
+    }
+
+    fn reset(&mut self, k: usize, n: usize) -> Result<()> {
+        let length = area(n.div_ceil(PANEL), area(k, PANEL)?)?;
+        // Whole panels are overwritten by the packing; only the last one's padding must be cleared.
+        self.data.resize(length, 0.0);
+        if !n.is_multiple_of(PANEL) {
+            let last = length - k * PANEL;
+            self.data[last..].fill(0.0);
+        }
+        self.k = k;
+        self.n = n;
+        Ok(())
+    }
+
+    pub(crate) fn right(&self, first_panel: usize) -> Right<'_> {
+        let size = self.k * PANEL;
+        let data = self.data.get(first_panel * size..).unwrap_or(&[]);
+        let panels = data.len().checked_div(size).unwrap_or(0);
+        Right::panels(data, self.k, panels * PANEL)
+    }
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A product as the kernels see it, and the check that makes their pointers sound.
+
+use super::{Chain, PANEL};
+use crate::error::{shape, Error, Result};
+use crate::simd::LANES;
+
+/// The left operand: element (i, k) lies at `i * row + k * step`.
+#[derive(Clone, Copy)]
+pub(crate) struct Left<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) row: usize,
+    pub(super) step: usize,
+}
+
+impl<'a> Left<'a> {
+    /// Rows that begin `stride` elements apart.
+    pub(crate) fn rows(data: &'a [f32], stride: usize) -> Self {
+        Left {
+            data,
+            row: stride,
+            step: 1,
+        }
+    }
+
+    /// The transpose of rows that begin `stride` elements apart.
+    pub(crate) fn columns(data: &'a [f32], stride: usize) -> Self {
+        Left {
+            data,
+            row: 1,
+            step: stride,
+        }
+    }
+}
+
+/// The right operand: element (k, j) lies at `(j / 32) * panel + k * row + j % 32`.
+#[derive(Clone, Copy)]
+pub(crate) struct Right<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) panel: usize,
+    pub(super) row: usize,
+    /// The columns that may be read, padding included.
+    pub(super) readable: usize,
+}
+
+impl<'a> Right<'a> {
+    /// Packed panels of k rows with so many columns, padding included.
+    pub(super) fn panels(data: &'a [f32], k: usize, readable: usize) -> Self {
+        Right {
+            data,
+            panel: k * PANEL,
+            row: PANEL,
+            readable,
+        }
+    }
+
+    /// Plain rows of `width` elements, a multiple of sixteen.
+    pub(crate) fn rows(data: &'a [f32], width: usize) -> Self {
+        Right {
+            data,
+            panel: PANEL,
+            row: width,
+            readable: width,
+        }
+    }
+
+    /// Without the first k rows.
+    pub(crate) fn skip(self, k: usize) -> Self {
+        Right {
+            data: self.data.get(k * self.row..).unwrap_or(&[]),
+            ..self
+        }
+    }
+}
+
+/// `out [m, n] = left [m, k] right [k, n]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Product<'a> {
+    pub(crate) m: usize,
+    pub(crate) n: usize,
+    pub(crate) k: usize,
+    pub(crate) left: Left<'a>,
+    pub(crate) right: Right<'a>,
+    pub(crate) chain: Chain,
+}
+
+/// The product on an instruction set.
+pub(crate) trait Products {
+    /// # Safety
+    /// Every index of the operands and of the output, [m, n] with rows `stride` elements apart, lies
+    /// in its slice, see [`Product::run`]; m, n and k are positive.
+    unsafe fn product(p: &Product<'_>, out: &mut [f32], stride: usize);
+}
+
+impl Product<'_> {
+    /// Computes the product into `out`, whose rows begin `stride` elements apart.
+    #[inline(always)]
+    pub(crate) fn run<V: Products>(&self, out: &mut [f32], stride: usize) -> Result<()> {
+        if self.m == 0 || self.n == 0 {
+            return Ok(());
+        }
+        shape(
+            self.last_output(stride)
+                .is_some_and(|last| last < out.len()),
+        )?;
+        if self.k == 0 {
+            if self.chain == Chain::Start {
+                for row in out.chunks_mut(stride.max(1)).take(self.m) {
+                    row[..self.n].fill(0.0);
+                }
+            }
+            return Ok(());
+        }
+        self.check()?;
+        // SAFETY: the last index of the output and of both operands was found to lie in its slice,
+        // all strides are unsigned, and the dimensions are positive.
+        unsafe { V::product(self, out, stride) }
+        Ok(())
+    }
+
+    fn last_output(&self, stride: usize) -> Option<usize> {
+        if self.m > 1 && stride < self.n {
+            return None;
+        }
+        (self.m - 1).checked_mul(stride)?.checked_add(self.n - 1)
+    }
+
+    fn check(&self) -> Result<()> {
+        let left = || {
+            let row = (self.m - 1).checked_mul(self.left.row)?;
+            row.checked_add((self.k - 1).checked_mul(self.left.step)?)
+        };
+        let right = || {
+            // The kernels read whole vectors: up to the padded end of the last one.
+            let columns = self.n.checked_next_multiple_of(LANES)?;
+            if columns > self.right.readable {
+                return None;
+            }
+            let last = columns - 1;
+            let panel = (last / PANEL).checked_mul(self.right.panel)?;
+            let row = (self.k - 1).checked_mul(self.right.row)?;
+            panel.checked_add(row)?.checked_add(last % PANEL)
+        };
+        let left = left().ok_or(Error::Shape)?;
+        let right = right().ok_or(Error::Shape)?;
+        shape(left < self.left.data.len() && right < self.right.data.len())
+    }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Random words by counter: ChaCha20 (RFC 8439) keyed by the seed, its nonce the position.
+//!
+//! Any word can be made alone, so a checker that looks at one position needs no others.
+
+/// The sixteen words of a ChaCha20 block (RFC 8439, section 2.3).
+pub fn chacha20_block(key: &[u8; 32], counter: u32, nonce: &[u8; 12]) -> [u32; 16] {
+    let mut input = [0u32; 16];
+    // "expand 32-byte k"
+    input[..4].copy_from_slice(&[0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574]);
+    let word = |b: &[u8]| u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+    for (to, from) in input[4..12].iter_mut().zip(key.chunks_exact(4)) {
+        *to = word(from);
+    }
+    input[12] = counter;
+    for (to, from) in input[13..].iter_mut().zip(nonce.chunks_exact(4)) {
+        *to = word(from);
+    }
+    let mut state = input;
+    for _ in 0..10 {
+        for column in 0..4 {
+            quarter_round(&mut state, [column, column + 4, column + 8, column + 12]);
+        }
+        for d in 0..4 {
+            quarter_round(
+                &mut state,
+                [d, 4 + (d + 1) % 4, 8 + (d + 2) % 4, 12 + (d + 3) % 4],
+            );
+        }
+    }
+    for (word, start) in state.iter_mut().zip(input) {
+        *word = word.wrapping_add(start);
+    }
+    state
+}
+
+#[inline(always)]
+fn quarter_round(s: &mut [u32; 16], [a, b, c, d]: [usize; 4]) {
+    s[a] = s[a].wrapping_add(s[b]);
+    s[d] = (s[d] ^ s[a]).rotate_left(16);
+    s[c] = s[c].wrapping_add(s[d]);
+    s[b] = (s[b] ^ s[c]).rotate_left(12);
+    s[a] = s[a].wrapping_add(s[b]);
+    s[d] = (s[d] ^ s[a]).rotate_left(8);
+    s[c] = s[c].wrapping_add(s[d]);
+    s[b] = (s[b] ^ s[c]).rotate_left(7);
+}
+
+/// The random words of one position: word `i` is word `i mod 16` of block `i / 16`.
+#[derive(Clone, Debug)]
+pub struct Words {
+    seed: [u8; 32],
+    nonce: [u8; 12],
+    block: Option<(u32, [u32; 16])>,
+}
+
+impl Words {
+    /// The words of a position: the key is the seed, the nonce four zero bytes and the position,
+    /// little endian.
+    pub fn new(seed: [u8; 32], position: u64) -> Words {
+        let mut nonce = [0; 12];
+        nonce[4..].copy_from_slice(&position.to_le_bytes());
+        Words {
+            seed,
+            nonce,
+            block: None,
+        }
+    }
+
+    /// The word with this index.
+    pub fn word(&mut self, index: u32) -> u32 {
+        let counter = index / 16;
+        let block = match self.block {
+            Some((at, block)) if at == counter => block,
+            _ => chacha20_block(&self.seed, counter, &self.nonce),
+        };
+        self.block = Some((counter, block));
+        block[index as usize % 16]
+    }
+
+    /// A number strictly between 0 and 1 from the word with this index: its upper 23 bits and a
+    /// half, times 2^-23 (exact in binary32).
+    pub fn uniform(&mut self, index: u32) -> f32 {
+        let odd = ((self.word(index) >> 9) << 1) | 1;
+        odd as f32 * (1.0 / 16_777_216.0)
+    }
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Products: the literal chain on every instruction set, however the outputs are split.
+
+mod common;
+
+use agorai_exact::matmul::{
+    matmul, matmul_at, matmul_chain, matmul_panels, Chain, PackedMatrix, PANEL,
+};
+use agorai_exact::{Error, Isa};
+use common::{any_number, bits, chain, numbers, same_on_every_isa, vector};
+use proptest::prelude::*;
+
+/// The product with w [n, k], literally.
+fn literal(a: &[f32], w: &[f32], m: usize, k: usize, n: usize, start: Option<&[f32]>) -> Vec<f32> {
+    let mut out = Vec::new();
+    for i in 0..m {
+        for j in 0..n {
+            let terms = (0..k).map(|t| (a[i * k + t], w[j * k + t]));
+            out.push(chain(start.map_or(0.0, |s| s[i * n + j]), terms));
+        }
+    }
+    out
+}
+
+fn transposed(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    let at = |i: usize| x[(i % rows) * columns + i / rows];
+    (0..rows * columns).map(at).collect()
+}
+
+fn check(a: &[f32], w: &[f32], m: usize, k: usize, n: usize) {
+    let expected = literal(a, w, m, k, n, None);
+    let packed = PackedMatrix::from_out_in(n, k, w).unwrap();
+    assert_eq!(
+        packed,
+        PackedMatrix::from_in_out(k, n, &transposed(w, n, k)).unwrap()
+    );
+    let (_, out) = same_on_every_isa(|isa| {
+        let mut out = vec![9.0; m * n];
+        matmul(isa, a, &packed, &mut out).map(|()| ((), out))
+    })
+    .unwrap();
+    assert_eq!(bits(&out), bits(&expected));
+    for isa in Isa::available() {
+        // Each row alone.
+        for i in 0..m {
+            let mut row = vec![9.0; n];
+            matmul(isa, &a[i * k..(i + 1) * k], &packed, &mut row).unwrap();
+            assert_eq!(bits(&row), bits(&expected[i * n..(i + 1) * n]), "{isa:?}");
+        }
+        // Each panel alone.
+        for p in 0..packed.panels() {
+            let columns = packed.columns(p..p + 1).unwrap();
+            let mut part = vec![9.0; m * columns];
+            matmul_panels(isa, Chain::Start, a, &packed, p..p + 1, &mut part).unwrap();
+            for i in 0..m {
+                let from = &expected[i * n + p * 32..][..columns];
+                assert_eq!(bits(&part[i * columns..][..columns]), bits(from));
+            }
+        }
+        // The transpose of the left operand, whole and column by column.
+        let at = transposed(a, m, k);
+        let mut out = vec![9.0; m * n];
+        matmul_at(isa, Chain::Start, &at, m, 0..m, &packed, &mut out).unwrap();
+        assert_eq!(bits(&out), bits(&expected), "{isa:?}");
+        for i in 0..m {
+            let mut row = vec![9.0; n];
+            matmul_at(isa, Chain::Start, &at, m, i..i + 1, &packed, &mut row).unwrap();
+            assert_eq!(bits(&row), bits(&expected[i * n..(i + 1) * n]));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn product_is_the_literal_chain_for_any_shape(
+        (m, k, n, a, w) in (1usize..30, 1usize..40, 1usize..140)
+            .prop_flat_map(|(m, k, n)| (Just(m), Just(k), Just(n), vector(m * k), vector(n * k)))
+    ) {
+        check(&a, &w, m, k, n);
+    }
+
+    #[test]
+    fn product_is_the_same_or_refused_for_huge_numbers(
+        (m, k, n, a, w) in (1usize..16, 1usize..6, 1usize..70).prop_flat_map(|(m, k, n)| {
+            let v = |n| prop::collection::vec(any_number(), n);
+            (Just(m), Just(k), Just(n), v(m * k), v(n * k))
+        })
+    ) {
+        let packed = PackedMatrix::from_out_in(n, k, &w).unwrap();
+        let expected = literal(&a, &w, m, k, n, None);
+        let result = same_on_every_isa(|isa| {
+            let mut out = vec![9.0; m * n];
+            matmul(isa, &a, &packed, &mut out).map(|()| ((), out))
+        });
+        match result {
+            Ok((_, out)) => assert_eq!(bits(&out), bits(&expected)),
+            Err(e) => {
+                assert_eq!(e, Error::NotANumber);
+                assert!(expected.iter().any(|x| x.is_nan()));
+            }
+        }
+    }
+}
+
+#[test]
+fn product_is_the_literal_chain_when_k_and_m_span_blocks() {
+    for (m, k, n) in [
+        (1, 700, 300),
+        (13, 513, 48),
+        (500, 257, 17),
+        (25, 256, 64),
+        (2, 1000, 33),
+    ] {
+        check(&numbers(m * k, 1), &numbers(n * k, 2), m, k, n);
+    }
+}
+
+#[test]
+fn chains_continue_as_one_when_terms_come_in_parts() {
+    let (m, k, n) = (17, 300, 45);
+    let (a, w) = (numbers(m * k, 3), numbers(n * k, 4));
+    let expected = literal(&a, &w, m, k, n, None);
+    let (at, wt) = (transposed(&a, m, k), transposed(&w, n, k));
+    for isa in Isa::available() {
+        for cut in [1, 128, 299] {
+            let mut by_rows = vec![0.0; m * n];
+            let mut by_columns = vec![0.0; m * n];
+            for part in [0..cut, cut..k] {
+                let packed =
+                    PackedMatrix::from_in_out(part.len(), n, &wt[part.start * n..part.end * n])
+                        .unwrap();
+                let some: Vec<f32> = (0..m)
+                    .flat_map(|i| a[i * k..][part.clone()].to_vec())
+                    .collect();
+                matmul_chain(isa, Chain::Continue, &some, &packed, &mut by_rows).unwrap();
+                let some = &at[part.start * m..part.end * m];
+                matmul_at(
+                    isa,
+                    Chain::Continue,
+                    some,
+                    m,
+                    0..m,
+                    &packed,
+                    &mut by_columns,
+                )
+                .unwrap();
+            }
+            assert_eq!(bits(&by_rows), bits(&expected));
+            assert_eq!(bits(&by_columns), bits(&expected));
+        }
+    }
+}
+
+#[test]
+fn packing_again_leaves_nothing_of_what_was_packed_before() {
+    let mut packed = PackedMatrix::from_out_in(70, 9, &numbers(630, 1)).unwrap();
+    for (n, k) in [(33, 5), (64, 20), (1, 1), (95, 7)] {
+        let w = numbers(n * k, 8);
+        packed.pack_out_in(n, k, &w).unwrap();
+        assert_eq!(packed, PackedMatrix::from_out_in(n, k, &w).unwrap());
+        packed.pack_in_out(k, n, &transposed(&w, n, k)).unwrap();
+        assert_eq!(packed, PackedMatrix::from_out_in(n, k, &w).unwrap());
+    }
+}
+
+#[test]
+fn pushed_columns_are_those_packed_at_once() {
+    let (n, k) = (70, 6);
+    let w = numbers(n * k, 5);
+    let mut grown = PackedMatrix::from_out_in(0, k, &[]).unwrap();
+    for j in 0..n {
+        grown.push_column(&w[j * k..(j + 1) * k]).unwrap();
+        let at_once = PackedMatrix::from_out_in(j + 1, k, &w[..(j + 1) * k]).unwrap();
+        assert_eq!(grown, at_once);
+    }
+    for j in (0..n).rev().step_by(7) {
+        grown.truncate(j);
+        assert_eq!(grown, PackedMatrix::from_out_in(j, k, &w[..j * k]).unwrap());
+    }
+}
+
+#[test]
+fn wrong_shapes_are_refused() {
+    let packed = PackedMatrix::from_out_in(3, 2, &[1.0; 6]).unwrap();
+    for isa in Isa::ALL {
+        let mut out = [0.0; 6];
+        assert_eq!(matmul(isa, &[1.0; 3], &packed, &mut out), Err(Error::Shape));
+        assert_eq!(
+            matmul(isa, &[1.0; 4], &packed, &mut out[..5]),
+            Err(Error::Shape)
+        );
+        assert_eq!(matmul(isa, &[1.0; 2], &packed, &mut out), Err(Error::Shape));
+        let past = matmul_panels(isa, Chain::Start, &[1.0; 2], &packed, 0..2, &mut out);
+        assert_eq!(past, Err(Error::Shape));
+        let at = matmul_at(isa, Chain::Start, &[1.0; 4], 2, 0..3, &packed, &mut out);
+        assert_eq!(at, Err(Error::Shape));
+        assert_eq!(matmul(isa, &[], &packed, &mut []), Ok(()));
+    }
+    assert_eq!(
+        PackedMatrix::from_out_in(2, 3, &[0.0; 5]),
+        Err(Error::Shape)
+    );
+    assert_eq!(
+        PackedMatrix::from_out_in(usize::MAX, 2, &[]),
+        Err(Error::Shape)
+    );
+    assert_eq!(
+        PackedMatrix::from_out_in(0, usize::MAX, &[]),
+        Err(Error::Shape)
+    );
+    let mut empty = PackedMatrix::default();
+    assert_eq!(empty.push_column(&[]), Err(Error::Shape));
+}
+
+#[test]
+fn product_over_no_terms_is_zero_or_what_was_there() {
+    let packed = PackedMatrix::from_out_in(5, 0, &[]).unwrap();
+    let mut out = [3.0; 10];
+    matmul_chain(Isa::detect(), Chain::Continue, &[], &packed, &mut out).unwrap();
+    assert_eq!(out, [3.0; 10]);
+    matmul(Isa::detect(), &[], &packed, &mut out).unwrap();
+    assert_eq!(out, [0.0; 10]);
+}
+
+/// Rows over threads, and the panels of one row over threads.
+#[test]
+fn product_is_the_same_on_one_two_and_four_threads() {
+    let (m, k, n) = (37, 300, 130);
+    let (a, w) = (numbers(m * k, 6), numbers(n * k, 7));
+    let packed = PackedMatrix::from_out_in(n, k, &w).unwrap();
+    let expected = literal(&a, &w, m, k, n, None);
+    for isa in Isa::available() {
+        for threads in [1usize, 2, 4] {
+            let packed = &packed;
+            let rows = m.div_ceil(threads);
+            let mut out = vec![9.0; m * n];
+            std::thread::scope(|scope| {
+                for (a, out) in a.chunks(rows * k).zip(out.chunks_mut(rows * n)) {
+                    scope.spawn(move || matmul(isa, a, packed, out).unwrap());
+                }
+            });
+            assert_eq!(bits(&out), bits(&expected), "{isa:?} {threads}");
+            let panels = packed.panels().div_ceil(threads);
+            let mut row = vec![9.0; n];
+            std::thread::scope(|scope| {
+                let a = &a[..k];
+                for (t, out) in row.chunks_mut(panels * PANEL).enumerate() {
+                    let part = t * panels..packed.panels().min((t + 1) * panels);
+                    scope.spawn(move || {
+                        matmul_panels(isa, Chain::Start, a, packed, part, out).unwrap();
+                    });
+                }
+            });
+            assert_eq!(bits(&row), bits(&expected[..n]), "{isa:?} {threads}");
+        }
+    }
+}
