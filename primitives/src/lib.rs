@@ -12,6 +12,7 @@
 //! | [`job`] | units of work with a fully determined result, and their results |
 //! | [`training`] | recipes of training and the contributions of a round |
 //! | [`assignment`] | which sequences of a dataset belong to which worker and step |
+//! | [`draw`] | draws by weight from a seed |
 //! | [`receipt`] | the digests that bind a claim and its receipts |
 //! | [`merkle`] | the Merkle tree of traces and contributions |
 //! | [`message`] | what a validator signs when it reports on a job |
@@ -23,6 +24,7 @@ extern crate alloc;
 
 pub mod assignment;
 pub mod crypto;
+pub mod draw;
 pub mod ids;
 pub mod job;
 pub mod merkle;

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The blob protocol over a node's network.
+//!
+//! ```text
+//! let store = Arc::new(Store::open(folder, Limits::default())?);
+//! let name = service::protocol_name(genesis_hash, fork_id);
+//! let (config, server) = service::request_response_config::<Block, N>(
+//!     name.clone(), store.clone(), ServeLimits::default(), BlobFault::None);
+//! net_config.add_request_response_protocol(config);
+//! // … build_network …
+//! task_manager.spawn_handle().spawn("blobs", Some("blobs"), server);
+//! let blobs = service::blobs(store, network, sync_service, name, tokio_handle);
+//! ```
+
+use crate::{
+    exchange::{FetchLimits, Fetcher, NoAnswer, Transport},
+    protocol::{Request, Response, MAX_REQUEST, MAX_RESPONSE, NAME},
+    serve::{BlobFault, ServeLimits, Server},
+    store::Store,
+    Blobs,
+};
+use async_trait::async_trait;
+use codec::Encode;
+use futures::StreamExt;
+use sc_network::{
+    config::{IncomingRequest, OutgoingResponse},
+    service::traits::NetworkService,
+    IfDisconnected, NetworkBackend, NetworkPeers, NetworkRequest, ProtocolName, ReputationChange,
+};
+use sc_network_sync::SyncingService;
+use sc_network_types::PeerId;
+use sp_runtime::traits::Block as BlockT;
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::runtime::Handle;
+
+/// Requests that wait to be answered; beyond it the network refuses them.
+const QUEUE: usize = 64;
+/// After this long the network gives a request up. Above [`FetchLimits::request`], which comes first.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+/// For bytes that do not belong to the blob.
+const WRONG_BYTES: ReputationChange = ReputationChange::new(-(1 << 28), "blob: wrong bytes");
+/// For a request that is none.
+const BAD_REQUEST: ReputationChange = ReputationChange::new(-(1 << 12), "blob: bad request");
+
+/// The name of the protocol on a chain.
+pub fn protocol_name(genesis_hash: impl AsRef<[u8]>, fork_id: Option<&str>) -> ProtocolName {
+    let genesis = hex::encode(genesis_hash.as_ref());
+    match fork_id {
+        Some(fork) => format!("/{genesis}/{fork}/{NAME}").into(),
+        None => format!("/{genesis}/{NAME}").into(),
+    }
+}
+
+/// The protocol's configuration for the network, and the future that answers requests.
+pub fn request_response_config<B, N>(
+    name: ProtocolName,
+    store: Arc<Store>,
+    limits: ServeLimits,
+    fault: BlobFault,
+) -> (
+    N::RequestResponseProtocolConfig,
+    impl Future<Output = ()> + Send + 'static,
+)
+where
+    B: BlockT,
+    N: NetworkBackend<B, B::Hash>,
+{
+    let (sender, receiver) = async_channel::bounded(QUEUE);
+    let config = N::request_response_config(
+        name,
+        Vec::new(),
+        MAX_REQUEST,
+        MAX_RESPONSE,
+        REQUEST_TIMEOUT,
+        Some(sender),
+    );
+    (config, serve(receiver, Server::new(store, limits, fault)))
+}
+
+async fn serve(requests: async_channel::Receiver<IncomingRequest>, server: Server<Arc<Store>>) {
+    let at_once = server.limits().at_once.max(1);
+    let server = Arc::new(server);
+    requests
+        .for_each_concurrent(at_once, |request| answer(server.clone(), request))
+        .await;
+}
+
+async fn answer(server: Arc<Server<Arc<Store>>>, incoming: IncomingRequest) {
+    let IncomingRequest {
+        peer,
+        payload,
+        pending_response,
+    } = incoming;
+    let response = match Request::from_bytes(&payload) {
+        Err(_) => OutgoingResponse {
+            result: Err(()),
+            reputation_changes: vec![BAD_REQUEST],
+            sent_feedback: None,
+        },
+        Ok(request) => {
+            let work = move || server.answer(peer, request).encode();
+            OutgoingResponse {
+                result: tokio::task::spawn_blocking(work).await.map_err(|_| ()),
+                reputation_changes: Vec::new(),
+                sent_feedback: None,
+            }
+        }
+    };
+    // A requester that is gone is no error.
+    let _ = pending_response.send(response);
+}
+
+/// Requests over the node's network to the peers with which it syncs.
+pub struct NetworkTransport<B: BlockT> {
+    network: Arc<dyn NetworkService>,
+    sync: Arc<SyncingService<B>>,
+    name: ProtocolName,
+}
+
+impl<B: BlockT> NetworkTransport<B> {
+    /// Over these services, under this protocol name.
+    pub fn new(
+        network: Arc<dyn NetworkService>,
+        sync: Arc<SyncingService<B>>,
+        name: ProtocolName,
+    ) -> Self {
+        Self {
+            network,
+            sync,
+            name,
+        }
+    }
+}
+
+#[async_trait]
+impl<B: BlockT> Transport for NetworkTransport<B> {
+    async fn peers(&self) -> Vec<PeerId> {
+        let peers = self.sync.peers_info().await.unwrap_or_default();
+        peers.into_iter().map(|(peer, _)| peer).collect()
+    }
+
+    async fn request(&self, peer: PeerId, request: Request) -> Result<Response, NoAnswer> {
+        let sent = self.network.request(
+            peer,
+            self.name.clone(),
+            request.encode(),
+            None,
+            IfDisconnected::ImmediateError,
+        );
+        let (bytes, _) = sent.await.map_err(|error| {
+            log::debug!(target: "blobs", "no answer from {peer}: {error}");
+            NoAnswer::Silent
+        })?;
+        Response::from_bytes(&bytes).map_err(|_| NoAnswer::Malformed)
+    }
+
+    fn report(&self, peer: PeerId) {
+        self.network.report_peer(peer, WRONG_BYTES);
+    }
+}
+
+/// Blobs of a node: its store, and its peers for what the store lacks.
+pub fn blobs<B: BlockT>(
+    store: Arc<Store>,
+    network: Arc<dyn NetworkService>,
+    sync: Arc<SyncingService<B>>,
+    name: ProtocolName,
+    handle: Handle,
+) -> Blobs {
+    let transport = Arc::new(NetworkTransport::new(network, sync, name));
+    let limits = FetchLimits::default();
+    let fetcher = Fetcher::new(store.clone(), transport, limits, handle.clone());
+    Blobs::new(store, Arc::new(fetcher), handle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{chunk, protocol::Which, store::Limits};
+    use futures::channel::oneshot;
+
+    #[test]
+    fn protocol_is_named_after_its_chain() {
+        let genesis = [0xab; 32];
+        let plain = protocol_name(genesis, None);
+        let expected = format!("/{}/agorai/blob/1", "ab".repeat(32));
+        assert_eq!(&plain[..], expected);
+        assert_ne!(plain, protocol_name(genesis, Some("fork")));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn requests_are_answered_and_bad_ones_cost_reputation() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(folder.path(), Limits::default()).unwrap());
+        let blob = store.put(b"agora").unwrap();
+        let (requests, receiver) = async_channel::bounded(QUEUE);
+        let server = Server::new(store, ServeLimits::default(), BlobFault::None);
+        let serving = tokio::spawn(serve(receiver, server));
+        let ask = |payload: Vec<u8>| {
+            let (pending_response, response) = oneshot::channel();
+            let incoming = IncomingRequest {
+                peer: PeerId::random(),
+                payload,
+                pending_response,
+            };
+            let requests = requests.clone();
+            async move {
+                requests.send(incoming).await.unwrap();
+                response.await.unwrap()
+            }
+        };
+
+        let which = Which::Last;
+        let answered = ask(Request { blob, which }.encode()).await;
+        assert!(answered.reputation_changes.is_empty());
+        match Response::from_bytes(&answered.result.unwrap()).unwrap() {
+            Response::Chunk { size, slice } => {
+                assert_eq!(chunk::verify(&blob, size, 0, &slice).unwrap(), b"agora");
+            }
+            other => panic!("{other:?}"),
+        }
+
+        let refused = ask(b"what?".to_vec()).await;
+        assert!(refused.result.is_err());
+        assert_eq!(refused.reputation_changes, vec![BAD_REQUEST]);
+
+        drop(requests);
+        serving.await.unwrap();
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//! An engine whose answers a test sets.
+//!
+//! ```
+//! use agorai_host::{testing::FakeEngine, ComputeExt};
+//! use agorai_primitives::job::JobStatus;
+//!
+//! let engine = FakeEngine::new();
+//! // `ext.register_extension(ComputeExt::new(engine.clone()))` in a test's `TestExternalities`.
+//! let extension = ComputeExt::new(engine.clone());
+//! // The job's status once it is enqueued; `Pending` where nothing is set.
+//! engine.answer_with(|_spec| JobStatus::Pending);
+//! assert!(engine.enqueued().is_empty());
+//! # drop(extension);
+//! ```
+
+use crate::Engine;
+use agorai_primitives::{
+    job::{JobFailure, JobSpec, JobStatus},
+    JobId,
+};
+use parking_lot::Mutex;
+use std::{collections::HashMap, sync::Arc};
+
+type Answer = Box<dyn Fn(&JobSpec) -> JobStatus + Send>;
+
+#[derive(Default)]
+struct State {
+    enqueued: Vec<JobSpec>,
+    answers: HashMap<JobId, JobStatus>,
+    partial: HashMap<JobId, Vec<u8>>,
+    answer: Option<Answer>,
+    refusal: Option<JobFailure>,
+}
+
+/// An engine whose answers a test sets. Computes nothing: what is enqueued stays pending until told.
+#[derive(Default)]
+pub struct FakeEngine(Mutex<State>);
+
+impl FakeEngine {
+    /// An engine that accepts every job and finishes none.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// From now on `poll` answers so for this job, enqueued or not.
+    pub fn answer(&self, job: JobId, status: JobStatus) {
+        self.0.lock().answers.insert(job, status);
+    }
+
+    /// From now on an enqueued job stands where `answer` says, unless [`Self::answer`] named it.
+    pub fn answer_with(&self, answer: impl Fn(&JobSpec) -> JobStatus + Send + 'static) {
+        self.0.lock().answer = Some(Box::new(answer));
+    }
+
+    /// What `partial` answers for this job.
+    pub fn answer_partial(&self, job: JobId, bytes: Vec<u8>) {
+        self.0.lock().partial.insert(job, bytes);
+    }
+
+    /// From now on `enqueue` refuses with this, or accepts again.
+    pub fn refuse(&self, refusal: Option<JobFailure>) {
+        self.0.lock().refusal = refusal;
+    }
+
+    /// The jobs that were accepted, each once, in order.
+    pub fn enqueued(&self) -> Vec<JobSpec> {
+        self.0.lock().enqueued.clone()
+    }
+}
+
+impl Engine for FakeEngine {
+    fn enqueue(&self, spec: JobSpec) -> Result<(), JobFailure> {
+        let mut state = self.0.lock();
+        if let Some(refusal) = state.refusal {
+            return Err(refusal);
+        }
+        if !state.enqueued.contains(&spec) {
+            state.enqueued.push(spec);
+        }
+        Ok(())
+    }
+
+    fn poll(&self, job: JobId) -> JobStatus {
+        let state = self.0.lock();
+        if let Some(status) = state.answers.get(&job) {
+            return status.clone();
+        }
+        match state.enqueued.iter().find(|spec| spec.id() == job) {
+            Some(spec) => state
+                .answer
+                .as_ref()
+                .map_or(JobStatus::Pending, |answer| answer(spec)),
+            None => JobStatus::Unknown,
+        }
+    }
+
+    fn partial(&self, job: JobId) -> Vec<u8> {
+        self.0.lock().partial.get(&job).cloned().unwrap_or_default()
+    }
+}

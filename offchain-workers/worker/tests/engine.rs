@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-only
+//! The engine behind a worker, on a store on disk.
+
+use agorai_blobs::{Blobs, Limits, Nowhere, Store};
+use agorai_engine::{EngineConfig, Weights};
+use agorai_host::Engine;
+use agorai_primitives::{
+    job::{CheckSpec, GenerateSpec, JobFailure, JobResult, JobSpec, JobStatus, Profile, Sampling},
+    model::Architecture,
+    BlobId,
+};
+use agorai_worker::{EngineRun, Fault, Worker, WorkerConfig};
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+use tokio::runtime::Runtime;
+
+const TINY: Architecture = Architecture {
+    vocab: 256,
+    dim: 16,
+    layers: 1,
+    heads: 2,
+    kv_heads: 2,
+    ff: 32,
+    context: 64,
+    rope_theta: 10_000,
+};
+
+fn generate(weights: BlobId) -> GenerateSpec {
+    GenerateSpec {
+        nonce: 1,
+        profile: Profile::ExactF32V1,
+        architecture: TINY,
+        weights,
+        prompt: b"The agora".to_vec(),
+        sampling: Sampling {
+            max_tokens: 6,
+            temperature_milli: 800,
+            top_k: 20,
+            top_p_milli: 950,
+            seed: 7,
+            stop: None,
+        },
+    }
+}
+
+fn outcome(engine: &dyn Engine, spec: JobSpec) -> JobStatus {
+    let job = spec.id();
+    engine.enqueue(spec).unwrap();
+    let begin = Instant::now();
+    loop {
+        match engine.poll(job) {
+            JobStatus::Pending => assert!(begin.elapsed() < Duration::from_secs(60)),
+            status => return status,
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn with_worker(test: impl FnOnce(Arc<dyn Engine>, &Store)) {
+    let runtime = Runtime::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store::open(folder.path(), Limits::default()).unwrap());
+    let handle = runtime.handle().clone();
+    let blobs = Blobs::new(store.clone(), Arc::new(Nowhere), handle);
+    let run = EngineRun::new(EngineConfig::default(), blobs);
+    let worker = Worker::start(run, WorkerConfig::default()).unwrap();
+    test(Arc::new(worker), &store);
+}
+
+#[test]
+fn answer_is_checked_with_the_same_trace_and_a_wrong_one_is_not() {
+    with_worker(|worker, store| {
+        let weights = Weights::init(&TINY, 1).unwrap().to_safetensors();
+        let spec = generate(store.put(&weights).unwrap());
+        let check = |engine: &dyn Engine, output: &[u8]| {
+            let check = CheckSpec {
+                generate: spec.clone(),
+                output: output.to_vec(),
+            };
+            match outcome(engine, JobSpec::Check(check)) {
+                JobStatus::Done(JobResult::Checked { trace }) => trace,
+                other => panic!("{other:?}"),
+            }
+        };
+        let answer = |engine: &dyn Engine| match outcome(engine, JobSpec::Generate(spec.clone())) {
+            JobStatus::Done(JobResult::Generated { output, trace, .. }) => (output, trace),
+            other => panic!("{other:?}"),
+        };
+
+        let (output, trace) = answer(worker.as_ref());
+        assert!(!output.is_empty());
+        assert_eq!(check(worker.as_ref(), &output), Some(trace));
+
+        let cheat = Fault::WrongAnswer.in_engine(worker.clone());
+        let (wrong, claimed) = answer(cheat.as_ref());
+        assert_ne!(wrong, output);
+        assert_ne!(check(worker.as_ref(), &wrong), Some(claimed));
+    });
+}
+
+#[test]
+fn job_fails_when_a_blob_is_missing_or_not_what_it_should_be() {
+    with_worker(|worker, store| {
+        let gone = JobSpec::Generate(generate(BlobId::of(b"gone")));
+        let failed = JobStatus::Failed(JobFailure::BlobUnavailable);
+        assert_eq!(outcome(worker.as_ref(), gone), failed);
+        let nonsense = store.put(b"no weights").unwrap();
+        let failed = JobStatus::Failed(JobFailure::Invalid);
+        let spec = JobSpec::Generate(generate(nonsense));
+        assert_eq!(outcome(worker.as_ref(), spec), failed);
+    });
+}

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Gives the machine a Rust toolchain that can compile to wasm32v1-none, and prints its name ("" = the default one).
+# First choice: rustup adds the target. Where rustup's server is out of reach: Debian's rustc with its sources.
+set -euo pipefail
+TARGET=wasm32v1-none
+say() { printf '%s\n' "$*" >&2; }
+
+has_target() { # $1 = sysroot
+  compgen -G "$1/lib/rustlib/$TARGET/lib/libcore-*.rlib" >/dev/null
+}
+
+if has_target "$(rustc --print sysroot)"; then exit 0; fi
+if [ -x /usr/bin/rustc ] && has_target /usr && rustup toolchain list | grep -q '^debian'; then echo debian; exit 0; fi
+if [ -z "${AGORAI_OFFLINE_RUSTUP:-}" ] && timeout 20 rustup target add "$TARGET" >/dev/null 2>&1 && has_target "$(rustc --print sysroot)"; then
+  exit 0
+fi
+
+say "rustup cannot add $TARGET here: building it with Debian's compiler"
+if [ ! -x /usr/bin/rustc ] || [ ! -d /usr/lib/rustlib/src/rust/library ]; then
+  say "missing: Debian's Rust. Install it with: sudo apt-get install rustc-web cargo-web rust-web-src libstd-rust-web-dev"
+  exit 1
+fi
+host=$(/usr/bin/rustc -vV | sed -n 's/^host: //p')
+lld=/usr/lib/rustlib/$host/bin/rust-lld
+if [ ! -e "$lld" ]; then
+  ln -sf "$(rustc --print sysroot)/lib/rustlib/$host/bin/rust-lld" "$lld"
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$work/src"
+cat >"$work/Cargo.toml" <<'TOML'
+[package]
+name = "sysroot"
+version = "0.0.0"
+edition = "2021"
+[profile.release]
+panic = "abort"
+TOML
+echo '#![no_std]' >"$work/src/lib.rs"
+(cd "$work" && env -u RUSTUP_TOOLCHAIN RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Cembed-bitcode=yes CARGO_TARGET_DIR="$work/target" \
+  /usr/bin/cargo build --quiet --release -Zbuild-std=core,alloc --target "$TARGET" >&2)
+mkdir -p "/usr/lib/rustlib/$TARGET/lib"
+cp "$work/target/$TARGET/release/deps/"lib{core,alloc,compiler_builtins}-*.rlib "/usr/lib/rustlib/$TARGET/lib/"
+rustup toolchain link debian /usr
+echo debian
