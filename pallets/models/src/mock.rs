@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A runtime of this pallet and balances.
+
+use crate::{self as pallet_models, types::PromotionRule};
+use agorai_primitives::{
+    model::Architecture,
+    traits::{Models as _, Trained},
+    Balance, BlobId, VersionIndex,
+};
+use frame_support::{
+    derive_impl, parameter_types,
+    traits::{fungible::Mutate, tokens::Preservation, ConstU128, ConstU32},
+    BoundedVec, PalletId,
+};
+use sp_runtime::{BuildStorage, DispatchError, DispatchResult};
+
+type Block = frame_system::mocking::MockBlock<Test>;
+
+frame_support::construct_runtime!(
+    pub enum Test {
+        System: frame_system,
+        Balances: pallet_balances,
+        Models: pallet_models,
+    }
+);
+
+#[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
+impl frame_system::Config for Test {
+    type Block = Block;
+    type AccountData = pallet_balances::AccountData<Balance>;
+}
+
+pub const EXISTENTIAL: Balance = 10;
+
+#[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
+impl pallet_balances::Config for Test {
+    type AccountStore = System;
+    type Balance = Balance;
+    type ExistentialDeposit = ConstU128<EXISTENTIAL>;
+}
+
+parameter_types! {
+    pub const Pots: PalletId = PalletId(*b"ag/model");
+}
+
+impl pallet_models::Config for Test {
+    type Currency = Balances;
+    type PalletId = Pots;
+    type Deposit = ConstU128<500>;
+    type InitialShares = ConstU128<1_000>;
+    type MaxHolders = ConstU32<3>;
+    type MaxVersions = ConstU32<5>;
+    type WeightInfo = ();
+}
+
+pub const ALICE: u64 = 1;
+pub const BOB: u64 = 2;
+pub const CHARLIE: u64 = 3;
+pub const DAVE: u64 = 4;
+pub const FUNDS: Balance = 1_000_000;
+
+/// Runs `test` on a fresh chain, then checks the invariants and that no token came or went.
+pub fn chain(test: impl FnOnce()) {
+    let mut storage = frame_system::GenesisConfig::<Test>::default()
+        .build_storage()
+        .unwrap();
+    pallet_balances::GenesisConfig::<Test> {
+        balances: [ALICE, BOB, CHARLIE, DAVE].map(|who| (who, FUNDS)).to_vec(),
+        ..Default::default()
+    }
+    .assimilate_storage(&mut storage)
+    .unwrap();
+    sp_io::TestExternalities::from(storage).execute_with(|| {
+        System::set_block_number(1);
+        test();
+        Models::do_try_state().unwrap();
+        assert_eq!(Balances::total_issuance(), 4 * FUNDS);
+    });
+}
+
+pub fn weights(seed: u8) -> BlobId {
+    BlobId([seed; 32])
+}
+
+/// The arguments of `create`; a test changes what it is about.
+pub struct Draft {
+    pub name: &'static [u8],
+    pub architecture: Architecture,
+    pub weights: BlobId,
+    pub bytes: u64,
+    pub promotion: PromotionRule,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self {
+            name: b"aesop",
+            architecture: Architecture::SMALL,
+            weights: weights(1),
+            bytes: Architecture::SMALL.parameters() * 4 + 3_000,
+            promotion: PromotionRule::Owner,
+        }
+    }
+}
+
+impl Draft {
+    pub fn create(self, who: u64) -> DispatchResult {
+        Models::create(
+            RuntimeOrigin::signed(who),
+            BoundedVec::truncate_from(self.name.to_vec()),
+            self.architecture,
+            self.weights,
+            self.bytes,
+            7,
+            self.promotion,
+        )
+    }
+}
+
+/// A round of training that started from `parent`.
+pub fn trained(
+    parent: VersionIndex,
+    datasets: &[u32],
+    losses: (u64, u64),
+) -> Result<VersionIndex, DispatchError> {
+    let origin = Trained {
+        parent,
+        plan: 0,
+        round: parent,
+        datasets: datasets.to_vec(),
+        loss_before: losses.0,
+        loss_after: losses.1,
+    };
+    Models::add_trained(0, weights(parent as u8 + 100), origin)
+}
+
+/// BOB pays for a service of model 0.
+pub fn earn(amount: Balance) {
+    Balances::transfer(&BOB, &Models::pot_of(0), amount, Preservation::Preserve).unwrap();
+    Models::note_income(0, amount);
+}
+
+pub fn signed(who: u64) -> RuntimeOrigin {
+    RuntimeOrigin::signed(who)
+}

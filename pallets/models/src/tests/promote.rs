@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+use crate::{mock::*, types::Stage, Error, Event, Versions};
+use agorai_primitives::traits::Models as _;
+use frame_support::{assert_noop, assert_ok};
+
+type E = Error<Test>;
+
+fn stages() -> Vec<Stage> {
+    (0..3)
+        .map(|version| Versions::<Test>::get(0, version).unwrap().stage)
+        .collect()
+}
+
+#[test]
+fn versions_go_live_and_back_as_the_owner_says() {
+    chain(|| {
+        use Stage::*;
+        assert_ok!(Draft::default().create(ALICE));
+        assert_ok!(trained(0, &[4], (100, 90)));
+        assert_ok!(trained(1, &[4], (90, 80)));
+        assert_eq!(stages(), [Live, Candidate, Candidate]);
+
+        assert_ok!(Models::promote(signed(ALICE), 0, 2));
+        System::assert_last_event(
+            Event::Promoted {
+                model: 0,
+                version: 2,
+                weights: weights(101),
+            }
+            .into(),
+        );
+        assert_eq!(stages(), [Former, Candidate, Live]);
+        assert_noop!(Models::promote(signed(ALICE), 0, 2), E::NotCandidate);
+        assert_noop!(Models::promote(signed(ALICE), 0, 0), E::NotCandidate);
+        assert_noop!(Models::roll_back(signed(ALICE), 0, 1), E::NotFormer);
+
+        assert_ok!(Models::roll_back(signed(ALICE), 0, 0));
+        System::assert_last_event(
+            Event::RolledBack {
+                model: 0,
+                version: 0,
+                weights: weights(1),
+            }
+            .into(),
+        );
+        assert_eq!(stages(), [Live, Candidate, Former]);
+        assert_eq!(Models::live(0).unwrap().version, 0);
+    });
+}
+
+#[test]
+fn promotion_is_refused_when_it_is_not_the_owners_or_names_nothing() {
+    chain(|| {
+        assert_ok!(Draft::default().create(ALICE));
+        assert_ok!(trained(0, &[], (100, 90)));
+        assert_noop!(Models::promote(signed(BOB), 0, 1), E::NotOwner);
+        assert_noop!(Models::promote(signed(ALICE), 1, 1), E::UnknownModel);
+        assert_noop!(Models::promote(signed(ALICE), 0, 2), E::UnknownVersion);
+        assert_noop!(Models::roll_back(signed(BOB), 0, 1), E::NotOwner);
+        assert_noop!(Models::roll_back(signed(ALICE), 0, 9), E::UnknownVersion);
+    });
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+use crate::{
+    mock::*,
+    reports::ReportRefusal::*,
+    round::Refusal,
+    types::{ContributionRecord, Phase},
+    Contributions, Event,
+};
+use agorai_primitives::BlobId;
+use frame_support::{assert_ok, BoundedVec};
+
+fn training() {
+    assert_ok!(Draft::default().create(OWNER));
+    enrol(1).unwrap();
+    enrol(2).unwrap();
+    enrol(3).unwrap();
+    wait_for(Phase::Train);
+}
+
+#[test]
+fn contribution_is_kept_and_audits_begin_when_all_have_contributed() {
+    test(4, || {
+        training();
+        assert_ok!(contribute(2));
+        assert!(emitted(Event::Contributed {
+            plan: PLAN,
+            round: 0,
+            worker: 2,
+            loss_first: 5_000_000,
+            loss_last: 4_000_000,
+            payload: contribution(2).payload,
+        }));
+        assert_eq!(Contributions::<Test>::get(PLAN, 1), Some(contribution(2)));
+        assert_ok!(contribute(1));
+        assert_ok!(contribute(3));
+        next_block();
+        assert_eq!(current().phase, Phase::Train);
+        assert!(current().closed);
+        next_block();
+        let round = current();
+        assert_eq!((round.phase, round.voters.len()), (Phase::Audit, 4));
+        for (place, worker) in round.workers.iter().enumerate() {
+            assert_eq!(worker.audit.asked.count_ones(), 2);
+            assert!(!round.owes_audit(&worker.account, place as u32));
+            assert!(worker.audit.segment < 4);
+        }
+    });
+}
+
+#[test]
+fn contribution_is_refused_when_it_is_not_this_workers_to_make_now() {
+    test(4, || {
+        training();
+        assert_eq!(contribute(4), refused(Round(Refusal::NotAWorker)));
+        assert_ok!(contribute(1));
+        assert_eq!(contribute(1), refused(Round(Refusal::AlreadyContributed)));
+        assert_ok!(contribute(2));
+        wait_for(Phase::Audit);
+        assert_eq!(contribute(3), refused(Round(Refusal::WrongPhase)));
+    });
+}
+
+#[test]
+fn contribution_is_refused_when_it_does_not_fit_the_recipe() {
+    test(4, || {
+        training();
+        let good = contribution(1);
+        let none = BlobId::default();
+        let mut states = good.states.clone();
+        states.pop();
+        let bad = [
+            ContributionRecord {
+                states,
+                ..good.clone()
+            },
+            ContributionRecord {
+                states: BoundedVec::new(),
+                ..good.clone()
+            },
+            ContributionRecord {
+                payload: none,
+                ..good.clone()
+            },
+            ContributionRecord {
+                error_feedback: none,
+                ..good.clone()
+            },
+            ContributionRecord {
+                payload_bytes: 0,
+                ..good.clone()
+            },
+            ContributionRecord {
+                payload_bytes: u64::MAX,
+                ..good.clone()
+            },
+        ];
+        for contribution in bad {
+            assert_eq!(
+                contribute_this(1, contribution),
+                refused(ContributionMalformed)
+            );
+        }
+        assert_ok!(contribute_this(1, good));
+    });
+}
