@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-only
+//! `agorai localnet`.
+
+use crate::{
+    args::Localnet,
+    error::Result,
+    localnet::{find_node, stop_signal, Network, Settings},
+    output::Output,
+    table,
+};
+use serde_json::json;
+use std::{pin::pin, time::Duration};
+use tokio::time::sleep;
+
+/// Starts the network, prints its endpoints, and stops it at Ctrl-C or when a node has ended.
+pub async fn run(command: &Localnet, out: &Output) -> Result<()> {
+    let settings = Settings {
+        node: find_node(command.node.as_deref())?,
+        validators: command.validators,
+        dir: command.dir.clone(),
+        base_port: command.base_port,
+        extra: Vec::new(),
+    };
+    let mut stop = pin!(stop_signal());
+    let mut network = tokio::select! {
+        network = Network::start(&settings, out) => network?,
+        stopped = &mut stop => return stopped,
+    };
+    let rows: Vec<Vec<String>> = (0..network.len())
+        .map(|i| {
+            vec![
+                network.name(i).to_owned(),
+                network.url(i),
+                network.log(i).display().to_string(),
+            ]
+        })
+        .collect();
+    let nodes: Vec<_> = rows
+        .iter()
+        .map(|row| json!({"name": row[0], "url": row[1], "log": row[2]}))
+        .collect();
+    out.result(
+        &json!({"ok": true, "nodes": nodes}),
+        table::render(&["validator", "rpc", "log"], &rows),
+    );
+    out.note(format!(
+        "try: agorai --url {} model list; stop with Ctrl-C",
+        network.url(0)
+    ));
+    let ended = loop {
+        tokio::select! {
+            stopped = &mut stop => break stopped,
+            () = sleep(Duration::from_secs(1)) => {
+                if let Err(e) = network.check_alive() {
+                    break Err(e);
+                }
+            }
+        }
+    };
+    out.note("stopping the validators");
+    network.stop(Duration::from_secs(10)).await;
+    ended
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-only
+//! What each command does.
+
+use crate::{
+    chain_spec,
+    cli::{Cli, Subcommand},
+    partial::{self, Block, FullBackend, FullClient},
+    service,
+};
+use agorai_runtime::BlockNumber;
+use sc_cli::SubstrateCli;
+use sc_service::PartialComponents;
+use std::sync::Arc;
+
+impl SubstrateCli for Cli {
+    fn impl_name() -> String {
+        "Agorai".into()
+    }
+
+    fn impl_version() -> String {
+        env!("SUBSTRATE_CLI_IMPL_VERSION").into()
+    }
+
+    fn description() -> String {
+        env!("CARGO_PKG_DESCRIPTION").into()
+    }
+
+    fn author() -> String {
+        "the Agorai contributors".into()
+    }
+
+    fn support_url() -> String {
+        concat!(env!("CARGO_PKG_REPOSITORY"), "/issues").into()
+    }
+
+    fn copyright_start_year() -> i32 {
+        2026
+    }
+
+    fn load_spec(&self, id: &str) -> Result<Box<dyn sc_service::ChainSpec>, String> {
+        chain_spec::load(id).map(|spec| Box::new(spec) as _)
+    }
+}
+
+/// Removes what consensus remembers about the last `blocks` blocks.
+fn revert_consensus(
+    client: Arc<FullClient>,
+    backend: Arc<FullBackend>,
+    blocks: BlockNumber,
+) -> sc_cli::Result<()> {
+    sc_consensus_babe::revert(client.clone(), backend, blocks)?;
+    sc_consensus_grandpa::revert(client, blocks)?;
+    Ok(())
+}
+
+/// Reads the command line and does what it says.
+pub fn run() -> sc_cli::Result<()> {
+    let cli = Cli::from_args();
+    match &cli.subcommand {
+        None => {
+            let runner = cli.create_runner(&cli.run)?;
+            let work = cli.work.clone();
+            runner.run_node_until_exit(|config| async move {
+                service::new_full(config, work).map_err(sc_cli::Error::Service)
+            })
+        }
+        Some(Subcommand::Key(cmd)) => cmd.run(&cli),
+        Some(Subcommand::ExportChainSpec(cmd)) => cmd.run(cli.load_spec(&cmd.chain)?),
+        Some(Subcommand::BuildSpec(cmd)) => cli
+            .create_runner(cmd)?
+            .sync_run(|config| cmd.run(config.chain_spec, config.network)),
+        Some(Subcommand::CheckBlock(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+            let PartialComponents {
+                client,
+                task_manager,
+                import_queue,
+                ..
+            } = partial::new(&config)?;
+            Ok((cmd.run(client, import_queue), task_manager))
+        }),
+        Some(Subcommand::ExportBlocks(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+            let PartialComponents {
+                client,
+                task_manager,
+                ..
+            } = partial::new(&config)?;
+            Ok((cmd.run(client, config.database), task_manager))
+        }),
+        Some(Subcommand::ExportState(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+            let PartialComponents {
+                client,
+                task_manager,
+                ..
+            } = partial::new(&config)?;
+            Ok((
+                cmd.run::<Block, FullBackend, _>(client, config.chain_spec),
+                task_manager,
+            ))
+        }),
+        Some(Subcommand::ImportBlocks(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+            let PartialComponents {
+                client,
+                task_manager,
+                import_queue,
+                ..
+            } = partial::new(&config)?;
+            Ok((cmd.run(client, import_queue), task_manager))
+        }),
+        Some(Subcommand::PurgeChain(cmd)) => cli
+            .create_runner(cmd)?
+            .sync_run(|config| cmd.run(config.database)),
+        Some(Subcommand::Revert(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+            let PartialComponents {
+                client,
+                backend,
+                task_manager,
+                ..
+            } = partial::new(&config)?;
+            Ok((
+                cmd.run(client, backend, Some(Box::new(revert_consensus))),
+                task_manager,
+            ))
+        }),
+    }
+}
