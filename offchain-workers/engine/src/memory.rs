@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How much memory a job takes, from above, before anything of it is allocated.
+
+use crate::{
+    compress,
+    model::{Shape, Tape, TOGETHER},
+    tokenizer::MAX_TOKENIZER,
+    weights,
+};
+use agorai_primitives::{
+    job::{GenerateSpec, JobSpec, MAX_TOKENS},
+    model::Architecture,
+    training::{Corpus, Recipe},
+};
+
+/// Bytes of a binary32 value.
+const VALUE: u64 = 4;
+/// Columns of a packed panel: the last one of a matrix is padded.
+const PANEL: u64 = 32;
+/// Bytes of a leaf of a trace, twice for the tree over them.
+const LEAF: u64 = 64;
+/// What an idle engine takes.
+const BASIS: u64 = 16 << 20;
+
+/// Bytes that a job takes at most. Architecture and recipe must be valid.
+pub fn needed(spec: &JobSpec, threads: usize) -> u64 {
+    let job = match spec {
+        JobSpec::Generate(spec) => generate(spec),
+        JobSpec::Check(spec) => generate(&spec.generate),
+        JobSpec::Train(spec) => train(&spec.architecture, &spec.recipe, &spec.corpus),
+        JobSpec::Audit(spec) => train(
+            &spec.train.architecture,
+            &spec.train.recipe,
+            &spec.train.corpus,
+        ),
+        JobSpec::Score(spec) => evaluate(&spec.architecture, &spec.recipe, &spec.corpus, threads)
+            .saturating_add(parameters(&spec.architecture).saturating_mul(2)),
+        JobSpec::Aggregate(spec) => {
+            let spec = &spec.score;
+            let deltas = spec.contributions.len() as u64 + 2;
+            evaluate(&spec.architecture, &spec.recipe, &spec.corpus, threads)
+                .saturating_add(parameters(&spec.architecture).saturating_mul(deltas))
+        }
+    };
+    job.saturating_add(BASIS)
+}
+
+fn parameters(architecture: &Architecture) -> u64 {
+    VALUE * architecture.parameters()
+}
+
+/// Packed matrices: every width rounded up to whole panels.
+fn packed(architecture: &Architecture) -> u64 {
+    let pad = |n: u32| u64::from(n).next_multiple_of(PANEL);
+    let a = architecture;
+    let padded = Architecture {
+        dim: pad(a.dim) as u32,
+        ff: pad(a.ff) as u32,
+        vocab: pad(a.vocab) as u32,
+        heads: 1,
+        kv_heads: 1,
+        ..*a
+    };
+    // One head as wide as the padded model counts keys and values as wide as queries: from above.
+    parameters(&padded)
+}
+
+/// The file, its values, the packed matrices and the rotary angles.
+fn model(architecture: &Architecture) -> u64 {
+    let angles = u64::from(architecture.context) * u64::from(architecture.head_dim());
+    weights::most_bytes(architecture)
+        .saturating_add(parameters(architecture))
+        .saturating_add(packed(architecture))
+        .saturating_add(VALUE * angles)
+}
+
+/// A session of `positions` tokens.
+fn session(architecture: &Architecture, positions: u64) -> u64 {
+    let a = architecture;
+    let shape = Shape::new(a);
+    let memory = u64::from(a.layers)
+        .saturating_mul(2 * shape.kv as u64)
+        .saturating_mul(positions.next_multiple_of(PANEL) * 2);
+    let row = (12 * shape.dim + 4 * shape.kv + 4 * shape.ff + 2 * shape.vocab) as u64;
+    let attention = (shape.heads as u64).saturating_mul(positions);
+    let rows = (TOGETHER as u64).saturating_mul(row.saturating_add(attention));
+    VALUE.saturating_mul(memory.saturating_add(rows))
+}
+
+fn generate(spec: &GenerateSpec) -> u64 {
+    let a = &spec.architecture;
+    let positions = u64::from(a.context).min(spec.prompt.len() as u64 + u64::from(MAX_TOKENS));
+    let leaves = positions.saturating_mul(u64::from(a.layers) + 1);
+    // A tokenizer takes about this many times its file.
+    let tokenizer = if a.vocab == 256 {
+        0
+    } else {
+        8 * MAX_TOKENIZER as u64
+    };
+    model(a)
+        .saturating_add(session(a, positions))
+        .saturating_add(leaves.saturating_mul(LEAF))
+        .saturating_add(tokenizer)
+}
+
+fn corpus(corpus: &Corpus) -> u64 {
+    corpus
+        .shards
+        .iter()
+        .fold(0, |sum, shard| shard.bytes.saturating_add(sum))
+}
+
+/// Base, state, gradient and their bytes, both packings, the tapes.
+fn train(architecture: &Architecture, recipe: &Recipe, data: &Corpus) -> u64 {
+    let shape = Shape::new(architecture);
+    let rows = recipe.sequence as usize;
+    let tape = VALUE.saturating_mul(Tape::values(&shape, architecture.layers as usize, rows));
+    model(architecture)
+        .saturating_add(parameters(architecture).saturating_mul(4 + 6 + 3))
+        .saturating_add(packed(architecture).saturating_mul(2))
+        .saturating_add(tape.saturating_mul(recipe.batch.into()))
+        .saturating_add(compress::most_bytes(architecture, recipe.compression))
+        .saturating_add(corpus(data))
+}
+
+/// Two models and one session for each thread.
+fn evaluate(architecture: &Architecture, recipe: &Recipe, data: &Corpus, threads: usize) -> u64 {
+    let session = session(architecture, recipe.sequence.into());
+    model(architecture)
+        .saturating_mul(2)
+        .saturating_add(session.saturating_mul(threads as u64))
+        .saturating_add(compress::most_bytes(architecture, recipe.compression))
+        .saturating_add(corpus(data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agorai_primitives::{
+        job::{Profile, TrainSpec},
+        BlobId,
+    };
+
+    #[test]
+    fn small_round_takes_some_dozen_megabytes_and_an_absurd_one_too_many() {
+        let mut spec = TrainSpec {
+            profile: Profile::ExactF32V1,
+            architecture: Architecture::SMALL,
+            base: BlobId::default(),
+            recipe: Recipe::SMALL,
+            corpus: Corpus::default(),
+            seed: Default::default(),
+            steps_before: 0,
+            steps_total: 16,
+            worker: 0,
+            workers: 1,
+            error_feedback: None,
+        };
+        let small = needed(&JobSpec::Train(spec.clone()), 2);
+        assert!((50 << 20..300 << 20).contains(&small), "{small}");
+        spec.recipe.sequence = 1 << 15;
+        spec.recipe.batch = 1024;
+        assert!(needed(&JobSpec::Train(spec), 2) > 1 << 42);
+    }
+}

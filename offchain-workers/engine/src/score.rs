@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What each contribution of a round is worth.
+
+use crate::{
+    access::{fetch, BlobAccess},
+    compress,
+    data::{Data, Example},
+    evaluate,
+    model::Model,
+    parallel::Means,
+    progress::Progress,
+    trace::Recorder,
+    Error, Result,
+};
+use agorai_exact::elementwise;
+use agorai_primitives::{
+    job::{Score, ScoreSpec},
+    receipt::{scores_result, Trace},
+    training::MAX_WORKERS,
+    BlobId,
+};
+
+/// The gain of a contribution that is no pseudo-gradient, or that leads to values that are not numbers:
+/// worse than any loss can be (1000 nats per token).
+pub const WORTHLESS: i64 = -1_000_000_000;
+
+/// Refuses contributions that are not strictly ascending by worker, or of workers that do not exist.
+pub(crate) fn validate(spec: &ScoreSpec) -> Result<()> {
+    let ascending = spec
+        .contributions
+        .windows(2)
+        .all(|pair| pair[0].0 < pair[1].0);
+    let known = spec
+        .contributions
+        .iter()
+        .all(|(worker, _)| *worker < spec.workers);
+    if spec.workers > MAX_WORKERS || !ascending || !known {
+        return Err(Error::Spec("contributions"));
+    }
+    Ok(())
+}
+
+/// The outer learning rate as a number.
+pub(crate) fn outer_rate(spec: &ScoreSpec) -> f32 {
+    spec.recipe.outer_rate_micros as f32 / 1e6
+}
+
+/// Scores every contribution: loss of the base minus loss after an outer step with this contribution
+/// alone, `fma(-outer rate, delta, base)`, on held-out data and on as much of the worker's own, both
+/// chosen by the draw.
+///
+/// Leaves of the trace: the losses of every sequence, the base's on held-out data first, then for each
+/// contribution the base's on the worker's own data, the contribution's on held-out and on own data.
+pub fn score(
+    means: Means,
+    spec: &ScoreSpec,
+    base: &Model,
+    blobs: &dyn BlobAccess,
+    progress: &Progress,
+) -> Result<(Vec<Score>, Trace)> {
+    validate(spec)?;
+    let mut data = Data::new(blobs, &spec.corpus, &spec.recipe, spec.seed, spec.workers)?;
+    let held_out = data.held_out(spec.draw)?;
+    let sequences = held_out.len() as u64;
+    progress.begin(sequences * (1 + 3 * spec.contributions.len() as u64));
+    let mut recorder = Recorder::new();
+    let before = loss(means, base, &held_out, progress, &mut recorder)?;
+    let mut scores = Vec::with_capacity(spec.contributions.len());
+    for (worker, payload) in &spec.contributions {
+        let own = data.own(*worker, spec.draw)?;
+        let own_before = loss(means, base, &own, progress, &mut recorder)?;
+        let mut gains = (WORTHLESS, WORTHLESS);
+        if let Some(model) = apply(means, spec, base, blobs, payload)? {
+            let mut worth = |examples, before| -> Result<i64> {
+                match loss(means, &model, examples, progress, &mut recorder) {
+                    Ok(after) => Ok(difference(before, after)),
+                    Err(Error::Exact(_)) => Ok(WORTHLESS),
+                    Err(error) => Err(error),
+                }
+            };
+            gains = (worth(&held_out, before)?, worth(&own, own_before)?);
+        }
+        scores.push(Score {
+            worker: *worker,
+            held_out: gains.0,
+            own: gains.1,
+        });
+    }
+    let trace = recorder.finish(scores_result(&scores));
+    Ok((scores, trace))
+}
+
+/// Before minus after, at least [`WORTHLESS`].
+fn difference(before: u64, after: u64) -> i64 {
+    let difference = i128::from(before) - i128::from(after);
+    difference.clamp(WORTHLESS.into(), i64::MAX.into()) as i64
+}
+
+fn loss(
+    means: Means,
+    model: &Model,
+    examples: &[Example],
+    progress: &Progress,
+    recorder: &mut Recorder,
+) -> Result<u64> {
+    let losses = evaluate::losses(means, model, examples, progress)?;
+    Ok(evaluate::mean(&losses, recorder))
+}
+
+/// The base after one contribution alone; `None` where the payload is worthless.
+fn apply(
+    means: Means,
+    spec: &ScoreSpec,
+    base: &Model,
+    blobs: &dyn BlobAccess,
+    payload: &BlobId,
+) -> Result<Option<Model>> {
+    let bytes = fetch(blobs, payload)?;
+    let weights = base.weights();
+    let Ok(delta) = compress::decode(&weights.layout, spec.recipe.compression, &bytes) else {
+        return Ok(None);
+    };
+    let mut values = weights.values.clone();
+    if elementwise::axpy(means.isa, -outer_rate(spec), &delta, &mut values).is_err() {
+        return Ok(None);
+    }
+    Ok(Some(base.with_values(means, values)?))
+}

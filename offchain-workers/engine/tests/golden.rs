@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The bits of a generation and of a round of training, committed: a change of any canonical order is a
+//! change of these hashes, and would make an old and a new node disagree.
+
+mod common;
+
+use agorai_primitives::{job::*, model::Architecture};
+use common::*;
+
+#[test]
+fn generation_has_its_committed_bits() {
+    let network = Round::new(Architecture::SMALL, SHORT, 1);
+    let spec = network.generate_spec(b"what is said in the agora", LIVELY);
+    let JobResult::Generated { trace, .. } =
+        run(&engine(), &network.blobs, JobSpec::Generate(spec))
+    else {
+        panic!()
+    };
+    assert_eq!(
+        [trace.result, trace.root, trace.secret].map(|hash| format!("{hash:?}")),
+        [
+            "0x3deb1c8159c283144e120ee7dfe65d29e7dc9b9e8c0fb4f8cee25d6faf6b4d4a",
+            "0xffc77b609ea2823a6e22593724cb2d7ee9ef7f6cb470314dfff009ddba3fee92",
+            "0xeb2f7c87077609dc1927280158364cf0318e9a462cb7287e9f1bc095de44fc02"
+        ]
+    );
+}
+
+#[test]
+fn round_has_its_committed_bits() {
+    let network = Round::new(TINY, SHORT, 2);
+    let contributions = [0, 1].map(|worker| network.train(&engine(), worker));
+    let payloads = [0, 1].map(|worker| (worker as u32, contributions[worker].payload));
+    let JobResult::Aggregated { weights, trace, .. } = network.aggregate(&engine(), &payloads)
+    else {
+        panic!()
+    };
+    assert_eq!(
+        [
+            contributions[0].states[1].to_string(),
+            contributions[0].payload.to_string(),
+            weights.to_string(),
+            format!("{:?}", trace.root),
+        ],
+        [
+            "931b8fd08e624200b8aee1e355eb30f70cebee8b3e28d53245edb04f6f268923",
+            "2352aa0b4c3ff3a0bd25e45ffc84204db38ead1156221c1881861a6c3befcb05",
+            "4ce0b09117d21f78d77e9be45d8679a32511c44afd9b9d7d1f26ca398fbe114c",
+            "0xf88f1e3bb3e662100450ae1e4cbd85ad44820d0208ade1a1737beda1b9cb18b1"
+        ]
+    );
+}

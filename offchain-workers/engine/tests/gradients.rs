@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The hand-written backward pass against finite differences.
+
+mod common;
+
+use agorai_engine::{
+    data::Example,
+    evaluate,
+    model::Model,
+    parallel::Means,
+    train::{State, Trainer},
+    Progress, Weights,
+};
+use agorai_exact::Isa;
+use agorai_primitives::model::Architecture;
+use common::*;
+
+const MEANS: Means = Means {
+    isa: Isa::Scalar,
+    threads: 1,
+};
+
+/// Weights large enough for every part of the model to matter.
+fn weights() -> Weights {
+    let mut weights = Weights::init(&TINY, 5).unwrap();
+    for slot in weights.layout.slots.clone() {
+        let factor = if slot.is_matrix() { 10.0 } else { 1.0 };
+        for value in &mut weights.values[slot.range] {
+            *value *= factor;
+        }
+    }
+    weights
+}
+
+fn examples(count: usize, length: usize) -> Vec<Example> {
+    let tokens: Vec<u32> = text(4096).iter().map(|byte| u32::from(*byte)).collect();
+    tokens
+        .chunks_exact(length + 1)
+        .take(count)
+        .map(|run| Example {
+            tokens: run[..length].to_vec(),
+            targets: run[1..].to_vec(),
+        })
+        .collect()
+}
+
+/// The mean loss in binary64, from each token's exact loss.
+fn loss(weights: &Weights, values: Vec<f32>, examples: &[Example]) -> f64 {
+    let model = Model::new(MEANS, weights.clone())
+        .unwrap()
+        .with_values(MEANS, values)
+        .unwrap();
+    let losses = evaluate::losses(MEANS, &model, examples, &Progress::new()).unwrap();
+    let all: Vec<f64> = losses.concat().into_iter().map(f64::from).collect();
+    all.iter().sum::<f64>() / all.len() as f64
+}
+
+#[test]
+fn gradient_of_every_tensor_agrees_with_finite_differences() {
+    let weights = weights();
+    let examples = examples(2, 12);
+    let state = State::start(weights.values.clone());
+    let mut trainer = Trainer::new(MEANS, &TINY, &weights.layout, state).unwrap();
+    trainer.gradient(&examples).unwrap();
+    let gradient = trainer.last_gradient();
+    for slot in &weights.layout.slots {
+        // Along the gradient itself, the loss changes by the square of its norm.
+        let part = &gradient[slot.range.clone()];
+        let norm = part
+            .iter()
+            .map(|g| f64::from(*g).powi(2))
+            .sum::<f64>()
+            .sqrt();
+        assert!(norm > 1e-5, "{}: {norm}", slot.name);
+        let step = 2e-3 / norm.max(0.05);
+        let moved = |sign: f64| {
+            let mut values = weights.values.clone();
+            for (value, g) in values[slot.range.clone()].iter_mut().zip(part) {
+                *value += (sign * step * f64::from(*g)) as f32;
+            }
+            loss(&weights, values, &examples)
+        };
+        let slope = (moved(1.0) - moved(-1.0)) / (2.0 * step);
+        let error = (slope - norm * norm).abs() / (norm * norm);
+        assert!(
+            error < 0.02,
+            "{}: {slope} is not {}",
+            slot.name,
+            norm * norm
+        );
+    }
+}
+
+#[test]
+fn every_tensor_moves_in_a_step() {
+    let weights = Weights::init(&TINY, 5).unwrap();
+    let state = State::start(weights.values.clone());
+    let mut trainer = Trainer::new(MEANS, &TINY, &weights.layout, state).unwrap();
+    trainer.step(&examples(2, 12), 1e-3).unwrap();
+    for slot in &weights.layout.slots {
+        let (before, after) = (
+            &weights.values[slot.range.clone()],
+            &trainer.state.values[slot.range.clone()],
+        );
+        let moved = before.iter().zip(after).filter(|(b, a)| b != a).count();
+        // Tokens that do not occur have no gradient in the embedding, but they decay.
+        assert!(moved * 2 > before.len(), "{}: {moved}", slot.name);
+    }
+}
+
+#[test]
+fn loss_falls_in_training() {
+    let architecture = Architecture::SMALL;
+    let means = Means {
+        isa: Isa::detect(),
+        threads: 2,
+    };
+    let weights = Weights::init(&architecture, 5).unwrap();
+    let state = State::start(weights.values.clone());
+    let mut trainer = Trainer::new(means, &architecture, &weights.layout, state).unwrap();
+    let examples = examples(4, 64);
+    let losses: Vec<u64> = (0..30)
+        .map(|_| trainer.step(&examples, 3e-3).unwrap().mean_micro_nats())
+        .collect();
+    // Fresh weights know nothing: ln 256 = 5.545.
+    assert!(losses[0].abs_diff(5_545_177) < 100_000, "{losses:?}");
+    assert!(losses[29] < losses[0] / 2, "{losses:?}");
+}
+
+#[test]
+fn gradient_is_the_same_for_every_number_of_threads() {
+    let weights = weights();
+    let examples = examples(3, 12);
+    let gradient = |threads| {
+        let means = Means {
+            isa: Isa::detect(),
+            threads,
+        };
+        let state = State::start(weights.values.clone());
+        let mut trainer = Trainer::new(means, &TINY, &weights.layout, state).unwrap();
+        trainer.gradient(&examples).unwrap();
+        trainer.last_gradient().to_vec()
+    };
+    let one = gradient(1);
+    assert_eq!(one, gradient(2));
+    assert_eq!(one, gradient(5));
+}
