@@ -186,6 +186,9 @@ impl Network {
                 name,
                 "--no-mdns",
                 "--no-telemetry",
+                // Four nodes share this machine.
+                "--compute-threads",
+                "1",
                 "--state-pruning",
                 "archive",
                 "--blocks-pruning",

@@ -73,7 +73,12 @@ mod tests {
         for (name, id) in [("dev", "agorai_dev"), ("local", "agorai_local")] {
             let spec = load(name).unwrap();
             assert_eq!(spec.id(), id);
-            assert!(!spec.build_storage().unwrap().top.is_empty());
+            assert!(!spec
+                .as_storage_builder()
+                .build_storage()
+                .unwrap()
+                .top
+                .is_empty());
         }
     }
 
@@ -89,7 +94,7 @@ mod tests {
     #[test]
     fn unknown_chain_is_refused_with_what_to_do() {
         for wrong in ["", "mainnet", "/no/such/file.json"] {
-            let error = load(wrong).unwrap_err();
+            let error = load(wrong).err().unwrap();
             assert!(error.contains("export-chain-spec"), "{error}");
         }
     }
@@ -99,7 +104,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bad.json");
         std::fs::write(&path, "{\"name\": 3}").unwrap();
-        let error = load(path.to_str().unwrap()).unwrap_err();
+        let error = load(path.to_str().unwrap()).err().unwrap();
         assert!(error.contains("not a chain specification"), "{error}");
     }
 }

@@ -12,7 +12,10 @@ use agorai_host::ComputeExt;
 use agorai_worker::TestFault;
 use futures::{FutureExt, StreamExt};
 use sc_client_api::Backend;
-use sc_network::{config::FullNetworkConfiguration, Event, NetworkBackend, NetworkEventStream};
+use sc_network::{
+    config::{FullNetworkConfiguration, NetworkBackendType},
+    Event, NetworkBackend, NetworkEventStream,
+};
 use sc_network_sync::WarpSyncConfig;
 use sc_service::{error::Error as ServiceError, Configuration, PartialComponents, TaskManager};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
@@ -24,21 +27,16 @@ const PROPOSAL_PORTION: f32 = 2f32 / 3f32;
 /// Time over which GRANDPA's messages are gathered before they are gossiped.
 const GOSSIP_DURATION: Duration = Duration::from_millis(333);
 
-/// Starts a node, with the network backend that the configuration names.
-pub fn new_full(config: Configuration, work: WorkParams) -> Result<TaskManager, ServiceError> {
-    use sc_network::config::NetworkBackendType;
-    match config.network.network_backend {
-        NetworkBackendType::Libp2p => {
-            start::<sc_network::NetworkWorker<Block, <Block as BlockT>::Hash>>(config, work)
-        }
-        NetworkBackendType::Litep2p => start::<sc_network::Litep2pNetworkBackend>(config, work),
-    }
-}
+/// The one network backend that is built in.
+type Network = sc_network::Litep2pNetworkBackend;
 
-fn start<N: NetworkBackend<Block, <Block as BlockT>::Hash>>(
-    config: Configuration,
-    work: WorkParams,
-) -> Result<TaskManager, ServiceError> {
+/// Starts a node.
+pub fn new_full(config: Configuration, work: WorkParams) -> Result<TaskManager, ServiceError> {
+    if !matches!(config.network.network_backend, NetworkBackendType::Litep2p) {
+        return Err(ServiceError::Other(
+            "this node has no network backend but litep2p; leave out --network-backend".into(),
+        ));
+    }
     let parts: Parts = partial::new(&config)?;
     let PartialComponents {
         client,
@@ -57,8 +55,8 @@ fn start<N: NetworkBackend<Block, <Block as BlockT>::Hash>>(
         voter_state,
     } = consensus;
 
-    let metrics = N::register_notification_metrics(config.prometheus_registry());
-    let mut net_config = FullNetworkConfiguration::<Block, <Block as BlockT>::Hash, N>::new(
+    let metrics = Network::register_notification_metrics(config.prometheus_registry());
+    let mut net_config = FullNetworkConfiguration::<Block, <Block as BlockT>::Hash, Network>::new(
         &config.network,
         config.prometheus_registry().cloned(),
     );
@@ -66,7 +64,7 @@ fn start<N: NetworkBackend<Block, <Block as BlockT>::Hash>>(
     let grandpa_protocol =
         sc_consensus_grandpa::protocol_standard_name(&genesis_hash, &config.chain_spec);
     let (grandpa_protocol_config, grandpa_notifications) =
-        sc_consensus_grandpa::grandpa_peers_set_config::<_, N>(
+        sc_consensus_grandpa::grandpa_peers_set_config::<_, Network>(
             grandpa_protocol.clone(),
             metrics.clone(),
             net_config.peer_store_handle(),
@@ -76,7 +74,7 @@ fn start<N: NetworkBackend<Block, <Block as BlockT>::Hash>>(
     let store = compute::open_store(&config, &work)?;
     let blob_protocol =
         agorai_blobs::service::protocol_name(genesis_hash, config.chain_spec.fork_id());
-    let (blob_config, blob_server) = agorai_blobs::service::request_response_config::<Block, N>(
+    let (blob_config, blob_server) = agorai_blobs::service::request_response_config::<Block, Network>(
         blob_protocol.clone(),
         store.clone(),
         ServeLimits::default(),

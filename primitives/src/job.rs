@@ -23,7 +23,7 @@ pub const MAX_TOKENS: u32 = 4 * 1024;
 /// Most bytes of an output: a byte per token for byte-level models, up to 4 with a tokenizer.
 pub const MAX_OUTPUT: u32 = 16 * 1024;
 /// Most bytes of an encoded spec or result that crosses the host interface.
-pub const MAX_JOB_BYTES: u32 = 64 * 1024;
+pub const MAX_JOB_BYTES: u32 = 128 * 1024;
 
 /// The numerics in which a model's results are defined.
 #[derive(

@@ -135,6 +135,11 @@ fn tabs_of_polkadot_js_find_their_pallets() {
         "Proxy",
         "Multisig",
         "Validators",
+        "Datasets",
+        "Models",
+        "Verification",
+        "Inference",
+        "Training",
     ] {
         assert!(names.contains(&name), "{name}");
     }

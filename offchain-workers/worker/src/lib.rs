@@ -34,6 +34,7 @@ pub mod panics;
 pub mod remote;
 pub mod run;
 pub mod server;
+mod states;
 #[cfg(test)]
 mod testing;
 pub mod wire;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-only
 //! What runs a job: the engine, or what a test puts in its place.
 
+use crate::states::States;
 use agorai_blobs::Blobs;
 use agorai_engine::{BlobAccess, Engine, EngineConfig, Missing, Progress};
 use agorai_primitives::{
     job::{JobFailure, JobResult, JobSpec},
     BlobId,
 };
+use parking_lot::Mutex;
 use std::io;
 
 /// A running job seen from outside.
@@ -40,6 +42,7 @@ impl Watch for Progress {
 pub struct EngineRun {
     engine: Engine,
     blobs: Access,
+    states: Mutex<States>,
 }
 
 impl EngineRun {
@@ -48,6 +51,7 @@ impl EngineRun {
         Self {
             engine: Engine::new(config),
             blobs: Access(blobs),
+            states: Mutex::default(),
         }
     }
 }
@@ -56,12 +60,19 @@ impl Run for EngineRun {
     type Progress = Progress;
 
     fn run(&self, spec: &JobSpec, progress: &Progress) -> Result<JobResult, JobFailure> {
-        self.engine
+        let result = self
+            .engine
             .perform(spec, &self.blobs, progress)
             .map_err(|error| {
                 log::warn!(target: "compute", "job {:?} failed: {error}", spec.id());
                 JobFailure::from(&error)
-            })
+            })?;
+        for state in self.states.lock().after(spec, &result) {
+            if let Err(error) = self.blobs.delete(&state) {
+                log::warn!(target: "compute", "state {state} stays on the disk: {error}");
+            }
+        }
+        Ok(result)
     }
 }
 

@@ -90,7 +90,8 @@ impl pallet_inference::Config for Runtime {
     type CommitteeSize = ConstU32<3>;
     type AnswerPeriod = AnswerPeriod;
     type RetainPeriod = RetainPeriod;
-    type MaxPaidDatasets = ConstU32<16>;
+    // At most 32 contributors each: what a verdict may cost is bounded by it.
+    type MaxPaidDatasets = ConstU32<2>;
     type FeeShares = UsualFeeShares;
     type WeightInfo = pallet_inference::weights::EstimatedWeight<Runtime>;
 }
