@@ -105,6 +105,18 @@ fn corpus_of(text: Option<&Path>, repo: Option<&Path>) -> Result<CorpusFile> {
     Ok(file)
 }
 
+/// As much training as a corpus of `bytes` gives four workers on sequences of their own.
+fn recipe_for(bytes: u64) -> Recipe {
+    let longer = [96, 48, 24].map(|inner_steps| Recipe {
+        inner_steps,
+        segment_steps: inner_steps / 3,
+        batch: 8,
+        ..Recipe::SMALL
+    });
+    let fits = |recipe: &Recipe| corpus::bytes_needed(recipe, VALIDATORS.into()) <= bytes;
+    longer.into_iter().find(fits).unwrap_or(Recipe::SMALL)
+}
+
 /// All steps; the result is the last line's object.
 async fn whole_way(
     settings: &Settings,
@@ -124,6 +136,7 @@ async fn whole_way(
 
     let owner = signer::from_uri("//Alice")?;
     let user = signer::from_uri("//Eve")?;
+    let recipe = recipe_for(text.text.len() as u64);
     out.note(format!("2/6 a dataset of {} bytes", text.text.len()));
     let publication = dataset::Publication {
         name: "demo corpus".to_owned(),
@@ -155,12 +168,15 @@ async fn whole_way(
     };
     let created = model::create(&chain, &owner, &creation, out).await?;
 
-    out.note(format!("4/6 training, {} rounds", command.rounds));
+    out.note(format!(
+        "4/6 training, {} rounds of {} steps on {VALIDATORS} validators",
+        command.rounds, recipe.inner_steps
+    ));
     let plan = train::Plan {
         model: created.model,
         datasets: vec![published.dataset],
         rounds: command.rounds,
-        recipe: Recipe::SMALL,
+        recipe,
         reward: args::DEFAULT_REWARD,
         shares: args::DEFAULT_SHARES,
         minimum_workers: u32::from(VALIDATORS) - 1,
@@ -321,6 +337,17 @@ fn check_answer(answer: &infer::Answer) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn recipe_is_valid_and_fits_the_corpus() {
+        for bytes in [0, 60_000, 120_000, 300_000, 1 << 26] {
+            let recipe = recipe_for(bytes);
+            assert_eq!(recipe.validate(), Ok(()));
+            let fits = corpus::bytes_needed(&recipe, 4) <= bytes;
+            assert!(fits || recipe == Recipe::SMALL, "{bytes}: {recipe:?}");
+        }
+        assert_eq!(recipe_for(300_000).inner_steps, 96);
+    }
 
     #[test]
     fn summary_has_exactly_the_promised_keys() {

@@ -27,6 +27,7 @@ const PROPOSAL_PORTION: f32 = 2f32 / 3f32;
 /// Time over which GRANDPA's messages are gathered before they are gossiped.
 const GOSSIP_DURATION: Duration = Duration::from_millis(333);
 
+type BlockHash = <Block as BlockT>::Hash;
 /// The one network backend that is built in.
 type Network = sc_network::Litep2pNetworkBackend;
 
@@ -55,8 +56,10 @@ pub fn new_full(config: Configuration, work: WorkParams) -> Result<TaskManager, 
         voter_state,
     } = consensus;
 
-    let metrics = Network::register_notification_metrics(config.prometheus_registry());
-    let mut net_config = FullNetworkConfiguration::<Block, <Block as BlockT>::Hash, Network>::new(
+    let metrics = <Network as NetworkBackend<Block, BlockHash>>::register_notification_metrics(
+        config.prometheus_registry(),
+    );
+    let mut net_config = FullNetworkConfiguration::<Block, BlockHash, Network>::new(
         &config.network,
         config.prometheus_registry().cloned(),
     );
@@ -64,7 +67,7 @@ pub fn new_full(config: Configuration, work: WorkParams) -> Result<TaskManager, 
     let grandpa_protocol =
         sc_consensus_grandpa::protocol_standard_name(&genesis_hash, &config.chain_spec);
     let (grandpa_protocol_config, grandpa_notifications) =
-        sc_consensus_grandpa::grandpa_peers_set_config::<_, Network>(
+        sc_consensus_grandpa::grandpa_peers_set_config::<Block, Network>(
             grandpa_protocol.clone(),
             metrics.clone(),
             net_config.peer_store_handle(),
