@@ -257,7 +257,12 @@ async fn bad_input_is_refused_each_with_its_own_error(site: &Site, model: ModelI
 
     // The same, and more, unchecked by the client: the chain has an error for each. Different accounts,
     // so that nobody waits for another's nonce.
-    let (eve, ferdie, one, two) = (key("//Eve"), key("//Ferdie"), key("//One"), key("//Two"));
+    let (eve, ferdie, one, two) = (
+        key("//Eve"),
+        key("//Ferdie"),
+        key("//Alice//stash"),
+        key("//Bob//stash"),
+    );
     let cheap = question(model, "hello");
     let too_long = question(model, &"a".repeat(300));
     let bond = |signer| {
@@ -285,8 +290,8 @@ async fn bad_input_is_refused_each_with_its_own_error(site: &Site, model: ModelI
         bond(&alice),
     );
     assert_refused(unknown, "UnknownModel");
-    assert_refused(cheap, "Fee");
-    assert_refused(too_long, "Prompt");
+    assert_refused(cheap, "FeeBelowPrice");
+    assert_refused(too_long, "ContextExceeded");
     assert_refused(withdrawn, "UnknownDataset");
     assert_refused(bonded, "AlreadyBonded");
 }
@@ -295,7 +300,15 @@ async fn wrong_claim_is_refused_and_slashed_and_another_answers(site: &Site, mod
     let (chain, out) = (&site.chain, &site.out);
     let dave = account("//Dave");
     let same = question(model, "In the agora");
-    let users = ["//Bob", "//Charlie", "//Eve", "//Ferdie", "//One", "//Two"].map(key);
+    let users = [
+        "//Bob",
+        "//Charlie",
+        "//Eve",
+        "//Ferdie",
+        "//Alice//stash",
+        "//Bob//stash",
+    ]
+    .map(key);
     // The executor is drawn by bond: ask until it is Dave's turn.
     let mut asked: Vec<Asked> = Vec::new();
     for _ in 0..5 {
