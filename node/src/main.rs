@@ -11,6 +11,8 @@
 //! | [`service`] | the running node: network, consensus, offchain workers |
 //! | [`rpc`] | what the node answers |
 #![warn(missing_docs)]
+// The errors of starting a node are the libraries', whatever their size.
+#![allow(clippy::result_large_err)]
 
 mod chain_spec;
 mod cli;

@@ -127,7 +127,7 @@ pub fn without_twins<V: Ord>(mut values: Vec<V>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
+
     use proptest::prelude::*;
 
     #[test]
@@ -195,7 +195,7 @@ mod tests {
             blob: BlobId::default(),
             bytes,
         };
-        assert_eq!(total_bytes(&vec![shard(3), shard(4)]), Some(7));
-        assert_eq!(total_bytes(&vec![shard(u64::MAX), shard(1)]), None);
+        assert_eq!(total_bytes(&[shard(3), shard(4)]), Some(7));
+        assert_eq!(total_bytes(&[shard(u64::MAX), shard(1)]), None);
     }
 }

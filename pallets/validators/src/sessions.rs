@@ -89,16 +89,16 @@ impl<T: Config> BoundToRuntimeAppPublic for Pallet<T> {
 impl<T: Config> OneSessionHandler<T::AccountId> for Pallet<T> {
     type Key = CommitteeId;
 
-    fn on_genesis_session<'a, I: 'a>(validators: I)
+    fn on_genesis_session<'a, I>(validators: I)
     where
-        I: Iterator<Item = (&'a T::AccountId, CommitteeId)>,
+        I: Iterator<Item = (&'a T::AccountId, CommitteeId)> + 'a,
     {
         Members::<T>::put(members::<T, _>(validators));
     }
 
-    fn on_new_session<'a, I: 'a>(_changed: bool, validators: I, _queued: I)
+    fn on_new_session<'a, I>(_changed: bool, validators: I, _queued: I)
     where
-        I: Iterator<Item = (&'a T::AccountId, CommitteeId)>,
+        I: Iterator<Item = (&'a T::AccountId, CommitteeId)> + 'a,
     {
         Members::<T>::put(members::<T, _>(validators));
     }

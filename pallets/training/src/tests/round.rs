@@ -61,7 +61,7 @@ impl Play {
         self.step(Event::Tick).unwrap();
     }
 
-    fn to_audit(&mut self) {
+    fn go_to_audit(&mut self) {
         for who in 0..self.members.len() as u32 {
             self.step(Event::Enrol { who }).unwrap();
         }
@@ -123,7 +123,7 @@ fn enrolment_is_refused_when_the_round_is_full() {
 #[test]
 fn nothing_is_accepted_when_there_is_nobody_else_to_audit() {
     let mut play = Play::new(1, RULES);
-    play.to_audit();
+    play.go_to_audit();
     for _ in 0..5 {
         play.tick();
     }
@@ -133,7 +133,7 @@ fn nothing_is_accepted_when_there_is_nobody_else_to_audit() {
 #[test]
 fn widened_audits_end_in_time_however_late_they_are_accused() {
     let mut play = Play::new(7, RULES);
-    play.to_audit();
+    play.go_to_audit();
     let end = play.round.deadline;
     // In each block another contribution is accused, as late as possible.
     for worker in 0..7 {
@@ -202,7 +202,7 @@ proptest! {
     ) {
         let cheats = ((members - 1) / 3).saturating_sub(fewer);
         let mut play = Play::new(members, RULES);
-        play.to_audit();
+        play.go_to_audit();
         let mut answers = answers.into_iter().cycle();
         for _ in 0..12 {
             if play.round.phase != Phase::Audit {
