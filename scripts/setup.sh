@@ -14,7 +14,11 @@ need perl perl
 need protoc protobuf-compiler
 need curl curl
 need git git
-if ! command -v node >/dev/null 2>&1; then wanted+=(nodejs npm); fi
+if ! command -v node >/dev/null 2>&1; then
+  wanted+=(nodejs npm)
+elif ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 18 || (a == 18 && b >= 19) ? 0 : 1)'; then
+  say "Node.js $(node --version) is too old for the polkadot.js test; it needs 18.19 or newer"
+fi
 
 # rustup where rustup's server can be reached brings the wasm target; elsewhere Debian's compiler builds it.
 rust_target_present() {

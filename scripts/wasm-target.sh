@@ -4,6 +4,8 @@
 set -euo pipefail
 TARGET=wasm32v1-none
 say() { printf '%s\n' "$*" >&2; }
+SUDO=
+[ "$(id -u)" = 0 ] || SUDO=sudo
 
 has_target() { # $1 = sysroot
   compgen -G "$1/lib/rustlib/$TARGET/lib/libcore-*.rlib" >/dev/null
@@ -23,7 +25,7 @@ fi
 host=$(/usr/bin/rustc -vV | sed -n 's/^host: //p')
 lld=/usr/lib/rustlib/$host/bin/rust-lld
 if [ ! -e "$lld" ]; then
-  ln -sf "$(rustc --print sysroot)/lib/rustlib/$host/bin/rust-lld" "$lld"
+  $SUDO ln -sf "$(rustc --print sysroot)/lib/rustlib/$host/bin/rust-lld" "$lld"
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -39,7 +41,7 @@ TOML
 echo '#![no_std]' >"$work/src/lib.rs"
 (cd "$work" && env -u RUSTUP_TOOLCHAIN RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Cembed-bitcode=yes CARGO_TARGET_DIR="$work/target" \
   /usr/bin/cargo build --quiet --release -Zbuild-std=core,alloc --target "$TARGET" >&2)
-mkdir -p "/usr/lib/rustlib/$TARGET/lib"
-cp "$work/target/$TARGET/release/deps/"lib{core,alloc,compiler_builtins}-*.rlib "/usr/lib/rustlib/$TARGET/lib/"
+$SUDO mkdir -p "/usr/lib/rustlib/$TARGET/lib"
+$SUDO cp "$work/target/$TARGET/release/deps/"lib{core,alloc,compiler_builtins}-*.rlib "/usr/lib/rustlib/$TARGET/lib/"
 rustup toolchain link debian /usr
 echo debian

@@ -316,7 +316,7 @@ Example:
 Every validator has its own keys, database, blobs and log (DIR/NAME/node.log). The first one's RPC is at
 base port + 100; point agorai or polkadot.js there. Starting again with the same DIR goes on where it was.")]
 pub struct Localnet {
-    /// Validators, 1 to 4.
+    /// Validators: 1, 3 or 4. Of two, none may be missing for anything to become final.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=4))]
     pub validators: u16,
     /// Folder of the network.

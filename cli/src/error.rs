@@ -22,7 +22,7 @@ pub enum Kind {
 pub struct Error {
     /// Decides the exit code.
     pub kind: Kind,
-    /// A stable name, such as `CorpusNotUtf8` or `Inference::FeeTooLow`.
+    /// A stable name, such as `CorpusNotUtf8` or `Inference::FeeBelowPrice`.
     pub name: String,
     /// What happened.
     pub message: String,

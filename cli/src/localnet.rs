@@ -87,9 +87,8 @@ pub fn find_node(named: Option<&Path>) -> Result<PathBuf> {
         .map(|folder| folder.join("agorai-node"))
         .find(|path| path.is_file())
         .ok_or_else(|| {
-            Error::usage("NoNode", "there is no agorai-node beside this program").hint(
-                "build it with cargo build --release -p agorai-node, or name it with --node or AGORAI_NODE",
-            )
+            Error::usage("NoNode", "there is no agorai-node beside this program")
+                .hint("build it with ./x build, or name it with --node or AGORAI_NODE")
         })
 }
 

@@ -55,7 +55,7 @@ pub fn describe(name: &str, licence: &str, files: &[CorpusFile]) -> Value {
             "sc": "https://schema.org/",
             "cr": "http://mlcommons.org/croissant/",
             "dct": "http://purl.org/dc/terms/",
-            "agorai": "https://agorai.network/terms/",
+            "agorai": "urn:agorai:terms:",
             "conformsTo": "dct:conformsTo",
             "blobs": "agorai:blobs",
             "blake3": "agorai:blake3",

@@ -30,7 +30,7 @@ impl SubstrateCli for Cli {
     }
 
     fn support_url() -> String {
-        concat!(env!("CARGO_PKG_REPOSITORY"), "/issues").into()
+        "the project's list of issues".into()
     }
 
     fn copyright_start_year() -> i32 {

@@ -4,7 +4,10 @@
 use crate::partial::FullClient;
 use agorai_blobs::Blobs;
 use agorai_host::Engine;
-use agorai_primitives::{BlobId, RequestId};
+use agorai_primitives::{
+    job::{JobResult, JobStatus},
+    BlobId, JobId, RequestId,
+};
 use base64::{engine::general_purpose::STANDARD, Engine as _};
 use jsonrpsee::{
     core::{async_trait, RpcResult},
@@ -53,8 +56,9 @@ pub trait Local {
     #[method(name = "blobPut", with_extensions)]
     async fn blob_put(&self, base64: String) -> RpcResult<String>;
 
-    /// A blob in base64, fetched from peers where this node lacks it.
-    #[method(name = "blobGet")]
+    /// A blob in base64, fetched from peers where this node lacks it. Only where unsafe methods are
+    /// allowed, because it takes traffic and disk.
+    #[method(name = "blobGet", with_extensions)]
     async fn blob_get(&self, blob: String) -> RpcResult<String>;
 
     /// Whether this node has a blob.
@@ -81,6 +85,16 @@ pub struct LocalRpc {
     pub engine: Arc<dyn Engine>,
     /// How it does that.
     pub info: EngineInfo,
+}
+
+impl LocalRpc {
+    /// What the engine has generated in a job: also all of it, while the chain has not settled it yet.
+    fn so_far(&self, job: JobId) -> Vec<u8> {
+        match self.engine.poll(job) {
+            JobStatus::Done(JobResult::Generated { output, .. }) => output,
+            _ => self.engine.partial(job),
+        }
+    }
 }
 
 fn bad(why: impl ToString) -> ErrorObjectOwned {
@@ -119,7 +133,8 @@ impl LocalServer for LocalRpc {
         Ok(put.await.map_err(failed)??.to_string())
     }
 
-    async fn blob_get(&self, blob: String) -> RpcResult<String> {
+    async fn blob_get(&self, extensions: &Extensions, blob: String) -> RpcResult<String> {
+        check_if_safe(extensions)?;
         let bytes = self.blobs.get(name(&blob)?).await.map_err(failed)?;
         if bytes.len() > MAX_BLOB_BYTES {
             return Err(failed(format!(
@@ -141,7 +156,7 @@ impl LocalServer for LocalRpc {
             .runtime_api()
             .job_of(best, request)
             .map_err(failed)?;
-        let bytes = job.map(|job| self.engine.partial(job)).unwrap_or_default();
+        let bytes = job.map(|job| self.so_far(job)).unwrap_or_default();
         Ok(Provisional {
             text: STANDARD.encode(bytes),
         })
