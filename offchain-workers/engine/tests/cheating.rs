@@ -4,7 +4,7 @@
 mod common;
 
 use agorai_engine::{score::WORTHLESS, train::State, BlobAccess, Progress};
-use agorai_primitives::{job::*, training::Contribution, BlobId};
+use agorai_primitives::{job::*, training::Contribution};
 use common::*;
 
 fn answer(network: &Round, sampling: Sampling) -> (GenerateSpec, Vec<u8>) {
@@ -83,8 +83,9 @@ fn audit_finds_the_segment_whose_state_was_forged() {
     // The first segment does not lead there, and the second one leads on to somewhere else.
     assert_eq!(network.audit(&engine(), 0, &forged), [false, false]);
     let mut last = honest;
-    last.states[1] = BlobId::of(b"another");
-    assert_eq!(network.audit(&engine(), 0, &last), [true, false]);
+    // What the payload is checked against is the end state, in the audit of every segment.
+    last.states[1] = network.blobs.put(b"no state").unwrap();
+    assert_eq!(network.audit(&engine(), 0, &last), [false, false]);
 }
 
 #[test]
@@ -98,9 +99,9 @@ fn audit_finds_forged_payloads_feedback_losses_and_junk() {
         network.audit(&engine(), 0, &forged)
     };
     let junk = network.blobs.put(b"junk").unwrap();
-    assert_eq!(audit(&|c| c.payload = junk), [true, false]);
-    assert_eq!(audit(&|c| c.payload_bytes += 1), [true, false]);
-    assert_eq!(audit(&|c| c.error_feedback = junk), [true, false]);
+    assert_eq!(audit(&|c| c.payload = junk), [false, false]);
+    assert_eq!(audit(&|c| c.payload_bytes += 1), [false, false]);
+    assert_eq!(audit(&|c| c.error_feedback = junk), [false, false]);
     assert_eq!(audit(&|c| c.loss_last -= 1), [true, false]);
     assert_eq!(audit(&|c| c.loss_first += 1), [false, true]);
     assert_eq!(audit(&|c| c.states[0] = junk), [false, false]);

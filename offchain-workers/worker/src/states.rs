@@ -7,36 +7,42 @@ use agorai_primitives::{
 };
 use std::collections::VecDeque;
 
-/// Jobs whose states are kept: rounds end long before so many further training jobs and audits are done,
-/// also where a node takes part in several plans.
+/// Jobs of each kind whose states are kept: rounds end long before so many further ones are done, also
+/// where a node takes part in several plans.
 const KEPT_JOBS: usize = 32;
 
 /// The states that the latest jobs have left in the store, oldest first. A restart forgets them, and what
 /// was there then stays until somebody deletes it.
 #[derive(Default)]
-pub struct States(VecDeque<Vec<BlobId>>);
+pub struct States {
+    trained: VecDeque<Vec<BlobId>>,
+    /// What an auditor has fetched: the state before the segment, and the last one.
+    audited: VecDeque<Vec<BlobId>>,
+}
 
 impl States {
     /// Notes a job that is done; returns the states that nobody needs any more.
     pub fn after(&mut self, spec: &JobSpec, result: &JobResult) -> Vec<BlobId> {
-        let states = match (spec, result) {
-            (JobSpec::Train(_), JobResult::Trained(contribution)) => contribution.states.clone(),
-            // The auditor has fetched the state before the segment.
-            (JobSpec::Audit(audit), _) => match audit.segment.checked_sub(1) {
-                Some(before) => {
-                    let state = audit.contribution.states.get(before as usize);
-                    state.copied().into_iter().collect()
-                }
-                None => return Vec::new(),
-            },
+        let (queue, states) = match (spec, result) {
+            (JobSpec::Train(_), JobResult::Trained(contribution)) => {
+                (&mut self.trained, contribution.states.clone())
+            }
+            (JobSpec::Audit(audit), _) => {
+                let states = &audit.contribution.states;
+                let before = audit.segment.checked_sub(1);
+                let before = before.and_then(|segment| states.get(segment as usize));
+                let fetched = before.into_iter().chain(states.last());
+                (&mut self.audited, fetched.copied().collect())
+            }
             _ => return Vec::new(),
         };
-        self.0.push_back(states);
-        if self.0.len() <= KEPT_JOBS {
+        queue.push_back(states);
+        if queue.len() <= KEPT_JOBS {
             return Vec::new();
         }
-        let old = self.0.pop_front().unwrap_or_default();
-        let needed = |state: &BlobId| self.0.iter().any(|states| states.contains(state));
+        let old = queue.pop_front().unwrap_or_default();
+        let kept = || self.trained.iter().chain(&self.audited);
+        let needed = |state: &BlobId| kept().any(|states| states.contains(state));
         old.into_iter().filter(|state| !needed(state)).collect()
     }
 }

@@ -421,6 +421,16 @@ pub fn job() -> JobId {
     pallet_training::round_job(PLAN, index())
 }
 
+pub fn training_job() -> JobId {
+    let (plan, round) = (Plans::<Test>::get(PLAN), Current::<Test>::get(PLAN));
+    Training::training_job(PLAN, &plan.unwrap(), &round.unwrap())
+}
+
+pub fn audit_job(worker: u32) -> JobId {
+    let (plan, round) = (Plans::<Test>::get(PLAN), Current::<Test>::get(PLAN));
+    Training::audit_job(PLAN, &plan.unwrap(), &round.unwrap(), worker)
+}
+
 /// Index of the current round.
 pub fn index() -> u32 {
     Plans::<Test>::get(PLAN).unwrap().round
@@ -472,7 +482,7 @@ pub fn contribute_this(member: AccountId, contribution: ContributionRecord) -> R
         round: index(),
         contribution,
     };
-    let message = message(member, job(), body);
+    let message = message(member, training_job(), body);
     let signature = sign(member, CONTRIBUTION_DOMAIN, &message);
     submit(Call::submit_contribution { message, signature })
 }
@@ -484,7 +494,7 @@ pub fn audit(member: AccountId, worker: u32, matches: bool) -> Result<(), Failed
         worker,
         matches,
     };
-    let message = message(member, job(), body);
+    let message = message(member, audit_job(worker), body);
     let signature = sign(member, AUDIT_DOMAIN, &message);
     submit(Call::submit_audit { message, signature })
 }

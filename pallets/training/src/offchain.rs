@@ -92,7 +92,7 @@ impl<T: Config> View<'_, T> {
             self.report(
                 member,
                 ENROL_DOMAIN,
-                self.job(),
+                round_job(self.id, self.plan.round),
                 body,
                 |message, signature| Call::submit_enrol { message, signature },
             );
@@ -130,7 +130,7 @@ impl<T: Config> View<'_, T> {
             self.report(
                 member,
                 CONTRIBUTION_DOMAIN,
-                self.job(),
+                Pallet::<T>::training_job(self.id, self.plan, self.round),
                 body,
                 |message, signature| Call::submit_contribution { message, signature },
             );
@@ -163,7 +163,7 @@ impl<T: Config> View<'_, T> {
                 self.report(
                     member,
                     AUDIT_DOMAIN,
-                    self.job(),
+                    Pallet::<T>::audit_job(self.id, self.plan, self.round, worker),
                     body,
                     |message, signature| Call::submit_audit { message, signature },
                 );
@@ -200,10 +200,6 @@ impl<T: Config> View<'_, T> {
             body,
             |message, signature| Call::submit_claim { message, signature },
         );
-    }
-
-    fn job(&self) -> JobId {
-        round_job(self.id, self.plan.round)
     }
 
     fn report<Body: Encode>(

@@ -246,6 +246,10 @@ impl<T: Config> Pallet<T> {
             Ok(version) => version,
             Err(error) => {
                 log::warn!(target: LOG_TARGET, "plan {id}: the model refuses: {error:?}");
+                // The work is done and verified and its weights are public, so it is paid; an owner who
+                // retires the model in time must not have it for nothing.
+                Self::pay(id, &mut plan, &round.winners());
+                plan.state = PlanState::Stopping;
                 return Self::end_void(id, plan, round, VoidReason::ModelRefused);
             }
         };
@@ -429,8 +433,9 @@ impl<T: Config> Pallet<T> {
     /// A value for the draws of one plan in this block.
     fn randomness(id: PlanId, plan: &PlanOf<T>) -> H256 {
         let (value, _) = T::Randomness::random(b"agorai/training");
-        let parent = frame_system::Pallet::<T>::parent_hash();
-        (b"agorai/training/draw/1", value, parent, id, plan.round)
+        // The parent's hash only where there is no such value: its author could try several.
+        let value = value.unwrap_or_else(frame_system::Pallet::<T>::parent_hash);
+        (b"agorai/training/draw/1", value, id, plan.round)
             .using_encoded(blake2_256)
             .into()
     }

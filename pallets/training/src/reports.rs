@@ -5,14 +5,15 @@
 use crate::{
     round::{Event as Step, Moment, Next, Refusal},
     types::{AuditBody, ClaimBody, ContributionBody, EnrolBody, Output, PlanState},
-    Config, Current, Error, MessageOf, Pallet, PlanOf, Plans, AUDIT_DOMAIN, CLAIM_DOMAIN,
-    CONTRIBUTION_DOMAIN, ENROL_DOMAIN,
+    Config, Contributions, Current, Error, MessageOf, Pallet, PlanOf, Plans, RoundOf, AUDIT_DOMAIN,
+    CLAIM_DOMAIN, CONTRIBUTION_DOMAIN, ENROL_DOMAIN,
 };
 use agorai_primitives::{
     receipt::{scores_result, weights_result},
     traits::Members,
     CommitteeSignature, JobId, PlanId, RoundIndex,
 };
+use alloc::vec::Vec;
 use codec::Encode;
 use frame_support::{
     ensure,
@@ -29,7 +30,7 @@ use sp_runtime::{traits::Zero, transaction_validity::TransactionValidityWithRefu
 /// it gets a fresh one soon after.
 const LONGEVITY: u64 = 5;
 
-/// The name under which validators report on a round, in all reports but claims.
+/// The name under which validators enrol for a round.
 pub fn round_job(plan: PlanId, round: RoundIndex) -> JobId {
     (b"agorai/round/1", plan, round)
         .using_encoded(blake2_256)
@@ -188,7 +189,10 @@ impl<T: Config> Pallet<T> {
         signature: &CommitteeSignature,
     ) -> TransactionValidityWithRefund {
         let EnrolBody { plan, round } = message.body;
-        Self::check_job(message.job, plan, round)?;
+        ensure!(
+            message.job == round_job(plan, round),
+            ReportRefusal::WrongJob
+        );
         Self::after(
             plan,
             round,
@@ -205,8 +209,9 @@ impl<T: Config> Pallet<T> {
         message: &MessageOf<T, ContributionBody>,
         signature: &CommitteeSignature,
     ) -> TransactionValidityWithRefund {
-        Self::check_job(message.job, message.body.plan, message.body.round)?;
-        Self::after_contribution(message)?;
+        let (plan, next) = Self::after_contribution(message)?;
+        let job = Self::training_job(message.body.plan, &plan, &next.round);
+        ensure!(message.job == job, ReportRefusal::WrongJob);
         Self::verify(CONTRIBUTION_DOMAIN, message, signature)?;
         Self::valid((CONTRIBUTION_DOMAIN, message.job, &message.member))
     }
@@ -222,16 +227,15 @@ impl<T: Config> Pallet<T> {
             worker,
             matches,
         } = message.body;
-        Self::check_job(message.job, plan, round)?;
-        Self::after(
-            plan,
-            round,
-            Step::Audit {
-                by: message.member.clone(),
-                worker,
-                matches,
-            },
-        )?;
+        let by = message.member.clone();
+        let step = Step::Audit {
+            by,
+            worker,
+            matches,
+        };
+        let (record, next) = Self::after(plan, round, step)?;
+        let job = Self::audit_job(plan, &record, &next.round, worker);
+        ensure!(message.job == job, ReportRefusal::WrongJob);
         Self::verify(AUDIT_DOMAIN, message, signature)?;
         Self::valid((AUDIT_DOMAIN, message.job, &message.member, worker))
     }
@@ -251,9 +255,38 @@ impl<T: Config> Pallet<T> {
         ))
     }
 
-    fn check_job(job: JobId, plan: PlanId, round: RoundIndex) -> Result<(), ReportRefusal> {
-        ensure!(job == round_job(plan, round), ReportRefusal::WrongJob);
-        Ok(())
+    /// The name under which workers commit. It binds what decides their work, so that a commitment made
+    /// on one fork is worth nothing on another.
+    pub(crate) fn training_job(id: PlanId, plan: &PlanOf<T>, round: &RoundOf<T>) -> JobId {
+        let workers: Vec<_> = round.workers.iter().map(|worker| &worker.account).collect();
+        (
+            b"agorai/training/1",
+            id,
+            plan.round,
+            plan.weights,
+            round.seed,
+            workers,
+        )
+            .using_encoded(blake2_256)
+            .into()
+    }
+
+    /// The name under which auditors report on a worker. It binds what they have re-executed.
+    pub(crate) fn audit_job(
+        id: PlanId,
+        plan: &PlanOf<T>,
+        round: &RoundOf<T>,
+        worker: u32,
+    ) -> JobId {
+        let segment = round
+            .workers
+            .get(worker as usize)
+            .map(|worker| worker.audit.segment);
+        let contribution = Contributions::<T>::get(id, worker);
+        let training = Self::training_job(id, plan, round);
+        (b"agorai/audit/1", training, worker, segment, contribution)
+            .using_encoded(blake2_256)
+            .into()
     }
 
     fn verify<Body: Encode>(

@@ -617,7 +617,8 @@ pub mod pallet {
                 .into_iter()
                 .map(|member| (member.account, member.bond))
                 .collect();
-            let seed = (b"agorai/draw/seed/1", job, executor, claim)
+            // Without the claim, of which the executor could try several.
+            let seed = (b"agorai/draw/seed/1", job, executor)
                 .using_encoded(blake2_256)
                 .into();
             let state = Claim::new(

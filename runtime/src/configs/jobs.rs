@@ -64,7 +64,8 @@ impl pallet_verification::Config for Runtime {
     type Slash = Validators;
     type Jobs = JobRouter;
     type Randomness = Draws;
-    type MaxOpenClaims = ConstU32<256>;
+    // One for every open request and every running plan.
+    type MaxOpenClaims = ConstU32<264>;
     type MaxDuePerBlock = ConstU32<16>;
     type DrawBlocks = ConstU32<2>;
     type CheckPeriod = CheckPeriod;

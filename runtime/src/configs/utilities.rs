@@ -71,7 +71,13 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
         let wraps = matches!(call, RuntimeCall::Utility(..) | RuntimeCall::Multisig(..));
         match self {
             Self::Any => true,
-            Self::NonTransfer => !matches!(call, RuntimeCall::Balances(..)),
+            Self::NonTransfer => !matches!(
+                call,
+                RuntimeCall::Balances(..)
+                    | RuntimeCall::Inference(..)
+                    | RuntimeCall::Training(..)
+                    | RuntimeCall::Models(pallet_models::Call::transfer_shares { .. })
+            ),
             Self::Validating => {
                 wraps || matches!(call, RuntimeCall::Validators(..) | RuntimeCall::Session(..))
             }

@@ -12,8 +12,9 @@ use crate::{
 };
 use agorai_primitives::{job::AuditSpec, BlobId};
 
-/// Whether the segment's committed state is what its start state leads to; for the first segment also the
-/// first loss, for the last one also the last loss, the payload and the error feedback.
+/// Whether the segment's committed state is what its start state leads to, and the payload and the error
+/// feedback are what the committed end state is compressed to; for the first segment also the first loss,
+/// for the last one also the last loss.
 ///
 /// A committed start state that is no state at all, or that leads to values that are not numbers, is the
 /// worker's fault: no honest worker commits to it. A missing blob is not a verdict but an error.
@@ -66,12 +67,28 @@ fn replay(
     {
         return Ok(false);
     }
-    if segment + 1 < committed.states.len() {
-        return Ok(true);
+    let last = segment + 1 == committed.states.len();
+    if last && losses.last != committed.loss_last {
+        return Ok(false);
     }
-    let compressed = course.compress(means, blobs, base, &trainer.state.values)?;
-    Ok(losses.last == committed.loss_last
-        && BlobId::of(&compressed.payload) == committed.payload
+    let end = if last {
+        trainer.state
+    } else {
+        let Some(id) = committed.states.last() else {
+            return Ok(false);
+        };
+        match State::from_bytes(base.values.len(), recipe.inner_steps, &fetch(blobs, id)?) {
+            Some(state) => state,
+            None => return Ok(false),
+        }
+    };
+    let compressed = course.compress(means, blobs, base, &end.values)?;
+    let matches = BlobId::of(&compressed.payload) == committed.payload
         && compressed.payload.len() as u64 == committed.payload_bytes
-        && BlobId::of(&encode_feedback(&compressed.feedback)) == committed.error_feedback)
+        && BlobId::of(&encode_feedback(&compressed.feedback)) == committed.error_feedback;
+    if matches {
+        // From now on the auditor serves it too: a worker cannot void the round by withholding it.
+        blobs.put(&compressed.payload)?;
+    }
+    Ok(matches)
 }

@@ -301,7 +301,7 @@ fn round_is_void_when_nothing_gains_or_nothing_passes_its_audit() {
 }
 
 #[test]
-fn round_is_void_when_the_model_is_retired_meanwhile() {
+fn workers_are_paid_and_the_plan_ends_when_the_model_is_retired_before_the_verdict() {
     test(4, || {
         assert_ok!(Draft::default().create(OWNER));
         train_without(&[]);
@@ -314,7 +314,11 @@ fn round_is_void_when_the_model_is_retired_meanwhile() {
             round: 0,
             reason
         }));
-        assert_eq!(Balances::free_balance(1), 10);
+        // The weights are verified and public: the owner does not have them for nothing.
+        assert_eq!(Balances::free_balance(1), 110);
+        let plan = Plans::<Test>::get(PLAN).unwrap();
+        assert_eq!((plan.state, plan.escrow), (PlanState::Cancelled, 0));
+        assert!(plan.paid > 0);
     });
 }
 

@@ -3,8 +3,8 @@ use crate::{
     mock::*,
     reports::ReportRefusal::*,
     round::Refusal,
-    types::{DropReason, Phase, Status},
-    Event, Plans,
+    types::{AuditBody, DropReason, Phase, Status},
+    Call, Contributions, Event, Plans, AUDIT_DOMAIN,
 };
 use agorai_primitives::traits::Fault;
 use frame_support::assert_ok;
@@ -46,6 +46,27 @@ fn contribution_is_accepted_when_both_auditors_find_what_it_says() {
         assert_eq!(status(0), Status::Contributed);
         assert_ok!(audit(auditors[1], 0, true));
         assert_eq!(status(0), Status::Accepted);
+    });
+}
+
+#[test]
+fn audit_is_refused_when_another_contribution_was_audited() {
+    test(4, || {
+        audited(4);
+        let (auditors, _) = asked(0);
+        let there = audit_job(0);
+        Contributions::<Test>::mutate(PLAN, 0, |one| one.as_mut().unwrap().loss_first += 1);
+        let body = AuditBody {
+            plan: PLAN,
+            round: 0,
+            worker: 0,
+            matches: false,
+        };
+        let message = message(auditors[0], there, body);
+        let signature = sign(auditors[0], AUDIT_DOMAIN, &message);
+        let made_there = submit(Call::submit_audit { message, signature });
+        assert_eq!(made_there, refused(WrongJob));
+        assert_ok!(audit(auditors[0], 0, true));
     });
 }
 

@@ -3,11 +3,12 @@ use crate::{
     mock::*,
     reports::ReportRefusal::*,
     round::Refusal,
-    types::{ContributionRecord, Phase},
-    Contributions, Event,
+    types::{ContributionBody, ContributionRecord, Phase},
+    Call, Contributions, Current, Event, CONTRIBUTION_DOMAIN,
 };
 use agorai_primitives::BlobId;
 use frame_support::{assert_ok, BoundedVec};
+use sp_core::H256;
 
 fn training() {
     assert_ok!(Draft::default().create(OWNER));
@@ -57,6 +58,26 @@ fn contribution_is_refused_when_it_is_not_this_workers_to_make_now() {
         assert_ok!(contribute(2));
         wait_for(Phase::Audit);
         assert_eq!(contribute(3), refused(Round(Refusal::WrongPhase)));
+    });
+}
+
+#[test]
+fn contribution_is_refused_when_it_was_made_on_another_fork() {
+    test(4, || {
+        training();
+        // The same plan and round, but another seed has assigned other data.
+        let there = training_job();
+        Current::<Test>::mutate(PLAN, |round| round.as_mut().unwrap().seed = H256([9; 32]));
+        let body = ContributionBody {
+            plan: PLAN,
+            round: 0,
+            contribution: contribution(1),
+        };
+        let message = message(1, there, body);
+        let signature = sign(1, CONTRIBUTION_DOMAIN, &message);
+        let made_there = submit(Call::submit_contribution { message, signature });
+        assert_eq!(made_there, refused(WrongJob));
+        assert_ok!(contribute(1));
     });
 }
 
