@@ -212,7 +212,7 @@ async fn whole_way(
         prompt: command.prompt.clone(),
         sampling: Sampling {
             max_tokens: ANSWER_TOKENS,
-            temperature_milli: 700,
+            temperature_milli: 1_000,
             top_k: 40,
             top_p_milli: 950,
             seed: SEED,
