@@ -15,11 +15,14 @@
 use alloc::vec::Vec;
 
 use crate::error::{shape, Error, Result};
-use crate::math::ln;
+use crate::math::{ln, ln_slice};
 use crate::reduce::argmax;
-use crate::rng::Words;
+use crate::rng::{uniforms, Words};
 use crate::softmax::softmax;
 use crate::Isa;
+
+/// Candidates handled together: a multiple of the 256 words of sixteen blocks.
+const TOGETHER: usize = 1024;
 
 /// How tokens are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,6 +64,9 @@ impl Sampling {
         if self.temperature == 0.0 {
             return Ok(argmax(isa, logits)? as u32);
         }
+        if self.keeps_all(logits) {
+            return self.draw_from_all(isa, seed, position, logits);
+        }
         let candidates = self.candidates(isa, logits)?;
         let mut words = Words::new(seed, position);
         let mut best: Option<(f32, u32)> = None;
@@ -72,6 +78,42 @@ impl Sampling {
             };
             if wins {
                 best = Some((gumbel, index));
+            }
+        }
+        best.map(|(_, index)| index).ok_or(Error::Shape)
+    }
+
+    /// Whether steps 3 and 4 keep every candidate.
+    fn keeps_all(&self, logits: &[f32]) -> bool {
+        let k = self.top_k as usize;
+        (k == 0 || k >= logits.len()) && self.top_p == 1.0
+    }
+
+    /// Steps 2 and 5 for all candidates, some at a time.
+    fn draw_from_all(
+        &self,
+        isa: Isa,
+        seed: [u8; 32],
+        position: u64,
+        logits: &[f32],
+    ) -> Result<u32> {
+        let mut best: Option<(f32, u32)> = None;
+        let mut buffers = [[0.0f32; TOGETHER]; 2];
+        for (part, logits) in logits.chunks(TOGETHER).enumerate() {
+            let first = (part * TOGETHER) as u32;
+            let [a, b] = &mut buffers;
+            let (a, b) = (&mut a[..logits.len()], &mut b[..logits.len()]);
+            uniforms(isa, &seed, position, first, a);
+            ln_slice(isa, a, b)?;
+            b.iter_mut().for_each(|x| *x = -*x);
+            ln_slice(isa, b, a)?;
+            for ((g, &logit), &ln) in b.iter_mut().zip(logits).zip(a.iter()) {
+                *g = logit / self.temperature + 0.0 - ln;
+            }
+            let index = argmax(isa, b)?;
+            let gumbel = b[index];
+            if best.is_none_or(|(most, _)| gumbel > most) {
+                best = Some((gumbel, first + index as u32));
             }
         }
         best.map(|(_, index)| index).ok_or(Error::Shape)

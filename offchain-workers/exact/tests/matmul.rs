@@ -257,3 +257,27 @@ fn product_is_the_same_on_one_two_and_four_threads() {
         }
     }
 }
+
+#[test]
+fn matrix_set_some_rows_at_a_time_is_the_one_packed_at_once_and_gives_its_rows_back() {
+    for (n, k) in [(1, 1), (33, 5), (64, 40), (100, 17)] {
+        let w = numbers(n * k, 7);
+        let whole = PackedMatrix::from_out_in(n, k, &w).unwrap();
+        let mut parts = PackedMatrix::zeros(n, k).unwrap();
+        for (i, rows) in w.chunks(32 * k).enumerate() {
+            parts.set_rows(32 * i, rows).unwrap();
+        }
+        assert_eq!(parts, whole);
+        let mut row = vec![0.0; k];
+        for i in 0..n {
+            whole.row(i, &mut row).unwrap();
+            assert_eq!(bits(&row), bits(&w[i * k..(i + 1) * k]));
+        }
+        assert_eq!(whole.row(n, &mut row), Err(Error::IndexOutOfRange));
+        assert_eq!(parts.set_rows(1, &w), Err(Error::Shape));
+        assert_eq!(
+            parts.set_rows(0, &numbers((n + 32) * k, 1)),
+            Err(Error::Shape)
+        );
+    }
+}

@@ -7,7 +7,7 @@ use agorai_exact::referee::{dot_segment, MAX_TERMS};
 use agorai_exact::rng::{chacha20_block, Words};
 use agorai_exact::sampling::Sampling;
 use agorai_exact::topk::top_k_abs;
-use agorai_exact::{Error, Isa};
+use agorai_exact::{math, Error, Isa};
 use common::{any_number, bits, chain, finite, numbers};
 use proptest::prelude::*;
 
@@ -104,6 +104,33 @@ fn draws_follow_the_softmax() {
         // Five standard deviations.
         let limit = 5.0 * (p * (1.0 - p) / draws as f64).sqrt();
         assert!((share - p).abs() < limit, "{i}: {share} for {p}");
+    }
+}
+
+/// Step 5 literally: `z - ln(-ln(u))` of every candidate, the largest, of equal ones the lowest index.
+#[test]
+fn draw_from_a_large_vocabulary_is_the_literal_gumbel_max() {
+    for n in [1, 255, 1024, 5000, 40_000] {
+        let logits = numbers(n, 3);
+        let sampling = Sampling {
+            temperature: 0.8,
+            top_k: 0,
+            top_p: 1.0,
+        };
+        for position in 0..5 {
+            let mut words = Words::new([3; 32], position);
+            let mut best = (f32::NEG_INFINITY, 0);
+            for (i, logit) in (0u32..).zip(&logits) {
+                let g = logit / 0.8 + 0.0 - math::ln(-math::ln(words.uniform(i)));
+                if g > best.0 {
+                    best = (g, i);
+                }
+            }
+            for isa in Isa::available() {
+                let token = sampling.sample(isa, [3; 32], position, &logits);
+                assert_eq!(token, Ok(best.1), "{n} {position} {isa:?}");
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::Right;
-use crate::error::{area, shape, Result};
+use crate::error::{area, shape, Error, Result};
 
 /// The columns of a panel.
 pub const PANEL: usize = 32;
@@ -36,6 +36,41 @@ impl PackedMatrix {
         Ok(packed)
     }
 
+    /// A matrix [k, n] of zeros, to be filled by [`PackedMatrix::set_rows`].
+    pub fn zeros(n: usize, k: usize) -> Result<PackedMatrix> {
+        let mut packed = PackedMatrix::default();
+        packed.reset(k, n)?;
+        Ok(packed)
+    }
+
+    /// Packs some rows of weights stored output by input, [rows, k]; `first` must be a multiple of 32.
+    pub fn set_rows(&mut self, first: usize, w: &[f32]) -> Result<()> {
+        let k = self.k;
+        shape(k > 0 && w.len().is_multiple_of(k) && first.is_multiple_of(PANEL))?;
+        let end = first.checked_add(w.len() / k).ok_or(Error::Shape)?;
+        shape(end <= self.n && (end == self.n || end.is_multiple_of(PANEL)))?;
+        pack_rows(k, w, &mut self.data[first * k..]);
+        Ok(())
+    }
+
+    /// The weights of one output, k of them.
+    pub fn row(&self, index: usize, out: &mut [f32]) -> Result<()> {
+        shape(out.len() == self.k)?;
+        if index >= self.n {
+            return Err(Error::IndexOutOfRange);
+        }
+        let panel = &self.data[index / PANEL * self.k * PANEL..];
+        for (to, row) in out.iter_mut().zip(panel.chunks_exact(PANEL)) {
+            *to = row[index % PANEL];
+        }
+        Ok(())
+    }
+
+    /// Bytes that the panels take.
+    pub fn bytes(&self) -> usize {
+        4 * self.data.len()
+    }
+
     /// Like [`PackedMatrix::from_out_in`], into this value's memory.
     pub fn pack_out_in(&mut self, n: usize, k: usize, w: &[f32]) -> Result<()> {
         shape(w.len() == area(n, k)?)?;
@@ -43,19 +78,7 @@ impl PackedMatrix {
         if w.is_empty() {
             return Ok(());
         }
-        let panels = self.data.chunks_exact_mut(k * PANEL);
-        for (panel, rows) in panels.zip(w.chunks(k * PANEL)) {
-            // Blocks of k keep both sides of the transposition in the first-level cache.
-            const BLOCK: usize = 16;
-            for (b, block) in panel.chunks_mut(BLOCK * PANEL).enumerate() {
-                for (column, row) in rows.chunks_exact(k).enumerate() {
-                    let from = &row[b * BLOCK..];
-                    for (to, &value) in block.chunks_exact_mut(PANEL).zip(from) {
-                        to[column] = value;
-                    }
-                }
-            }
-        }
+        pack_rows(k, w, &mut self.data);
         Ok(())
     }
 
@@ -149,5 +172,22 @@ impl PackedMatrix {
         let data = self.data.get(first_panel * size..).unwrap_or(&[]);
         let panels = data.len().checked_div(size).unwrap_or(0);
         Right::panels(data, self.k, panels * PANEL)
+    }
+}
+
+/// Packs rows [rows, k] into panels; the last may be filled in part.
+fn pack_rows(k: usize, w: &[f32], to: &mut [f32]) {
+    let panels = to.chunks_exact_mut(k * PANEL);
+    for (panel, rows) in panels.zip(w.chunks(k * PANEL)) {
+        // Blocks of k keep both sides of the transposition in the first-level cache.
+        const BLOCK: usize = 16;
+        for (b, block) in panel.chunks_mut(BLOCK * PANEL).enumerate() {
+            for (column, row) in rows.chunks_exact(k).enumerate() {
+                let from = &row[b * BLOCK..];
+                for (to, &value) in block.chunks_exact_mut(PANEL).zip(from) {
+                    to[column] = value;
+                }
+            }
+        }
     }
 }
