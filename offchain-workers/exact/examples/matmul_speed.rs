@@ -102,6 +102,7 @@ fn attention() -> Result<()> {
         offset: 0,
         width,
         scale: 0.125,
+        window: None,
     };
     let q = numbers(t * width);
     let (k, v, dout) = (q.clone(), q.clone(), q.clone());

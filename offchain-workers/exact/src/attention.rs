@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Causal attention of one head, forward and backward.
 //!
-//! Query i sits at position offset + i and sees the keys 0 ..= offset + i; nothing is computed from
-//! the others. Canonical order:
+//! Query i sits at position offset + i and sees the keys up to offset + i: all of them, or the latest
+//! `window`. Nothing is computed from the others. Canonical order:
 //! * scores `x[i][j] = chain over the width of q[i] and k[j], from +0.0, times scale`;
 //! * `p[i] = softmax(x[i])` over the visible keys ([`crate::softmax`]); the others are +0.0;
 //! * `out[i][c] = chain over the visible j, ascending, of p[i][j] and v[j][c], from +0.0`.
@@ -16,9 +16,10 @@
 //!   `ds[i][j]` and `q[i][c]`, and of `p[i][j]` and `dout[i][c]`.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::error::{area, no_nan, shape, Error, Result};
-use crate::matmul::{Chain, Left, PackedMatrix, Product, Products, Right};
+use crate::matmul::{Chain, Left, PackedMatrix, Product, Products, Right, PANEL};
 use crate::reduce::nan_of;
 use crate::simd::{Lanes, LANES};
 use crate::softmax::{softmax_backward_row, softmax_row};
@@ -38,6 +39,8 @@ pub struct Attention {
     pub width: usize,
     /// Multiplies the scores, usually 1 / sqrt(width).
     pub scale: f32,
+    /// How many keys a query sees, its own counted and the latest ones; `None` = all before it.
+    pub window: Option<usize>,
 }
 
 /// Memory that attention needs, reusable from call to call.
@@ -85,14 +88,35 @@ impl Attention {
         self.offset.saturating_add(self.queries)
     }
 
-    /// How many keys query i sees.
+    /// The end of the keys that query i sees.
     #[inline(always)]
     fn visible(&self, i: usize) -> usize {
         self.offset + i + 1
     }
 
+    /// The first key that query i sees.
+    #[inline(always)]
+    fn oldest(&self, i: usize) -> usize {
+        self.window
+            .map_or(0, |window| self.visible(i).saturating_sub(window))
+    }
+
+    /// The queries that see key j.
+    #[inline(always)]
+    fn seeing(&self, j: usize) -> Range<usize> {
+        let first = j.saturating_sub(self.offset);
+        let last = match self.window {
+            None => self.queries,
+            Some(window) => j
+                .saturating_add(window)
+                .saturating_sub(self.offset)
+                .min(self.queries),
+        };
+        first..last.max(first)
+    }
+
     fn check(&self) -> Result<()> {
-        if !self.scale.is_finite() {
+        if !self.scale.is_finite() || self.window == Some(0) {
             return Err(Error::Parameter);
         }
         // Together these also say that no index into [queries, keys] overflows.
@@ -207,10 +231,10 @@ impl Attention {
                 let last = shape.queries.min(first + BLOCK);
                 shape.block_scores::<V>(b.dout, b.values, first, last, ds)?;
                 for i in first..last {
-                    let visible = shape.visible(i);
-                    let d = &mut ds[i * n..][..visible];
-                    nan |= softmax_backward_row::<V>(&b.p[i * n..][..visible], d);
-                    nan |= elementwise!(V, visible, [x: d], [y: d], { let y = x.mul(scale); });
+                    let seen = i * n + shape.oldest(i)..i * n + shape.visible(i);
+                    let d = &mut ds[seen.clone()];
+                    nan |= softmax_backward_row::<V>(&b.p[seen], d);
+                    nan |= elementwise!(V, d.len(), [x: d], [y: d], { let y = x.mul(scale); });
                 }
             }
             no_nan(nan)
@@ -270,8 +294,8 @@ impl Attention {
         )
     }
 
-    /// The chains of rows first..last of `left` [queries, width] with the keys that any of them sees,
-    /// into `out` [queries, keys].
+    /// The chains of rows first..last of `left` [queries, width] with the keys that any of them sees (and
+    /// some before them), into `out` [queries, keys].
     #[inline(always)]
     fn block_scores<V: Lanes + Products>(
         &self,
@@ -282,15 +306,17 @@ impl Attention {
         out: &mut [f32],
     ) -> Result<()> {
         let n = self.keys();
+        // Whole panels.
+        let skipped = self.oldest(first) / PANEL * PANEL;
         let product = Product {
             m: last - first,
-            n: self.visible(last - 1),
+            n: self.visible(last - 1) - skipped,
             k: self.width,
             left: Left::rows(&left[first * self.width..], self.width),
-            right,
+            right: right.skip_columns(skipped),
             chain: Chain::Start,
         };
-        product.run::<V>(&mut out[first * n..], n)
+        product.run::<V>(&mut out[first * n + skipped..], n)
     }
 
     #[inline(always)]
@@ -302,7 +328,9 @@ impl Attention {
             let last = self.queries.min(first + BLOCK);
             self.block_scores::<V>(f.q, f.keys, first, last, p)?;
             for i in first..last {
-                let (seen, unseen) = p[i * n..][..n].split_at_mut(self.visible(i));
+                let (before, unseen) = p[i * n..][..n].split_at_mut(self.visible(i));
+                let (unseen_before, seen) = before.split_at_mut(self.oldest(i));
+                unseen_before.fill(0.0);
                 nan |= elementwise!(V, seen.len(), [x: seen], [y: seen], { let y = x.mul(scale); });
                 nan |= softmax_row::<V>(seen).0;
                 unseen.fill(0.0);
@@ -311,8 +339,8 @@ impl Attention {
         no_nan(nan)
     }
 
-    /// `out[i] = chain over the visible j of weights[i][j] right[j]`: the keys that a whole block of
-    /// queries sees in one product, then for each query those that are left.
+    /// `out[i] = chain over the visible j of weights[i][j] right[j]`: for each query the keys before
+    /// those that a whole block of queries sees, then these in one product, then those after them.
     #[inline(always)]
     fn weighted<V: Lanes + Products>(
         &self,
@@ -323,33 +351,33 @@ impl Attention {
         let (n, width) = (self.keys(), self.width);
         for first in (0..self.queries).step_by(BLOCK) {
             let last = self.queries.min(first + BLOCK);
-            let common = self.visible(first);
-            let product = Product {
-                m: last - first,
+            let common = middle(self.oldest(last - 1)..self.visible(first));
+            let chain = |keys: Range<usize>, rows: Range<usize>, chain| Product {
+                m: rows.len(),
                 n: width,
-                k: common,
-                left: Left::rows(&weights[first * n..], n),
-                right,
-                chain: Chain::Start,
+                k: keys.len(),
+                left: Left::rows(&weights[rows.start * n + keys.start..], n),
+                right: right.skip(keys.start),
+                chain,
             };
-            product.run::<V>(&mut out[first * width..], width)?;
-            for i in first + 1..last {
-                let rest = Product {
-                    m: 1,
-                    k: i - first,
-                    left: Left::rows(&weights[i * n + common..], n),
-                    right: right.skip(common),
-                    chain: Chain::Continue,
-                    ..product
-                };
-                rest.run::<V>(&mut out[i * width..], width)?;
+            let together = chain(common.clone(), first..last, Chain::Continue);
+            for i in first..last {
+                let before = self.oldest(i)..common.start.min(self.visible(i));
+                let before = chain(before, i..i + 1, Chain::Start);
+                before.run::<V>(&mut out[i * width..], width)?;
+            }
+            together.run::<V>(&mut out[first * width..], width)?;
+            for i in first..last {
+                let after = common.end.max(self.oldest(i))..self.visible(i);
+                let after = chain(after, i..i + 1, Chain::Continue);
+                after.run::<V>(&mut out[i * width..], width)?;
             }
         }
         Ok(())
     }
 
-    /// `out[j] += chain over the queries i that see j of weights[i][j] right[i]`: for each key the
-    /// queries that do not see its whole block, then the others in one product.
+    /// `out[j] += chain over the queries i that see j of weights[i][j] right[i]`: as in
+    /// [`Attention::weighted`], the queries that see a whole block of keys in one product.
     #[inline(always)]
     fn weighted_transposed<V: Lanes + Products>(
         &self,
@@ -360,28 +388,36 @@ impl Attention {
         let (n, width) = (self.keys(), self.width);
         for first in (0..n).step_by(BLOCK) {
             let last = n.min(first + BLOCK);
-            let common = (last - 1).saturating_sub(self.offset);
-            let product = Product {
-                m: last - first,
+            let common = middle(self.seeing(last - 1).start..self.seeing(first).end);
+            let chain = |queries: Range<usize>, keys: Range<usize>| Product {
+                m: keys.len(),
                 n: width,
-                k: self.queries - common,
-                left: Left::columns(&weights[common * n + first..], n),
-                right: right.skip(common),
+                k: queries.len(),
+                left: Left::columns(
+                    weights.get(queries.start * n + keys.start..).unwrap_or(&[]),
+                    n,
+                ),
+                right: right.skip(queries.start),
                 chain: Chain::Continue,
             };
             for j in first..last {
-                let start = j.saturating_sub(self.offset);
-                let before = Product {
-                    m: 1,
-                    k: common - start,
-                    left: Left::columns(&weights[start * n + j..], n),
-                    right: right.skip(start),
-                    ..product
-                };
-                before.run::<V>(&mut out[j * width..], width)?;
+                let seeing = self.seeing(j);
+                let before = seeing.start..common.start.min(seeing.end);
+                chain(before, j..j + 1).run::<V>(&mut out[j * width..], width)?;
             }
-            product.run::<V>(&mut out[first * width..], width)?;
+            chain(common.clone(), first..last).run::<V>(&mut out[first * width..], width)?;
+            for j in first..last {
+                let seeing = self.seeing(j);
+                let after = common.end.max(seeing.start)..seeing.end;
+                chain(after, j..j + 1).run::<V>(&mut out[j * width..], width)?;
+            }
         }
         Ok(())
     }
+}
+
+/// A range, or the empty one at its start where it ends before it.
+#[inline(always)]
+fn middle(range: Range<usize>) -> Range<usize> {
+    range.start..range.end.max(range.start)
 }

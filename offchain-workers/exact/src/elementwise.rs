@@ -43,6 +43,20 @@ pub fn add_assign(isa: Isa, y: &mut [f32], x: &[f32]) -> Result<()> {
     no_nan(dispatch!(isa, body(y: &mut [f32], x: &[f32]) -> u16))
 }
 
+/// `y = y + bias` for each row of `y` [rows, width]; `bias` `[width]`.
+pub fn add_bias(isa: Isa, y: &mut [f32], bias: &[f32]) -> Result<()> {
+    #[inline(always)]
+    fn body<V: Lanes>(y: &mut [f32], bias: &[f32]) -> u16 {
+        let mut nan = 0;
+        for row in y.chunks_exact_mut(bias.len()) {
+            nan |= elementwise!(V, row.len(), [a: row, b: bias], [c: row], { let c = a.add(b); });
+        }
+        nan
+    }
+    shape(!bias.is_empty() && y.len().is_multiple_of(bias.len()))?;
+    no_nan(dispatch!(isa, body(y: &mut [f32], bias: &[f32]) -> u16))
+}
+
 /// `y = fma(alpha, x, y)`.
 pub fn axpy(isa: Isa, alpha: f32, x: &[f32], y: &mut [f32]) -> Result<()> {
     #[inline(always)]

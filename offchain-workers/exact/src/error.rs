@@ -10,6 +10,10 @@ pub enum Error {
     Shape,
     /// An operand or a result is not a number.
     NotANumber,
+    /// A number that must be finite is not.
+    NotFinite,
+    /// Memory of this size cannot be had.
+    TooLarge,
     /// An index (token, position, target) lies outside its table.
     IndexOutOfRange,
     /// A parameter (temperature, probability, rate) lies outside its domain.
@@ -26,6 +30,8 @@ impl fmt::Display for Error {
         f.write_str(match self {
             Error::Shape => "the slices do not fit the shape",
             Error::NotANumber => "an operand or a result is not a number",
+            Error::NotFinite => "a number is not finite",
+            Error::TooLarge => "memory of this size cannot be had",
             Error::IndexOutOfRange => "an index lies outside its table",
             Error::Parameter => "a parameter lies outside its domain",
             Error::TooManyTerms => "a segment has too many terms",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! exp, ln, sin, cos, tanh, sigmoid and silu: one fixed evaluation each, the same in every lane.
+//! exp, ln, sin, cos, tanh, sigmoid, silu and gelu: one fixed evaluation each, the same in every lane.
 //!
 //! The polynomials are minimax fits of this project (Remez exchange in 120 bits, coefficients
 //! rounded to binary32 one after the other, lowest power first, the rest refitted), evaluated by
@@ -15,6 +15,8 @@
 //! | [`sigmoid`] | 3 ulp | all |
 //! | [`silu`] | 4 ulp | all but -infinity |
 //! | [`silu_derivative`] | 4 ulp of 1 | finite |
+//! | [`gelu`] | 4 ulp of x | all but -infinity |
+//! | [`gelu_derivative`] | 8 ulp of 1 | \|x\| <= 2^40 |
 //!
 //! Outside its domain a scalar function gives NaN and a slice function [`Error::NotANumber`].
 //!
@@ -34,6 +36,12 @@ const HALF_PI: [f32; 3] = [
     f32::from_bits(0x3fc9_0fdb),
     f32::from_bits(0xb33b_bd2e),
     f32::from_bits(0xa6f7_2ced),
+];
+/// 2 sqrt(2/pi), and that times 0.044715 and three times that.
+const GELU: [f32; 3] = [
+    f32::from_bits(0x3fcc_422a),
+    f32::from_bits(0x3d92_2279),
+    f32::from_bits(0x3e5b_33b6),
 ];
 /// The largest argument of sin and cos.
 const MAX_ANGLE: f32 = 1_048_576.0;
@@ -204,6 +212,35 @@ pub(crate) fn silu_and_derivative_of<V: Num>(x: V) -> (V, V) {
     (x.mul(s), s.mul(x.fma(t, one)))
 }
 
+/// z = x * (x x A + B), e = exp(-|z|), d = 1 + e, s = sigmoid(z), t = sigmoid(-z), both over d; x * s.
+/// For 0.5 (1 + tanh(z / 2)) is sigmoid(z), this is the tanh form of gelu.
+/// Gives (gelu, its derivative s * (1 + (x t) z'), z' = x x 3A + B).
+#[inline(always)]
+pub(crate) fn gelu_and_derivative_of<V: Num>(x: V) -> (V, V) {
+    let one = V::splat(1.0);
+    let zero = V::splat(0.0);
+    let square = x.mul(x);
+    let z = x.mul(square.fma(V::splat(GELU[1]), V::splat(GELU[0])));
+    let slope = square.fma(V::splat(GELU[2]), V::splat(GELU[0]));
+    let e = exp_of(z.abs().neg());
+    let d = one.add(e);
+    let s = V::select_lt(z, zero, e, one).div(d);
+    let t = V::select_lt(z, zero, one, e).div(d);
+    (x.mul(s), s.mul(x.mul(t).fma(slope, one)))
+}
+
+/// The first of [`gelu_and_derivative_of`].
+#[inline(always)]
+pub(crate) fn gelu_of<V: Num>(x: V) -> V {
+    let z = x.mul(x.mul(x).fma(V::splat(GELU[1]), V::splat(GELU[0])));
+    x.mul(sigmoid_of(z))
+}
+
+#[inline(always)]
+fn gelu_derivative_of<V: Num>(x: V) -> V {
+    gelu_and_derivative_of(x).1
+}
+
 #[inline(always)]
 fn silu_derivative_of<V: Num>(x: V) -> V {
     silu_and_derivative_of(x).1
@@ -260,4 +297,12 @@ function! {
 function! {
     /// The derivative of silu, within 4 ulp of 1.
     silu_derivative, silu_derivative_slice, silu_derivative_of
+}
+function! {
+    /// x * (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 (Hendrycks and Gimpel, 2016), within 4 ulp of x.
+    gelu, gelu_slice, gelu_of
+}
+function! {
+    /// The derivative of gelu, within 8 ulp of 1.
+    gelu_derivative, gelu_derivative_slice, gelu_derivative_of
 }

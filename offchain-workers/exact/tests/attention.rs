@@ -23,6 +23,12 @@ impl Case {
         &x[i * self.shape.width..][..self.shape.width]
     }
 
+    /// The keys that a query sees.
+    fn seen(&self, i: usize) -> std::ops::Range<usize> {
+        let end = self.shape.offset + i + 1;
+        end.saturating_sub(self.shape.window.unwrap_or(end))..end
+    }
+
     fn packed(&self) -> PackedMatrix {
         PackedMatrix::from_out_in(self.k.len() / self.shape.width, self.shape.width, &self.k)
             .unwrap()
@@ -50,9 +56,9 @@ impl Case {
     fn literal_forward(&self) -> (Vec<f32>, Vec<f32>) {
         let Attention {
             queries,
-            offset,
             width,
             scale,
+            ..
         } = self.shape;
         let (mut p, mut out) = (vec![], vec![]);
         for i in 0..queries {
@@ -61,15 +67,17 @@ impl Case {
                 let terms = q.iter().copied().zip(self.row(&self.k, j).iter().copied());
                 chain(0.0, terms) * scale
             };
-            let scores: Vec<f32> = (0..=offset + i).map(score).collect();
+            let seen = self.seen(i);
+            let scores: Vec<f32> = seen.clone().map(score).collect();
             let row = softmax(&scores);
             for c in 0..width {
                 let terms = row
                     .iter()
                     .enumerate()
-                    .map(|(j, &p)| (p, self.v[j * width + c]));
+                    .map(|(j, &p)| (p, self.v[(seen.start + j) * width + c]));
                 out.push(chain(0.0, terms));
             }
+            p.extend(vec![0.0; seen.start]);
             p.extend(&row);
             p.extend(vec![0.0; queries - 1 - i]);
         }
@@ -80,15 +88,15 @@ impl Case {
     fn literal_backward(&self, p: &[f32], mut dk: Vec<f32>, mut dv: Vec<f32>) -> [Vec<f32>; 3] {
         let Attention {
             queries,
-            offset,
             width,
             scale,
+            ..
         } = self.shape;
         let n = self.shape.keys();
         let mut dq = vec![];
         for i in 0..queries {
-            let seen = offset + i + 1;
-            let p = &p[i * n..][..seen];
+            let seen = self.seen(i);
+            let p = &p[i * n..][seen.clone()];
             let dout = self.row(&self.dout, i);
             let score = |j| {
                 let terms = dout
@@ -97,7 +105,7 @@ impl Case {
                     .zip(self.row(&self.v, j).iter().copied());
                 chain(0.0, terms)
             };
-            let dp: Vec<f32> = (0..seen).map(score).collect();
+            let dp: Vec<f32> = seen.clone().map(score).collect();
             let dot = dot16(p, &dp);
             let ds: Vec<f32> = p
                 .iter()
@@ -108,10 +116,10 @@ impl Case {
                 let terms = ds
                     .iter()
                     .enumerate()
-                    .map(|(j, &ds)| (ds, self.k[j * width + c]));
+                    .map(|(j, &ds)| (ds, self.k[(seen.start + j) * width + c]));
                 dq.push(chain(0.0, terms));
-                for j in 0..seen {
-                    let at = j * width + c;
+                for j in 0..seen.len() {
+                    let at = (seen.start + j) * width + c;
                     dk[at] = fma(ds[j], self.q[i * width + c], dk[at]);
                     dv[at] = fma(p[j], d, dv[at]);
                 }
@@ -158,15 +166,27 @@ fn shape(queries: usize, offset: usize, width: usize) -> Attention {
         offset,
         width,
         scale,
+        window: None,
+    }
+}
+
+fn windowed(window: usize, shape: Attention) -> Attention {
+    Attention {
+        window: Some(window),
+        ..shape
     }
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    (1usize..40, 0usize..40, 1usize..40).prop_flat_map(|(t, offset, width)| {
+    let window = prop_oneof![Just(None), (1usize..90).prop_map(Some)];
+    (1usize..40, 0usize..40, 1usize..40, window).prop_flat_map(|(t, offset, width, window)| {
         let (q, k) = (t * width, (t + offset) * width);
         let moderate = |n| prop::collection::vec(-3.0f32..3.0, n);
         (vector(q), moderate(k), moderate(k), moderate(q)).prop_map(move |(q, k, v, dout)| Case {
-            shape: shape(t, offset, width),
+            shape: Attention {
+                window,
+                ..shape(t, offset, width)
+            },
             // Huge queries would make every score infinite.
             q: q.into_iter().map(|x| x.clamp(-100.0, 100.0)).collect(),
             k,
@@ -188,22 +208,36 @@ proptest! {
 #[test]
 fn attention_follows_its_literal_order_over_long_contexts() {
     for (t, offset, width) in [(70, 0, 64), (1, 700, 64), (30, 300, 48), (270, 13, 16)] {
-        Case {
-            shape: shape(t, offset, width),
-            q: numbers(t * width, 1),
-            k: numbers((t + offset) * width, 2),
-            v: numbers((t + offset) * width, 3),
-            dout: numbers(t * width, 4),
+        for window in [None, Some(1), Some(64), Some(200)] {
+            Case {
+                shape: Attention {
+                    window,
+                    ..shape(t, offset, width)
+                },
+                q: numbers(t * width, 1),
+                k: numbers((t + offset) * width, 2),
+                v: numbers((t + offset) * width, 3),
+                dout: numbers(t * width, 4),
+            }
+            .check();
         }
-        .check();
     }
 }
 
 #[test]
 fn decode_is_prefill_bit_for_bit() {
-    for (t, width) in [(90, 64), (35, 24)] {
+    let shaped = |window, t, offset, width| Attention {
+        window,
+        ..shape(t, offset, width)
+    };
+    for (t, width, window) in [
+        (90, 64, None),
+        (35, 24, None),
+        (90, 64, Some(20)),
+        (35, 24, Some(5)),
+    ] {
         let whole = Case {
-            shape: shape(t, 0, width),
+            shape: shaped(window, t, 0, width),
             q: numbers(t * width, 1),
             k: numbers(t * width, 2),
             v: numbers(t * width, 3),
@@ -217,7 +251,7 @@ fn decode_is_prefill_bit_for_bit() {
                 let q = whole.row(&whole.q, i);
                 let mut p = vec![0.0; i + 1];
                 let mut out = vec![0.0; width];
-                shape(1, i, width)
+                shaped(window, 1, i, width)
                     .forward(
                         isa,
                         q,
@@ -233,7 +267,7 @@ fn decode_is_prefill_bit_for_bit() {
             // In two parts.
             let cut = 17;
             let rest = Case {
-                shape: shape(t - cut, cut, width),
+                shape: shaped(window, t - cut, cut, width),
                 q: whole.q[cut * width..].to_vec(),
                 k: whole.k.clone(),
                 v: whole.v.clone(),
@@ -304,4 +338,6 @@ fn wrong_shapes_are_refused() {
         ..shape(2, 1, 4)
     };
     assert_eq!(run(endless, 8, 12, 6), Err(Error::Parameter));
+    let blind = windowed(0, shape(2, 1, 4));
+    assert_eq!(run(blind, 8, 12, 6), Err(Error::Parameter));
 }

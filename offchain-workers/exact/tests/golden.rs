@@ -7,11 +7,11 @@ mod common;
 
 use agorai_exact::adamw::AdamW;
 use agorai_exact::attention::{Attention, Scratch};
+use agorai_exact::gated::{geglu, geglu_backward, swiglu, swiglu_backward};
 use agorai_exact::matmul::{matmul, matmul_at, Chain};
 use agorai_exact::norm::{rmsnorm, rmsnorm_backward_input, rmsnorm_backward_weight};
 use agorai_exact::rope::RopeTable;
 use agorai_exact::sampling::Sampling;
-use agorai_exact::swiglu::{swiglu, swiglu_backward};
 use agorai_exact::{loss, math, reduce, Isa, PackedMatrix};
 use common::numbers;
 
@@ -111,6 +111,7 @@ fn layers_have_their_golden_bits() {
             offset: t,
             width,
             scale: 0.25,
+            window: None,
         };
         let keys = PackedMatrix::from_out_in(2 * t, width, &x).unwrap();
         let (q, dout) = (&dy[..t * width], &dy[t * width..]);
@@ -141,6 +142,13 @@ fn layers_have_their_golden_bits() {
         let [mut out, mut dgate, mut dup] = [gate.to_vec(), gate.to_vec(), gate.to_vec()];
         swiglu(isa, gate, up, &mut out).unwrap();
         swiglu_backward(isa, gate, up, &dy[..gate.len()], &mut dgate, &mut dup).unwrap();
+        Fingerprint::of(&[&out, &dgate, &dup])
+    });
+    check("geglu", 0xb091_c7ee_ea04_bd21, |isa| {
+        let (gate, up) = x.split_at(x.len() / 2);
+        let [mut out, mut dgate, mut dup] = [gate.to_vec(), gate.to_vec(), gate.to_vec()];
+        geglu(isa, gate, up, &mut out).unwrap();
+        geglu_backward(isa, gate, up, &dy[..gate.len()], &mut dgate, &mut dup).unwrap();
         Fingerprint::of(&[&out, &dgate, &dup])
     });
     check("cross entropy", 0xbc71_e5f7_3fb4_9113, |isa| {

@@ -4,11 +4,11 @@
 mod common;
 
 use agorai_exact::attention::{Attention, Scratch};
+use agorai_exact::gated::{geglu_backward, swiglu_backward};
 use agorai_exact::matmul::{matmul, matmul_at, Chain};
 use agorai_exact::norm::{rmsnorm, rmsnorm_backward_input, rmsnorm_backward_weight};
 use agorai_exact::rope::RopeTable;
 use agorai_exact::softmax::{softmax, softmax_backward};
-use agorai_exact::swiglu::swiglu_backward;
 use agorai_exact::{loss, Isa, PackedMatrix};
 use common::numbers;
 
@@ -151,6 +151,24 @@ fn swiglu_gradients_are_the_differences() {
 }
 
 #[test]
+fn geglu_gradients_are_the_differences() {
+    let (gate, up, d) = (numbers(37, 1), numbers(37, 2), numbers(37, 3));
+    let gate: Vec<f32> = gate.iter().map(|x| 4.0 * x).collect();
+    let c = (2.0 / std::f64::consts::PI).sqrt();
+    let gelu = |x: f64| 0.5 * x * (1.0 + (c * (x + 0.044715 * x.powi(3))).tanh());
+    let forward = |gate: &[f64], up: &[f64]| -> Vec<f64> {
+        gate.iter().zip(up).map(|(g, u)| gelu(*g) * u).collect()
+    };
+    let (g64, u64s) = (wide(&gate), wide(&up));
+    for isa in Isa::available() {
+        let (mut dgate, mut dup) = (vec![0.0; 37], vec![0.0; 37]);
+        geglu_backward(isa, &gate, &up, &d, &mut dgate, &mut dup).unwrap();
+        check("dgate", &gate, &dgate, &d, &|g| forward(g, &u64s));
+        check("dup", &up, &dup, &d, &|u| forward(&g64, u));
+    }
+}
+
+#[test]
 fn cross_entropy_gradient_is_the_differences() {
     let width = 23;
     let logits: Vec<f32> = numbers(3 * width, 1).iter().map(|x| 3.0 * x).collect();
@@ -206,6 +224,7 @@ fn attention_gradients_are_the_differences() {
             offset,
             width,
             scale: 0.4,
+            window: None,
         };
         let n = shape.keys();
         let (q, dout) = (numbers(queries * width, 1), numbers(queries * width, 4));

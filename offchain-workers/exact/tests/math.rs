@@ -91,6 +91,24 @@ fn silu_derivative_errs_by_at_most_4_ulp_of_1() {
 }
 
 #[test]
+fn gelu_errs_by_at_most_4_ulp_of_its_argument_and_its_derivative_by_8_ulp_of_1() {
+    let c = (2.0 / std::f64::consts::PI).sqrt();
+    for bits in (0..100f32.to_bits()).step_by(997) {
+        for x in [f32::from_bits(bits), -f32::from_bits(bits)] {
+            let wide = f64::from(x);
+            let tanh = (c * (wide + 0.044715 * wide.powi(3))).tanh();
+            let exact = 0.5 * wide * (1.0 + tanh);
+            let error = (f64::from(math::gelu(x)) - exact).abs();
+            assert!(error <= 4.0 * ulp(wide), "{x:e}: {error:e}");
+            let inner = c * (1.0 + 3.0 * 0.044715 * wide * wide);
+            let exact = 0.5 * (1.0 + tanh) + 0.5 * wide * (1.0 - tanh * tanh) * inner;
+            let error = (f64::from(math::gelu_derivative(x)) - exact).abs();
+            assert!(error <= 8.0 * f64::from(f32::EPSILON), "{x:e}: {error:e}");
+        }
+    }
+}
+
+#[test]
 fn special_values_are_the_limits() {
     let inf = f32::INFINITY;
     let same = |a: f32, b: f32| assert_eq!(a.to_bits(), b.to_bits());
@@ -106,6 +124,10 @@ fn special_values_are_the_limits() {
     same(math::ln(inf), inf);
     same(math::sin(0.0), 0.0);
     same(math::cos(0.0), 1.0);
+    same(math::gelu(inf), inf);
+    same(math::gelu(f32::MAX), f32::MAX);
+    same(math::gelu(-1e30), -0.0);
+    same(math::gelu(-0.0), -0.0);
     same(math::tanh(inf), 1.0);
     same(math::tanh(-inf), -1.0);
     same(math::tanh(0.0), 0.0);

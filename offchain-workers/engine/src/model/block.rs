@@ -4,7 +4,7 @@
 
 use super::{matrices::BlockMatrices, Shape};
 use crate::{parallel::Means, weights::Block, Result};
-use agorai_exact::{matmul::Chain, norm, rope::RopeTable, swiglu};
+use agorai_exact::{gated, matmul::Chain, norm, rope::RopeTable};
 
 /// Added to the mean square in RMS norms (Llama's value).
 pub const EPS: f32 = 1e-5;
@@ -124,7 +124,7 @@ impl BlockRef<'_> {
         )?;
         means.linear(Chain::Start, &a.middle_normed, &m.gate, &mut a.gate)?;
         means.linear(Chain::Start, &a.middle_normed, &m.up, &mut a.up)?;
-        swiglu::swiglu(means.isa, &a.gate, &a.up, &mut a.gated)?;
+        gated::swiglu(means.isa, &a.gate, &a.up, &mut a.gated)?;
         out.copy_from_slice(&a.middle);
         means.linear(Chain::Continue, &a.gated, &m.down, out)
     }

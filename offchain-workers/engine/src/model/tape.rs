@@ -13,7 +13,7 @@ use super::{
     Shape, View,
 };
 use crate::{data::Example, parallel::Means, Result};
-use agorai_exact::{elementwise, embedding, loss, matmul::Chain, norm, swiglu, PackedMatrix};
+use agorai_exact::{elementwise, embedding, gated, loss, matmul::Chain, norm, PackedMatrix};
 
 /// Gradients of a block's intermediate results; the names are those of [`Activations`].
 #[derive(Default)]
@@ -262,7 +262,7 @@ impl BlockTape {
         let places = &view.layout.blocks[layer];
         let (a, g) = (&self.activations, &mut self.gradients);
         means.linear(Chain::Start, &g.out, &matrices.down, &mut g.gated)?;
-        swiglu::swiglu_backward(isa, &a.gate, &a.up, &g.gated, &mut g.gate, &mut g.up)?;
+        gated::swiglu_backward(isa, &a.gate, &a.up, &g.gated, &mut g.gate, &mut g.up)?;
         means.linear(Chain::Start, &g.gate, &matrices.gate, &mut g.middle_normed)?;
         means.linear(Chain::Continue, &g.up, &matrices.up, &mut g.middle_normed)?;
         norm::rmsnorm_backward_input(

@@ -64,6 +64,15 @@ impl<'a> Right<'a> {
         }
     }
 
+    /// Without the first columns, whole panels of them.
+    pub(crate) fn skip_columns(self, columns: usize) -> Self {
+        Right {
+            data: self.data.get(columns / PANEL * self.panel..).unwrap_or(&[]),
+            readable: self.readable.saturating_sub(columns),
+            ..self
+        }
+    }
+
     /// Without the first k rows.
     pub(crate) fn skip(self, k: usize) -> Self {
         Right {

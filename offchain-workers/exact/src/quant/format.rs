@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The block formats of GGUF files, and one block of each decoded.
+
+use alloc::vec::Vec;
+
+use super::BLOCK;
+use crate::error::{shape, Error, Result};
+
+/// How the codes of a format are held: bits of a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Codes {
+    U4,
+    U5,
+    U6,
+    U8,
+}
+
+/// How the scales of a format are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scales {
+    /// A binary16 scale for each block.
+    Half,
+    /// A binary16 scale and minimum for each block.
+    HalfMin,
+    /// For each 256 a binary16 for the scales and one for the minima, for each 32 an integer for each.
+    Super,
+    /// For each 256 a binary16, for each 16 a signed integer.
+    Super16,
+}
+
+/// A block format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BlockFormat {
+    /// 4 bits, zero 8, a scale for 32.
+    Q4_0,
+    /// 4 bits, a scale and a minimum for 32.
+    Q4_1,
+    /// 5 bits, zero 16, a scale for 32.
+    Q5_0,
+    /// 5 bits, a scale and a minimum for 32.
+    Q5_1,
+    /// 8 bits, signed, a scale for 32.
+    Q8_0,
+    /// 4 bits, a 6-bit scale and minimum for 32, within 256.
+    Q4K,
+    /// 5 bits, a 6-bit scale and minimum for 32, within 256.
+    Q5K,
+    /// 6 bits, zero 32, an 8-bit scale for 16, within 256.
+    Q6K,
+}
+
+/// Weights of the longest block.
+pub(super) const LONGEST: usize = 256;
+
+/// One block, decoded.
+pub(super) struct Decoded {
+    /// Codes, unsigned: those of Q8_0 plus 128.
+    pub codes: [u8; LONGEST],
+    /// Binary16 scale and minimum.
+    pub d: u16,
+    pub min: u16,
+    /// Integer scales of the groups (the bits of an i8 in Q6_K) and minima.
+    pub scales: [u8; 16],
+    pub mins: [u8; 8],
+}
+
+impl BlockFormat {
+    /// All formats.
+    pub const ALL: [BlockFormat; 8] = [
+        BlockFormat::Q4_0,
+        BlockFormat::Q4_1,
+        BlockFormat::Q5_0,
+        BlockFormat::Q5_1,
+        BlockFormat::Q8_0,
+        BlockFormat::Q4K,
+        BlockFormat::Q5K,
+        BlockFormat::Q6K,
+    ];
+
+    /// The format with a GGUF file's number of a tensor type, if it is one of these.
+    pub fn from_gguf(number: u32) -> Option<BlockFormat> {
+        BlockFormat::ALL
+            .into_iter()
+            .find(|format| format.to_gguf() == number)
+    }
+
+    /// The number of this tensor type in GGUF files.
+    pub fn to_gguf(self) -> u32 {
+        match self {
+            BlockFormat::Q4_0 => 2,
+            BlockFormat::Q4_1 => 3,
+            BlockFormat::Q5_0 => 6,
+            BlockFormat::Q5_1 => 7,
+            BlockFormat::Q8_0 => 8,
+            BlockFormat::Q4K => 12,
+            BlockFormat::Q5K => 13,
+            BlockFormat::Q6K => 14,
+        }
+    }
+
+    /// Weights of a block.
+    pub fn block_len(self) -> usize {
+        match self.scales() {
+            Scales::Half | Scales::HalfMin => BLOCK,
+            Scales::Super | Scales::Super16 => LONGEST,
+        }
+    }
+
+    /// Bytes of a block in a file.
+    pub fn block_bytes(self) -> usize {
+        match self {
+            BlockFormat::Q4_0 => 18,
+            BlockFormat::Q4_1 => 20,
+            BlockFormat::Q5_0 => 22,
+            BlockFormat::Q5_1 => 24,
+            BlockFormat::Q8_0 => 34,
+            BlockFormat::Q4K => 144,
+            BlockFormat::Q5K => 176,
+            BlockFormat::Q6K => 210,
+        }
+    }
+
+    /// Bytes of a row of k weights in a file; [`Error::Shape`] unless k is a multiple of the block.
+    pub fn row_bytes(self, k: usize) -> Result<usize> {
+        shape(k.is_multiple_of(self.block_len()))?;
+        (k / self.block_len())
+            .checked_mul(self.block_bytes())
+            .ok_or(Error::Shape)
+    }
+
+    /// The code that stands for zero.
+    pub(super) fn zero(self) -> i32 {
+        match self {
+            BlockFormat::Q4_0 => 8,
+            BlockFormat::Q5_0 => 16,
+            BlockFormat::Q6K => 32,
+            BlockFormat::Q8_0 => 128,
+            _ => 0,
+        }
+    }
+
+    /// Weights that share a scale.
+    pub(super) fn group(self) -> usize {
+        match self.scales() {
+            Scales::Super16 => 16,
+            _ => BLOCK,
+        }
+    }
+
+    pub(super) fn has_mins(self) -> bool {
+        matches!(self.scales(), Scales::HalfMin | Scales::Super)
+    }
+
+    pub(super) fn codes(self) -> Codes {
+        match self {
+            BlockFormat::Q4_0 | BlockFormat::Q4_1 | BlockFormat::Q4K => Codes::U4,
+            BlockFormat::Q5_0 | BlockFormat::Q5_1 | BlockFormat::Q5K => Codes::U5,
+            BlockFormat::Q6K => Codes::U6,
+            BlockFormat::Q8_0 => Codes::U8,
+        }
+    }
+
+    pub(super) fn scales(self) -> Scales {
+        match self {
+            BlockFormat::Q4_0 | BlockFormat::Q5_0 | BlockFormat::Q8_0 => Scales::Half,
+            BlockFormat::Q4_1 | BlockFormat::Q5_1 => Scales::HalfMin,
+            BlockFormat::Q4K | BlockFormat::Q5K => Scales::Super,
+            BlockFormat::Q6K => Scales::Super16,
+        }
+    }
+
+    /// Decodes a block of [`BlockFormat::block_bytes`]. Refused: a scale or minimum that is not finite.
+    pub(super) fn decode(self, bytes: &[u8]) -> Result<Decoded> {
+        shape(bytes.len() == self.block_bytes())?;
+        let half = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+        let mut block = Decoded {
+            codes: [0; LONGEST],
+            d: half(0),
+            min: 0,
+            scales: [0; 16],
+            mins: [0; 8],
+        };
+        match self {
+            BlockFormat::Q4_0 => nibbles(&bytes[2..18], &mut block.codes),
+            BlockFormat::Q4_1 => {
+                block.min = half(2);
+                nibbles(&bytes[4..20], &mut block.codes);
+            }
+            BlockFormat::Q5_0 => {
+                nibbles(&bytes[6..22], &mut block.codes);
+                fifth_bits(&bytes[2..6], &mut block.codes);
+            }
+            BlockFormat::Q5_1 => {
+                block.min = half(2);
+                nibbles(&bytes[8..24], &mut block.codes);
+                fifth_bits(&bytes[4..8], &mut block.codes);
+            }
+            BlockFormat::Q8_0 => {
+                for (code, byte) in block.codes.iter_mut().zip(&bytes[2..]) {
+                    *code = byte ^ 0x80;
+                }
+            }
+            BlockFormat::Q4K | BlockFormat::Q5K => {
+                block.min = half(2);
+                six_bits(&bytes[4..16], &mut block);
+                let fifths = self == BlockFormat::Q5K;
+                let (high, low) = bytes[16..].split_at(if fifths { 32 } else { 0 });
+                for (pair, low) in low.chunks_exact(32).enumerate() {
+                    let codes = &mut block.codes[64 * pair..][..64];
+                    nibbles(low, codes);
+                    for (i, code) in codes.iter_mut().enumerate().take(64 * usize::from(fifths)) {
+                        *code |= (high[i % 32] >> (2 * pair + i / 32) & 1) << 4;
+                    }
+                }
+            }
+            BlockFormat::Q6K => {
+                block.d = half(208);
+                block.scales.copy_from_slice(&bytes[192..208]);
+                for half in 0..2 {
+                    let low = &bytes[64 * half..][..64];
+                    let high = &bytes[128 + 32 * half..][..32];
+                    for i in 0..128 {
+                        let nibble = low[i % 64] >> (4 * (i / 64)) & 15;
+                        let bits = high[i % 32] >> (2 * (i / 32)) & 3;
+                        block.codes[128 * half + i] = nibble | bits << 4;
+                    }
+                }
+            }
+        }
+        if is_finite(block.d) && is_finite(block.min) {
+            Ok(block)
+        } else {
+            Err(Error::NotFinite)
+        }
+    }
+}
+
+/// Low nibbles are the first half, high ones the second.
+fn nibbles(bytes: &[u8], codes: &mut [u8]) {
+    let (low, high) = codes[..2 * bytes.len()].split_at_mut(bytes.len());
+    for ((low, high), byte) in low.iter_mut().zip(high).zip(bytes) {
+        *low = byte & 15;
+        *high = byte >> 4;
+    }
+}
+
+/// Bit i is the fifth of code i.
+fn fifth_bits(bytes: &[u8], codes: &mut [u8]) {
+    for (i, code) in codes.iter_mut().take(32).enumerate() {
+        *code |= (bytes[i / 8] >> (i % 8) & 1) << 4;
+    }
+}
+
+/// Eight scales and eight minima of six bits in twelve bytes: the first four of each in the low bits
+/// of bytes 0..4 and 4..8; the others' low four bits in the nibbles of bytes 8..12, their high two bits
+/// in the high bits of bytes 0..4 and 4..8.
+fn six_bits(bytes: &[u8], block: &mut Decoded) {
+    for i in 0..4 {
+        block.scales[i] = bytes[i] & 63;
+        block.mins[i] = bytes[i + 4] & 63;
+        block.scales[i + 4] = bytes[i + 8] & 15 | bytes[i] >> 6 << 4;
+        block.mins[i + 4] = bytes[i + 8] >> 4 | bytes[i + 4] >> 6 << 4;
+    }
+}
+
+fn is_finite(half: u16) -> bool {
+    half & 0x7c00 != 0x7c00
+}
+
+/// The value of a finite binary16 number, exactly: its fields moved into place and the difference of
+/// the biases, 112, added to the exponent; a denormal one first gets a leading bit, which is then
+/// subtracted. (A product by 2^112 would be exact too, and slow: its operand would be denormal.)
+#[inline(always)]
+pub(super) fn half_to_f32(half: u16) -> f32 {
+    let half = u32::from(half);
+    let moved = (half & 0x7fff) << 13;
+    let normal = moved + (112 << 23);
+    let denormal = f32::from_bits(moved + (113 << 23)) - f32::from_bits(113 << 23);
+    let magnitude = match half & 0x7c00 {
+        0 => denormal.to_bits(),
+        _ => normal,
+    };
+    f32::from_bits(magnitude | (half & 0x8000) << 16)
+}
+
+/// The nearest binary16 to a number of magnitude below 65520, ties to even.
+fn f32_to_half(x: f32) -> u16 {
+    let sign = (x.to_bits() >> 16 & 0x8000) as u16;
+    let magnitude = f32::from_bits(x.to_bits() & 0x7fff_ffff);
+    // Adding a number 2^13 ulp larger rounds to a binary16's precision, ties to even; below the normal
+    // numbers that precision is 2^-24.
+    let exponent = (magnitude.to_bits() >> 23).max(113);
+    let large = f32::from_bits((exponent + 13) << 23);
+    let rounded = (magnitude + large) - large;
+    let exact = rounded * f32::from_bits(0x0780_0000);
+    sign | (exact.to_bits() >> 13) as u16
+}
+
+/// A row in Q8_0: for each block of 32, with `amax` its largest magnitude, the scale is the binary16
+/// nearest to `amax / 127`, the codes are `x / scale` rounded to the nearest integer, ties to even, at
+/// most 127 in magnitude. [`Error::NotFinite`] unless every scale is finite.
+pub fn quantise_q8_0(x: &[f32]) -> Result<Vec<u8>> {
+    shape(x.len().is_multiple_of(BLOCK))?;
+    let mut bytes = Vec::with_capacity(x.len() / BLOCK * BlockFormat::Q8_0.block_bytes());
+    for block in x.chunks_exact(BLOCK) {
+        let mut amax = 0.0f32;
+        for x in block {
+            if !x.is_finite() {
+                return Err(Error::NotFinite);
+            }
+            amax = amax.max(f32::from_bits(x.to_bits() & 0x7fff_ffff));
+        }
+        let scale = amax / 127.0;
+        if scale >= 65_504.0 {
+            return Err(Error::NotFinite);
+        }
+        let half = f32_to_half(scale);
+        let scale = half_to_f32(half);
+        bytes.extend_from_slice(&half.to_le_bytes());
+        for x in block {
+            let ratio = if scale == 0.0 { 0.0 } else { x / scale };
+            let ratio = ratio.clamp(-127.0, 127.0);
+            let rounded = (ratio + 12_582_912.0) - 12_582_912.0;
+            bytes.push(rounded as i8 as u8);
+        }
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The definition: sign, exponent, fraction.
+    fn value(half: u16) -> f64 {
+        let fraction = f64::from(half & 0x3ff);
+        let magnitude = match half >> 10 & 31 {
+            0 => fraction * 2f64.powi(-24),
+            exponent => (1024.0 + fraction) * 2f64.powi(i32::from(exponent) - 25),
+        };
+        if half & 0x8000 == 0 {
+            magnitude
+        } else {
+            -magnitude
+        }
+    }
+
+    #[test]
+    fn every_finite_half_is_converted_exactly_and_back() {
+        for half in (0..=u16::MAX).filter(|half| is_finite(*half)) {
+            let x = half_to_f32(half);
+            assert_eq!(f64::from(x), value(half));
+            assert_eq!(f32_to_half(x), half);
+        }
+    }
+
+    #[test]
+    fn nearest_half_is_found_and_ties_go_to_the_even_one() {
+        for half in 0..0x7bff {
+            let (low, high) = (half_to_f32(half), half_to_f32(half + 1));
+            let middle = low + (high - low) / 2.0;
+            assert_eq!(f32_to_half(middle), half + (half & 1));
+            assert_eq!(f32_to_half(f32::from_bits(middle.to_bits() - 1)), half);
+            assert_eq!(f32_to_half(f32::from_bits(middle.to_bits() + 1)), half + 1);
+        }
+    }
+}

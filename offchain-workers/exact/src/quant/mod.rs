@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Products with quantised weights: the profile `exact-q8-v1`.
+//!
+//! A weight of a [`BlockFormat`] is `w = s * (c - z) - m`: an integer code c, the format's zero z, and
+//! a scale s and a minimum m that the weights of a *group* share (32 weights, 16 in Q6_K). Both are
+//! binary32 numbers exactly: a binary16 times a small integer.
+//!
+//! Activations: a row x of k values is quantised in blocks of 32 ([`QuantRows`]). With `amax` the
+//! largest |x[i]|: below 2^-100, d = +0.0 and every q = 0; else `d = amax / 127`, `inv = 127 / amax`,
+//! `q[i]` = x[i] * inv rounded to the nearest integer, ties to even. Only finite numbers are taken.
+//!
+//! Canonical order of one output: one accumulator from +0.0 ([`Chain::Start`]) or from what the output
+//! holds ([`Chain::Continue`]); for each group along k, ascending, with the d and the q of its place:
+//! * `dot = sum (c - z) * q`, an integer of less than 2^24, so exact in any order;
+//! * `acc = fma(d * s, dot as f32, acc)`;
+//! * in formats with minima `acc = fma(-(d * m), (sum q) as f32, acc)`.
+//!
+//! The formats and their bytes are those of GGUF files (the ggml library's block formats).
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | `format` | the formats, and one block of each decoded |
+//! | `matrix` | weights in panels |
+//! | `unpack` | a part of a panel as bytes and binary32 scales |
+//! | `rows` | quantised activations |
+//! | `scalar`, `avx2`, `vnni` | the product of some rows with an unpacked part |
+
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod avx2;
+mod format;
+mod matrix;
+mod rows;
+mod scalar;
+mod unpack;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod vnni;
+
+use core::ops::Range;
+
+pub use format::{quantise_q8_0, BlockFormat};
+pub use matrix::QuantMatrix;
+pub use rows::QuantRows;
+
+use crate::error::{area, shape, Result};
+use crate::matmul::{Chain, PANEL};
+use crate::Isa;
+use unpack::{Chunk, Unpacked, CHUNK_BLOCKS};
+
+/// Weights along k that share an activation's scale.
+pub const BLOCK: usize = 32;
+
+/// Rows whose accumulators are held together.
+const ROWS: usize = 64;
+
+/// Four consecutive codes of one output: what one lane of an integer dot product takes.
+const QUAD: usize = 4;
+
+/// Bytes of one block of a panel, a byte for each code: `[8 quads][32 outputs][4]`.
+const BLOCK_CODES: usize = BLOCK * PANEL;
+
+/// Some rows of quantised activations, as the kernels read them.
+#[derive(Clone, Copy)]
+struct Left<'a> {
+    /// `[rows, k]`.
+    q: &'a [i8],
+    /// `[rows, k / 32]`.
+    d: &'a [f32],
+    /// `[rows, k / 16]`.
+    sums: &'a [i32],
+    k: usize,
+}
+
+/// `out = x w` or, continuing chains, `out += x w` for the columns in some panels of `w` [n, k]: `out`
+/// [rows of x, those columns], densely.
+pub fn quant_matmul(
+    isa: Isa,
+    chain: Chain,
+    x: &QuantRows,
+    w: &QuantMatrix,
+    panels: Range<usize>,
+    out: &mut [f32],
+) -> Result<()> {
+    let columns = w.columns(panels.clone())?;
+    shape(x.k() == w.k() && out.len() == area(x.rows(), columns)?)?;
+    if out.is_empty() {
+        return Ok(());
+    }
+    if w.k() == 0 {
+        if chain == Chain::Start {
+            out.fill(0.0);
+        }
+        return Ok(());
+    }
+    match isa.usable() {
+        #[cfg(all(feature = "std", target_arch = "x86_64"))]
+        // SAFETY: the processor has the instructions.
+        Isa::Avx512 if vnni::is_available() => unsafe {
+            vnni::product(chain, x, w, panels, columns, out)
+        },
+        #[cfg(all(feature = "std", target_arch = "x86_64"))]
+        // SAFETY: the processor has the instructions; every one with AVX-512 has AVX2 and FMA.
+        Isa::Avx512 | Isa::Avx2 => unsafe { avx2::product(chain, x, w, panels, columns, out) },
+        _ => product(chain, x, w, panels, columns, out, scalar::part),
+    }
+    crate::reduce::refuse_nan(isa, out)
+}
+
+/// Accumulators of some rows and one panel.
+type Accumulators = [[f32; PANEL]; ROWS];
+
+/// The product by parts: a chunk of a panel is unpacked, then multiplied with all rows of a block.
+#[inline(always)]
+fn product(
+    chain: Chain,
+    x: &QuantRows,
+    w: &QuantMatrix,
+    panels: Range<usize>,
+    columns: usize,
+    out: &mut [f32],
+    part: impl Fn(&Left<'_>, usize, &Chunk<'_>, &mut [[f32; PANEL]]),
+) {
+    let mut acc: Accumulators = [[0.0; PANEL]; ROWS];
+    let mut unpacked = Unpacked::new();
+    let blocks = w.k() / BLOCK;
+    for first_row in (0..x.rows()).step_by(ROWS) {
+        let rows = ROWS.min(x.rows() - first_row);
+        let left = x.left(first_row..first_row + rows);
+        let acc = &mut acc[..rows];
+        for (index, panel) in panels.clone().enumerate() {
+            let valid = PANEL.min(columns - index * PANEL);
+            let at = |row: usize| (first_row + row) * columns + index * PANEL;
+            for (row, acc) in acc.iter_mut().enumerate() {
+                *acc = [0.0; PANEL];
+                if chain == Chain::Continue {
+                    acc[..valid].copy_from_slice(&out[at(row)..][..valid]);
+                }
+            }
+            for first in (0..blocks).step_by(CHUNK_BLOCKS) {
+                let count = CHUNK_BLOCKS.min(blocks - first);
+                let chunk = unpacked.chunk(w, panel, first, count);
+                part(&left, first, &chunk, acc);
+            }
+            for (row, acc) in acc.iter().enumerate() {
+                out[at(row)..][..valid].copy_from_slice(&acc[..valid]);
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Activations as small integers.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::{Left, BLOCK};
+use crate::error::{shape, Error, Result};
+use crate::simd::{fold, Lanes, LANES};
+use crate::Isa;
+
+/// The largest magnitude of a block whose values are all taken as zero: 2^-100. Above it 127 / amax is
+/// finite.
+const SMALLEST: f32 = f32::from_bits(0x0d80_0000);
+/// 1.5 * 2^23: adding it rounds to an integer, left in the low bits.
+const TO_INTEGER: f32 = 12_582_912.0;
+
+/// Rows of activations, quantised in blocks of 32; see the module for the order. Their memory is used
+/// again.
+#[derive(Clone, Debug, Default)]
+pub struct QuantRows {
+    k: usize,
+    q: Vec<i8>,
+    d: Vec<f32>,
+    /// Sums of q, sixteen at a time.
+    sums: Vec<i32>,
+}
+
+impl QuantRows {
+    /// Quantises `x` [rows, k], k a multiple of 32. Refused: infinities and NaN.
+    pub fn quantise(&mut self, isa: Isa, x: &[f32], k: usize) -> Result<()> {
+        #[inline(always)]
+        fn body<V: Lanes>(x: &[f32], q: &mut [i8], d: &mut [f32], sums: &mut [i32]) -> Result<()> {
+            let blocks = x.chunks_exact(BLOCK).zip(q.chunks_exact_mut(BLOCK));
+            let scales = d.iter_mut().zip(sums.chunks_exact_mut(BLOCK / LANES));
+            let mut finite = true;
+            for ((x, q), (d, sums)) in blocks.zip(scales) {
+                let (a, b) = (V::load(x), V::load(&x[LANES..]));
+                let nan = a.nan_lanes() | b.nan_lanes();
+                let amax = fold(a.abs().max(b.abs()).to_array(), f32::max);
+                finite &= nan == 0 && amax < f32::INFINITY;
+                let (scale, inverse) = match amax < SMALLEST {
+                    true => (0.0, 0.0),
+                    false => (amax / 127.0, 127.0 / amax),
+                };
+                *d = scale;
+                let inverse = V::splat(inverse);
+                for ((half, q), sum) in [a, b].into_iter().zip(q.chunks_exact_mut(LANES)).zip(sums)
+                {
+                    let shifted = half.mul(inverse).add(V::splat(TO_INTEGER));
+                    let lanes = shifted.sub_bits(V::splat(TO_INTEGER)).to_array();
+                    let mut total = 0i32;
+                    for (q, lane) in q.iter_mut().zip(lanes) {
+                        *q = lane.to_bits() as i8;
+                        total += lane.to_bits() as i32;
+                    }
+                    *sum = total;
+                }
+            }
+            if finite {
+                Ok(())
+            } else {
+                Err(Error::NotFinite)
+            }
+        }
+        shape(k.is_multiple_of(BLOCK) && k > 0 && x.len().is_multiple_of(k))?;
+        self.k = k;
+        self.q.resize(x.len(), 0);
+        self.d.resize(x.len() / BLOCK, 0.0);
+        self.sums.resize(x.len() / LANES, 0);
+        let (q, d, sums) = (&mut self.q[..], &mut self.d[..], &mut self.sums[..]);
+        dispatch!(
+            isa,
+            body(x: &[f32], q: &mut [i8], d: &mut [f32], sums: &mut [i32]) -> Result<()>
+        )
+    }
+
+    /// Values of a row.
+    pub fn k(&self) -> usize {
+        self.k
+    }
+
+    /// Rows.
+    pub fn rows(&self) -> usize {
+        self.q.len().checked_div(self.k).unwrap_or(0)
+    }
+
+    /// The integers of all rows, `[rows, k]`.
+    pub fn integers(&self) -> &[i8] {
+        &self.q
+    }
+
+    /// The scales of all blocks, `[rows, k / 32]`.
+    pub fn scales(&self) -> &[f32] {
+        &self.d
+    }
+
+    /// Some rows, which exist.
+    pub(super) fn left(&self, rows: Range<usize>) -> Left<'_> {
+        let part = |width: usize| rows.start * width..rows.end * width;
+        Left {
+            q: &self.q[part(self.k)],
+            d: &self.d[part(self.k / BLOCK)],
+            sums: &self.sums[part(self.k / LANES)],
+            k: self.k,
+        }
+    }
+}

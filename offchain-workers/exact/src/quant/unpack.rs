@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A part of a panel as the kernels read it: a byte for each code, a binary32 for each scale.
+
+use super::format::{half_to_f32, Codes, Scales};
+use super::matrix::{Line, QuantMatrix, PLANE};
+use super::{BLOCK, BLOCK_CODES, QUAD};
+use crate::matmul::PANEL;
+
+/// Blocks of a part: its codes, 8 KiB, stay in the first-level cache.
+pub(super) const CHUNK_BLOCKS: usize = 8;
+
+/// Quads of a block.
+const QUADS: usize = BLOCK / QUAD;
+/// Lines of a block's codes.
+const BLOCK_LINES: usize = BLOCK_CODES / 64;
+
+/// A scale for each output, at an address that is a multiple of 64.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Row(pub [f32; PANEL]);
+
+/// Some blocks of a panel.
+pub(super) struct Chunk<'a> {
+    /// `[blocks][8 quads][32 outputs][4]`.
+    pub codes: &'a [Line],
+    /// A row for each group.
+    pub scales: &'a [Row],
+    /// A row for each block, or none.
+    pub mins: &'a [Row],
+    /// Groups of a block: 1 or 2.
+    pub groups: usize,
+    /// The code that stands for zero.
+    pub zero: i32,
+    /// Blocks.
+    pub blocks: usize,
+}
+
+/// Memory for a part.
+pub(super) struct Unpacked {
+    codes: [Line; CHUNK_BLOCKS * BLOCK_LINES],
+    scales: [Row; 2 * CHUNK_BLOCKS],
+    mins: [Row; CHUNK_BLOCKS],
+}
+
+impl Unpacked {
+    #[inline(always)]
+    pub(super) fn new() -> Unpacked {
+        Unpacked {
+            codes: [Line([0; 64]); CHUNK_BLOCKS * BLOCK_LINES],
+            scales: [Row([0.0; PANEL]); 2 * CHUNK_BLOCKS],
+            mins: [Row([0.0; PANEL]); CHUNK_BLOCKS],
+        }
+    }
+
+    /// Blocks `first .. first + count` of a panel, at most [`CHUNK_BLOCKS`].
+    #[inline(always)]
+    pub(super) fn chunk<'a>(
+        &'a mut self,
+        w: &'a QuantMatrix,
+        panel: usize,
+        first: usize,
+        count: usize,
+    ) -> Chunk<'a> {
+        let format = w.format();
+        let groups = BLOCK / format.group();
+        let codes = if format.codes() == Codes::U8 {
+            w.lines(panel, first, count)
+        } else {
+            for (index, codes) in self
+                .codes
+                .chunks_exact_mut(BLOCK_LINES)
+                .take(count)
+                .enumerate()
+            {
+                let lines = w.block_lines(panel, first + index);
+                match format.codes() {
+                    Codes::U4 => unpack(lines, codes, |_, _| 0),
+                    Codes::U5 => unpack(lines, codes, |quad, at| {
+                        (lines[4 * PLANE + at.0].0[at.1] >> quad & 1) << 4
+                    }),
+                    Codes::U6 => unpack(lines, codes, |quad, at| {
+                        let plane = (4 + quad / 4) * PLANE;
+                        (lines[plane + at.0].0[at.1] >> (2 * (quad % 4)) & 3) << 4
+                    }),
+                    Codes::U8 => {}
+                }
+            }
+            &self.codes[..count * BLOCK_LINES]
+        };
+        for index in 0..count {
+            let (halves, integers) = w.scales(panel, first + index);
+            let half = |row: usize, o: usize| half_to_f32(halves[row][o]);
+            match format.scales() {
+                Scales::Half => fill(&mut self.scales[index], |o| half(0, o)),
+                Scales::HalfMin => {
+                    fill(&mut self.scales[index], |o| half(0, o));
+                    fill(&mut self.mins[index], |o| -half(1, o));
+                }
+                Scales::Super => {
+                    let times = |row: usize, o: usize| half(row, o) * f32::from(integers[row][o]);
+                    fill(&mut self.scales[index], |o| times(0, o));
+                    fill(&mut self.mins[index], |o| times(1, o));
+                }
+                Scales::Super16 => {
+                    for (row, to) in self.scales[2 * index..][..2].iter_mut().enumerate() {
+                        fill(to, |o| half(0, o) * f32::from(integers[row][o] as i8));
+                    }
+                }
+            }
+        }
+        Chunk {
+            codes,
+            scales: &self.scales[..count * groups],
+            mins: &self.mins[..count * usize::from(format.has_mins())],
+            groups,
+            zero: format.zero(),
+            blocks: count,
+        }
+    }
+}
+
+/// One block: nibbles, and what `high` adds for a quad and the place of a byte in its plane.
+#[inline(always)]
+fn unpack(lines: &[Line], codes: &mut [Line], high: impl Fn(usize, (usize, usize)) -> u8) {
+    for quad in 0..QUADS {
+        for line in 0..PLANE {
+            let from = &lines[quad / 2 * PLANE + line].0;
+            let to = &mut codes[quad * PLANE + line].0;
+            for (i, (to, from)) in to.iter_mut().zip(from).enumerate() {
+                *to = (from >> (4 * (quad % 2)) & 15) | high(quad, (line, i));
+            }
+        }
+    }
+}
+
+/// A value for each output.
+#[inline(always)]
+fn fill(row: &mut Row, value: impl Fn(usize) -> f32) {
+    for (o, to) in row.0.iter_mut().enumerate() {
+        *to = value(o);
+    }
+}
