@@ -5,7 +5,7 @@
 
 use agorai_engine::{
     data::Example,
-    model::{Model, Session},
+    model::Model,
     parallel::Means,
     trace::Recorder,
     train::{State, Trainer},
@@ -63,7 +63,7 @@ fn trace(means: Means, weights: Weights) {
     let feed = |together: usize, mut recorder: Option<Recorder>| {
         let started = Instant::now();
         for _ in 0..5 {
-            let mut session = Session::new(model.view(), means).expect("a session");
+            let mut session = model.decoder().session(256).expect("a session");
             for part in [97; 256].chunks(together) {
                 session.feed(part, recorder.as_mut()).expect("a feed");
             }
@@ -73,9 +73,9 @@ fn trace(means: Means, weights: Weights) {
         }
         started.elapsed().as_secs_f64()
     };
-    for together in [1, 256] {
+    for together in [1, 128] {
         feed(together, None);
-        let (without, with) = (feed(together, None), feed(together, Some(Recorder::new())));
+        let (without, with) = (feed(together, None), feed(together, Some(Recorder::new(means))));
         println!(
             "read 256 tokens by {together}: {:.0} tokens/s, the trace takes {:.1} % more",
             5.0 * 256.0 / with,

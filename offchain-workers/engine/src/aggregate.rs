@@ -66,7 +66,7 @@ pub fn aggregate(
         )?);
     }
     let sum = combine(means, &deltas)?;
-    let mut recorder = Recorder::new();
+    let mut recorder = Recorder::new(means);
     for slot in &weights.layout.slots {
         recorder.push(&sum[slot.range.clone()]);
     }
@@ -76,8 +76,8 @@ pub fn aggregate(
         return Err(Error::Payload("weights that are not finite"));
     }
     let next = base.with_values(means, values)?;
-    let before = evaluate::losses(means, base, &held_out, progress)?;
-    let after = evaluate::losses(means, &next, &held_out, progress)?;
+    let before = evaluate::losses(means, base.decoder(), &held_out, progress)?;
+    let after = evaluate::losses(means, next.decoder(), &held_out, progress)?;
     let loss_before = evaluate::mean(&before, &mut recorder);
     let loss_after = evaluate::mean(&after, &mut recorder);
     let weights = blobs.put(&next.weights().to_safetensors())?;

@@ -98,11 +98,20 @@ impl Engine {
     ) -> Result<JobResult> {
         self.admit(spec)?;
         progress.check()?;
+        self.means.job(|| self.compute(spec, blobs, progress))
+    }
+
+    fn compute(
+        &self,
+        spec: &JobSpec,
+        blobs: &dyn BlobAccess,
+        progress: &Progress,
+    ) -> Result<JobResult> {
         let means = self.means;
         Ok(match spec {
             JobSpec::Generate(spec) => {
                 let (model, tokenizer) = self.reader(spec, blobs)?;
-                let done = generate::generate(means, spec, &model, &tokenizer, progress)?;
+                let done = generate::generate(means, spec, model.decoder(), &tokenizer, progress)?;
                 JobResult::Generated {
                     output: done.output,
                     tokens: done.tokens,
@@ -112,7 +121,7 @@ impl Engine {
             JobSpec::Check(spec) => {
                 let (model, tokenizer) = self.reader(&spec.generate, blobs)?;
                 JobResult::Checked {
-                    trace: generate::check(means, spec, &model, &tokenizer, progress)?,
+                    trace: generate::check(means, spec, model.decoder(), &tokenizer, progress)?,
                 }
             }
             JobSpec::Train(spec) => {

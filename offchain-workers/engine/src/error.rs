@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Why a job has no result, in words; the chain only sees the [`JobFailure`] that each maps to.
 
-use crate::access::Missing;
+use crate::{access::Missing, files::FileError};
 use agorai_primitives::{job::JobFailure, model::ArchitectureError, training::RecipeError};
 use std::io;
 
@@ -17,6 +17,9 @@ pub enum Error {
     /// Weights that are not those of the architecture.
     #[error("weights: {0}")]
     Weights(String),
+    /// A model's file that is refused.
+    #[error("model: {0}")]
+    File(#[from] FileError),
     /// An impossible architecture.
     #[error("architecture: {0:?}")]
     Architecture(ArchitectureError),
@@ -75,6 +78,7 @@ impl From<&Error> for JobFailure {
             Error::Missing(_) => JobFailure::BlobUnavailable,
             Error::Cancelled | Error::Store(_) => JobFailure::Interrupted,
             Error::Weights(_)
+            | Error::File(_)
             | Error::Architecture(_)
             | Error::Recipe(_)
             | Error::Tokenizer(_)

@@ -2,9 +2,10 @@
 //! Losses of a model on sequences.
 
 use crate::{
+    backend::Backend,
     data::Example,
+    decoder::{Decoder, TOGETHER},
     loss::Total,
-    model::{Model, Session},
     parallel::Means,
     progress::Progress,
     trace::Recorder,
@@ -13,31 +14,21 @@ use crate::{
 use agorai_exact::loss;
 
 /// Rows whose logits are held together.
-const TOGETHER: usize = 64;
+const LOGITS: usize = 64;
 
 /// The losses of each example's tokens, in nats. Every example counts as one step of progress.
-pub fn losses(
+pub fn losses<B: Backend>(
     means: Means,
-    model: &Model,
+    decoder: &Decoder<B>,
     examples: &[Example],
     progress: &Progress,
 ) -> Result<Vec<Vec<f32>>> {
     let mut all: Vec<Vec<f32>> = vec![Vec::new(); examples.len()];
-    // Sequences are independent: with enough of them each has a thread, else each uses all threads.
-    let within = if examples.len() >= means.threads {
-        means.alone()
-    } else {
-        means
-    };
-    let across = if within == means {
-        means.alone()
-    } else {
-        means
-    };
-    across.run(all.iter_mut().zip(examples).map(|(losses, example)| {
+    // Sequences are independent, and each has a thread; work within one is spread as well.
+    means.run(all.iter_mut().zip(examples).map(|(losses, example)| {
         move || {
             progress.check()?;
-            *losses = sequence(within, model, example)?;
+            *losses = sequence(means, decoder, example)?;
             progress.step();
             Ok(())
         }
@@ -45,17 +36,24 @@ pub fn losses(
     Ok(all)
 }
 
-fn sequence(means: Means, model: &Model, example: &Example) -> Result<Vec<f32>> {
-    let view = model.view();
-    let mut session = Session::new(view, means)?;
-    session.feed(&example.tokens, None)?;
+/// The losses of one example's tokens, in nats.
+pub fn sequence<B: Backend>(
+    means: Means,
+    decoder: &Decoder<B>,
+    example: &Example,
+) -> Result<Vec<f32>> {
+    let mut session = decoder.session(example.tokens.len())?;
     let mut losses = vec![0.0; example.targets.len()];
-    for (part, targets) in example.targets.chunks(TOGETHER).enumerate() {
-        let first = part * TOGETHER;
-        let rows = first..first + targets.len();
-        let out = &mut losses[rows.clone()];
-        let logits = session.logits(rows)?;
-        loss::cross_entropy(means.isa, logits, view.shape.vocab, targets, out)?;
+    let parts = example.tokens.chunks(TOGETHER);
+    let targets = example.targets.chunks(TOGETHER);
+    for ((tokens, targets), out) in parts.zip(targets).zip(losses.chunks_mut(TOGETHER)) {
+        session.feed(tokens, None)?;
+        let parts = targets.chunks(LOGITS).zip(out.chunks_mut(LOGITS));
+        for (part, (targets, out)) in parts.enumerate() {
+            let first = part * LOGITS;
+            let logits = session.logits(first..first + targets.len())?;
+            loss::cross_entropy(means.isa, &logits, decoder.vocab(), targets, out)?;
+        }
     }
     Ok(losses)
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Answers, and their check by one prefill.
 //!
-//! Both yield the same trace. Its leaves: for every position that was read and every block, what
-//! [`Session`] records; then the logits from which each token was sampled.
+//! [`answer`] and [`check_answer`] work on tokens and any decoder; [`generate`] and [`check`] are the
+//! chain's jobs on top of them. Making and checking yield the same trace. Its leaves: for every
+//! position that was read and every block, what [`Session`] records; then the logits from which each
+//! token was sampled.
 
 use crate::{
-    model::{Model, Session, TOGETHER},
+    backend::Backend,
+    decoder::{Decoder, Session, TOGETHER},
     parallel::Means,
     progress::Progress,
     tokenizer::Tokenizer,
@@ -18,6 +21,9 @@ use agorai_primitives::{
     receipt::{output_result, Trace},
 };
 
+/// Logits that are held at once while an answer is checked.
+const LOGITS: usize = 8 << 20;
+
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Generated {
@@ -29,46 +35,87 @@ pub struct Generated {
     pub trace: Trace,
 }
 
-/// The tokens of the prompt and the most tokens of the answer.
-struct Request {
-    prompt: Vec<u32>,
-    limit: usize,
+/// What is asked of a decoder, in tokens.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The tokens of the prompt, at least one.
+    pub prompt: Vec<u32>,
+    /// Most tokens of the answer, at least one.
+    pub limit: usize,
+    /// How tokens are drawn.
+    pub sampler: Sampler,
+    /// Tokens that end an answer; they are part of it.
+    pub stop: Vec<u32>,
 }
 
 impl Request {
-    /// Refused: an empty or too long prompt, no or too many tokens asked for.
-    fn new(spec: &GenerateSpec, tokenizer: &Tokenizer) -> Result<Self> {
+    /// The request of a job. Refused: an empty or too long prompt, no or too many tokens asked for.
+    fn of_job<B: Backend>(
+        spec: &GenerateSpec,
+        decoder: &Decoder<B>,
+        tokenizer: &Tokenizer,
+        isa: Isa,
+    ) -> Result<Self> {
         if spec.prompt.len() > MAX_PROMPT as usize {
             return Err(Error::Spec("a prompt that is too long"));
         }
         if spec.sampling.max_tokens == 0 || spec.sampling.max_tokens > MAX_TOKENS {
             return Err(Error::Spec("number of tokens"));
         }
-        let prompt = tokenizer.encode(&spec.prompt)?;
-        if prompt.is_empty() {
+        let limit = tokenizer
+            .most_tokens()
+            .min(spec.sampling.max_tokens as usize);
+        let request = Self {
+            prompt: tokenizer.encode(&spec.prompt)?,
+            limit,
+            sampler: Sampler::new(isa, &spec.sampling),
+            stop: spec.sampling.stop.into_iter().collect(),
+        };
+        request.fit(decoder)
+    }
+
+    /// With a limit that fits the decoder's context. Refused where there is no room at all.
+    fn fit<B: Backend>(mut self, decoder: &Decoder<B>) -> Result<Self> {
+        if self.prompt.is_empty() {
             return Err(Error::Spec("an empty prompt"));
         }
         // The last token of an answer is not read, but it has a position all the same.
-        let room = (spec.architecture.context as usize).saturating_sub(prompt.len());
+        let room = decoder.context().saturating_sub(self.prompt.len());
         if room == 0 {
             return Err(Error::Spec("a prompt that fills the model's context"));
         }
-        let limit = room
-            .min(spec.sampling.max_tokens as usize)
-            .min(tokenizer.most_tokens());
-        Ok(Self { prompt, limit })
+        self.limit = self.limit.min(room);
+        if self.limit == 0 {
+            return Err(Error::Spec("number of tokens"));
+        }
+        Ok(self)
+    }
+
+    /// Whether an answer ends where sampling ends.
+    fn ends(&self, answer: &[u32]) -> bool {
+        match answer.iter().position(|token| self.stop.contains(token)) {
+            Some(at) => at + 1 == answer.len() && answer.len() <= self.limit,
+            None => answer.len() == self.limit,
+        }
+    }
+
+    /// Positions that are read or written.
+    fn positions(&self) -> usize {
+        self.prompt.len() + self.limit
     }
 }
 
 /// Draws the tokens of an answer.
-struct Sampler {
+#[derive(Clone, Debug)]
+pub struct Sampler {
     isa: Isa,
     how: sampling::Sampling,
     seed: [u8; 32],
 }
 
 impl Sampler {
-    fn new(isa: Isa, spec: &Sampling) -> Self {
+    /// Of a job's parameters.
+    pub fn new(isa: Isa, spec: &Sampling) -> Self {
         let mut seed = *b"agorai/sampling/1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
         seed[24..].copy_from_slice(&spec.seed.to_le_bytes());
         let top_p = match spec.top_p_milli {
@@ -86,48 +133,166 @@ impl Sampler {
         }
     }
 
+    /// Always the most likely token.
+    pub fn greedy(isa: Isa) -> Self {
+        Self {
+            isa,
+            how: sampling::Sampling::GREEDY,
+            seed: [0; 32],
+        }
+    }
+
     /// Token `index` of the answer, from 0.
-    fn token(&self, index: usize, logits: &[f32]) -> Result<u32> {
+    pub fn token(&self, index: usize, logits: &[f32]) -> Result<u32> {
         Ok(self.how.sample(self.isa, self.seed, index as u64, logits)?)
     }
 }
 
-fn finish(
-    tokens: usize,
-    output: &[u8],
-    mut positions: Recorder,
-    logits: &Recorder,
-) -> (u32, Trace) {
-    positions.append(logits);
-    let tokens = tokens as u32;
-    (tokens, positions.finish(output_result(output, tokens)))
+/// Records what an answer computes: the blocks at every position, and the logits.
+pub struct Recorders {
+    positions: Recorder,
+    logits: Recorder,
 }
 
-/// Generates an answer, streaming it to `progress`.
-pub fn generate(
+impl Recorders {
+    /// Of an answer that has not begun.
+    pub fn new(means: Means) -> Self {
+        Self {
+            positions: Recorder::new(means),
+            logits: Recorder::new(means),
+        }
+    }
+
+    /// Recorders that keep the rows of one block at one position: the leaf `position * blocks + block`.
+    pub fn keeping(means: Means, leaf: usize) -> Self {
+        Self {
+            positions: Recorder::keeping(means, leaf),
+            logits: Recorder::new(means),
+        }
+    }
+
+    /// Recorders that keep the logits from which one token of the answer was drawn.
+    pub fn keeping_logits(means: Means, token: usize) -> Self {
+        Self {
+            positions: Recorder::new(means),
+            logits: Recorder::keeping(means, token),
+        }
+    }
+
+    /// All leaves in order.
+    pub fn finish(mut self) -> Recorder {
+        self.positions.append(self.logits);
+        self.positions
+    }
+}
+
+/// Reads a prompt; the last part's number of tokens.
+fn read<B: Backend>(
+    session: &mut Session<'_, B>,
+    tokens: &[u32],
+    recorders: &mut Option<&mut Recorders>,
+    going: &mut dyn FnMut() -> Result<()>,
+) -> Result<usize> {
+    let mut last = 0;
+    for part in tokens.chunks(TOGETHER) {
+        going()?;
+        session.feed(part, recorders.as_deref_mut().map(|r| &mut r.positions))?;
+        last = part.len();
+    }
+    Ok(last)
+}
+
+/// Makes an answer, token by token: `each` is told of every token and may end the work by an error, as may
+/// `going`, which is asked before every step.
+pub fn answer<B: Backend>(
+    decoder: &Decoder<B>,
+    request: &Request,
+    mut recorders: Option<&mut Recorders>,
+    going: &mut dyn FnMut() -> Result<()>,
+    each: &mut dyn FnMut(u32) -> Result<()>,
+) -> Result<Vec<u32>> {
+    let request = request.clone().fit(decoder)?;
+    let mut session = decoder.session(request.positions())?;
+    let mut last = read(&mut session, &request.prompt, &mut recorders, going)?;
+    let mut tokens = Vec::with_capacity(request.limit);
+    loop {
+        going()?;
+        let row = session.logits(last - 1..last)?;
+        if let Some(recorders) = recorders.as_deref_mut() {
+            recorders.logits.push(&row);
+        }
+        let token = request.sampler.token(tokens.len(), &row)?;
+        tokens.push(token);
+        each(token)?;
+        if request.ends(&tokens) {
+            return Ok(tokens);
+        }
+        session.feed(&[token], recorders.as_deref_mut().map(|r| &mut r.positions))?;
+        last = 1;
+    }
+}
+
+/// Checks an answer by one prefill: whether every token is the one that sampling yields, and it ends where
+/// sampling ends. `going` is asked before every step, with the number of tokens that were found right.
+pub fn check_answer<B: Backend>(
+    decoder: &Decoder<B>,
+    request: &Request,
+    answer: &[u32],
+    mut recorders: Option<&mut Recorders>,
+    going: &mut dyn FnMut(usize) -> Result<()>,
+) -> Result<bool> {
+    let request = request.clone().fit(decoder)?;
+    let Some((last, before)) = request.prompt.split_last() else {
+        return Ok(false);
+    };
+    if !request.ends(answer) {
+        return Ok(false);
+    }
+    // Each token of the answer is drawn after the one before it has been read.
+    let mut rest = vec![*last];
+    rest.extend_from_slice(&answer[..answer.len() - 1]);
+    let vocab = decoder.vocab();
+    if rest.iter().any(|token| *token as usize >= vocab) {
+        return Ok(false);
+    }
+    let mut session = decoder.session(request.positions())?;
+    read(&mut session, before, &mut recorders, &mut || going(0))?;
+    let together = (LOGITS / vocab).clamp(1, TOGETHER);
+    let mut right = 0;
+    for part in rest.chunks(TOGETHER) {
+        going(right)?;
+        session.feed(part, recorders.as_deref_mut().map(|r| &mut r.positions))?;
+        for first in (0..part.len()).step_by(together) {
+            going(right)?;
+            let rows = first..part.len().min(first + together);
+            let logits = session.logits(rows)?;
+            if let Some(recorders) = recorders.as_deref_mut() {
+                recorders.logits.push_rows(&logits, vocab);
+            }
+            for row in logits.chunks_exact(vocab) {
+                if request.sampler.token(right, row)? != answer[right] {
+                    return Ok(false);
+                }
+                right += 1;
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Generates a job's answer, streaming it to `progress`.
+pub fn generate<B: Backend>(
     means: Means,
     spec: &GenerateSpec,
-    model: &Model,
+    decoder: &Decoder<B>,
     tokenizer: &Tokenizer,
     progress: &Progress,
 ) -> Result<Generated> {
-    let Request { prompt, limit } = Request::new(spec, tokenizer)?;
-    progress.begin(limit as u64);
-    let sampler = Sampler::new(means.isa, &spec.sampling);
-    let (mut positions, mut logits) = (Recorder::new(), Recorder::new());
-    let mut session = Session::new(model.view(), means)?;
-    let mut last = 0;
-    for part in prompt.chunks(TOGETHER) {
-        progress.check()?;
-        session.feed(part, Some(&mut positions))?;
-        last = part.len() - 1;
-    }
+    let request = Request::of_job(spec, decoder, tokenizer, means.isa)?;
+    progress.begin(request.limit as u64);
+    let mut recorders = Recorders::new(means);
     let (mut output, mut streamed) = (Vec::new(), 0);
-    for index in 0..limit {
-        progress.check()?;
-        let row = session.logits(last..last + 1)?;
-        logits.push(row);
-        let token = sampler.token(index, row)?;
+    let mut each = |token| {
         let from = output.len();
         tokenizer.push(&mut output, token);
         let text = tokenizer.text(&output);
@@ -136,74 +301,45 @@ pub fn generate(
         progress.emit(&output[from..], fresh);
         streamed = text.len().max(streamed);
         progress.step();
-        if index + 1 == limit || spec.sampling.stop == Some(token) {
-            let (tokens, trace) = finish(prompt.len() + index + 1, &output, positions, &logits);
-            return Ok(Generated {
-                output,
-                tokens,
-                trace,
-            });
-        }
-        session.feed(&[token], Some(&mut positions))?;
-        last = 0;
-    }
-    Err(Error::Spec("number of tokens"))
+        Ok(())
+    };
+    let mut going = || progress.check();
+    let tokens = answer(decoder, &request, Some(&mut recorders), &mut going, &mut each)?;
+    let tokens = (request.prompt.len() + tokens.len()) as u32;
+    let trace = recorders.finish().finish(output_result(&output, tokens));
+    Ok(Generated {
+        output,
+        tokens,
+        trace,
+    })
 }
 
-/// Checks an answer: its trace if every token is the one that sampling yields and it ends where
+/// Checks a job's answer: its trace if every token is the one that sampling yields and it ends where
 /// sampling ends, else `None`.
-pub fn check(
+pub fn check<B: Backend>(
     means: Means,
     spec: &CheckSpec,
-    model: &Model,
+    decoder: &Decoder<B>,
     tokenizer: &Tokenizer,
     progress: &Progress,
 ) -> Result<Option<Trace>> {
-    let generate = &spec.generate;
-    let Request { prompt, limit } = Request::new(generate, tokenizer)?;
+    let request = Request::of_job(&spec.generate, decoder, tokenizer, means.isa)?;
     let Some(answer) = tokenizer.tokens(&spec.output) else {
         return Ok(None);
     };
-    let stop = generate.sampling.stop;
-    let ends = match answer.iter().position(|token| Some(*token) == stop) {
-        Some(at) => at + 1 == answer.len() && answer.len() <= limit,
-        None => answer.len() == limit,
-    };
-    let Some((last, read)) = prompt.split_last() else {
-        return Ok(None);
-    };
-    if !ends {
-        return Ok(None);
-    }
     progress.begin(answer.len() as u64);
-    let sampler = Sampler::new(means.isa, &generate.sampling);
-    let (mut positions, mut logits) = (Recorder::new(), Recorder::new());
-    let mut session = Session::new(model.view(), means)?;
-    for part in read.chunks(TOGETHER) {
-        progress.check()?;
-        session.feed(part, Some(&mut positions))?;
+    let mut recorders = Recorders::new(means);
+    let mut seen = 0;
+    let mut going = |right: usize| {
+        (seen..right).for_each(|_| progress.step());
+        seen = right;
+        progress.check()
+    };
+    if !check_answer(decoder, &request, &answer, Some(&mut recorders), &mut going)? {
+        return Ok(None);
     }
-    // Each token of the answer is sampled after the one before it has been read.
-    let mut read = vec![*last];
-    read.extend_from_slice(&answer[..answer.len() - 1]);
-    let vocab = model.view().shape.vocab;
-    for (part, (read, sampled)) in read
-        .chunks(TOGETHER)
-        .zip(answer.chunks(TOGETHER))
-        .enumerate()
-    {
-        progress.check()?;
-        session.feed(read, Some(&mut positions))?;
-        let rows = session.logits(0..read.len())?;
-        for (index, (row, token)) in rows.chunks_exact(vocab).zip(sampled).enumerate() {
-            logits.push(row);
-            if sampler.token(part * TOGETHER + index, row)? != *token {
-                return Ok(None);
-            }
-            progress.step();
-        }
-    }
-    let tokens = prompt.len() + answer.len();
-    let (_, trace) = finish(tokens, &spec.output, positions, &logits);
+    going(answer.len())?;
+    let tokens = (request.prompt.len() + answer.len()) as u32;
+    let trace = recorders.finish().finish(output_result(&spec.output, tokens));
     Ok(Some(trace))
 }

@@ -12,7 +12,10 @@
 //! | [`progress`] | what others see of a running job, and how they stop it |
 //! | [`weights`] | parameters: layout, safetensors, fresh ones from a seed |
 //! | [`tokenizer`] | text to tokens and back |
-//! | [`model`] | forward and backward of a Llama-style decoder |
+//! | [`files`] | real models: GGUF files and safetensors folders |
+//! | [`backend`] | where a decoder's numbers live and who computes with them |
+//! | [`decoder`] | decoders of the Llama, Qwen and Gemma families |
+//! | [`model`] | a chain model, and its forward and backward in training |
 //! | [`generate`] | answers, and their check by one prefill |
 //! | [`trace`] | the Merkle root of a computation, and S |
 //! | [`data`] | the sequences of a corpus |
@@ -28,11 +31,14 @@
 
 pub mod access;
 pub mod aggregate;
+pub mod backend;
 pub mod compress;
 pub mod data;
+pub mod decoder;
 pub mod engine;
 mod error;
 pub mod evaluate;
+pub mod files;
 pub mod generate;
 pub mod loss;
 pub mod memory;

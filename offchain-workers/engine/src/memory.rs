@@ -3,7 +3,8 @@
 
 use crate::{
     compress,
-    model::{Shape, Tape, TOGETHER},
+    decoder::TOGETHER,
+    model::{Shape, Tape},
     tokenizer::MAX_TOKENIZER,
     weights,
 };

@@ -3,7 +3,11 @@
 
 use crate::Result;
 use agorai_exact::{matmul::Chain, Isa, PackedMatrix};
-use std::sync::{Mutex, PoisonError};
+use rayon::{prelude::*, ThreadPool, ThreadPoolBuilder};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// Multiply-adds for which starting a thread costs little: some 0.2 ms of work.
 const WORTH_A_THREAD: usize = 1 << 23;
@@ -29,44 +33,44 @@ impl Means {
         Self { threads, ..self }
     }
 
+    /// Runs a whole job on threads of its own, which end with it. Parallel work inside it starts in a few
+    /// microseconds, and jobs that run at once do not wait for each other's threads.
+    pub fn job<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match self.threads {
+            0 | 1 => work(),
+            threads => match pool(threads) {
+                Some(pool) => pool.install(work),
+                None => work(),
+            },
+        }
+    }
+
+    /// Runs work in which parallel iterators use the threads of the job, or, outside of a job, of a pool
+    /// that is kept.
+    pub fn spread<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        if self.threads <= 1 || rayon::current_thread_index().is_some() {
+            return work();
+        }
+        match kept(self.threads) {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+
     /// Runs tasks, each on some thread. Of several errors, the first task's is returned.
     pub fn run<T, F>(&self, tasks: T) -> Result<()>
     where
         T: IntoIterator<Item = F>,
-        T::IntoIter: Send,
         F: FnOnce() -> Result<()> + Send,
     {
-        let mut tasks = tasks.into_iter().enumerate();
+        let mut tasks = tasks.into_iter();
         if self.threads <= 1 {
-            return tasks.try_for_each(|(_, task)| task());
+            return tasks.try_for_each(|task| task());
         }
-        let queue = Mutex::new(tasks);
-        let failure = Mutex::new(None);
-        let work = || loop {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((index, task)) = next else { break };
-            if let Err(error) = task() {
-                let mut first = failure.lock().unwrap_or_else(PoisonError::into_inner);
-                match &*first {
-                    Some((earlier, _)) if *earlier < index => {}
-                    _ => *first = Some((index, error)),
-                }
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..self.threads {
-                // Named, so that a host process can tell a panic here from one of its own. A thread that
-                // cannot be started costs speed, not the result.
-                let _ = std::thread::Builder::new()
-                    .name("compute".into())
-                    .spawn_scoped(scope, work);
-            }
-            work();
-        });
-        match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some((_, error)) => Err(error),
-            None => Ok(()),
-        }
+        let tasks: Vec<F> = tasks.collect();
+        let each = tasks.into_par_iter().with_max_len(1).map(|task| task());
+        let results: Vec<Result<()>> = self.spread(|| each.collect());
+        results.into_iter().collect()
     }
 
     /// `out = x w` or, continuing chains, `out += x w`: x [rows, k], w [k, n], out [rows, n].
@@ -90,4 +94,26 @@ impl Means {
             }
         }))
     }
+}
+
+/// New threads. A pool that cannot be had costs speed, not the result.
+fn pool(threads: usize) -> Option<ThreadPool> {
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
+        // Named, so that a host process can tell a panic here from one of its own.
+        .thread_name(|_| "compute".into())
+        .build()
+        .ok()
+}
+
+/// Threads for work outside of jobs, made at their first use.
+fn kept(threads: usize) -> Option<Arc<ThreadPool>> {
+    static POOLS: Mutex<BTreeMap<usize, Arc<ThreadPool>>> = Mutex::new(BTreeMap::new());
+    let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pool) = pools.get(&threads) {
+        return Some(pool.clone());
+    }
+    let pool = Arc::new(pool(threads)?);
+    pools.insert(threads, pool.clone());
+    Some(pool)
 }

@@ -3,15 +3,20 @@
 //!
 //! A leaf stands for what one part of the computation (a block at a position, the logits after a
 //! position, the losses of a sequence) has computed: [`merkle::leaf`] of the BLAKE3 hash of the bits
-//! (little-endian binary32) of its operations' rows, one after the other. BLAKE3 is a tree over 1 KiB
-//! chunks itself, so one operation's row is proved below a leaf by a slice of that tree; hashing the
-//! rows of a block together is what lets the hash run in many lanes.
+//! (little-endian binary32) of its operations' rows, one after the other. Hashing the rows of a block
+//! together is what lets the hash run in many lanes.
 //!
 //! S is a keyed BLAKE3 digest of all leaves in order: whoever computed every row has it, and the root
 //! does not reveal it, because the root shows only the top of the tree.
+//!
+//! To open a leaf, compute again with [`Recorder::keeping`] and take the [`Opening`]: it holds the
+//! leaf's rows and their proof below the root.
 
 use crate::{parallel::Means, weights::extend_le_bytes};
-use agorai_primitives::{merkle, receipt::Trace};
+use agorai_primitives::{
+    merkle::{self, Proof},
+    receipt::Trace,
+};
 use sp_core::H256;
 
 /// Domain of the key of S.
@@ -22,16 +27,32 @@ fn leaf(bytes: &[u8]) -> H256 {
 }
 
 /// Collects the leaves of a computation.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Recorder {
+    means: Means,
     leaves: Vec<H256>,
     bytes: Vec<u8>,
+    /// The leaf that is to be opened, and its bytes once they were seen.
+    kept: Option<(usize, Vec<u8>)>,
 }
 
 impl Recorder {
-    /// Of a computation that has not begun.
-    pub fn new() -> Self {
-        Self::default()
+    /// Of a computation that has not begun; `means` are those of hashing.
+    pub fn new(means: Means) -> Self {
+        Self {
+            means,
+            leaves: Vec::new(),
+            bytes: Vec::new(),
+            kept: None,
+        }
+    }
+
+    /// A recorder that keeps the rows of one leaf.
+    pub fn keeping(means: Means, leaf: usize) -> Self {
+        Self {
+            kept: Some((leaf, Vec::new())),
+            ..Self::new(means)
+        }
     }
 
     /// Number of leaves.
@@ -53,35 +74,49 @@ impl Recorder {
 
     /// Adds the leaf of one row.
     pub fn push(&mut self, row: &[f32]) {
-        self.bytes.clear();
-        extend_le_bytes(&mut self.bytes, row);
-        self.leaves.push(leaf(&self.bytes));
+        self.push_rows(row, row.len());
+    }
+
+    /// Adds a leaf for each row of `width` values.
+    pub fn push_rows(&mut self, rows: &[f32], width: usize) {
+        let count = rows.len() / width.max(1);
+        let place = self.reserve(count);
+        self.rows(place, 1, count, &[rows]);
     }
 
     /// Fills one reserved leaf for each row: row i's is at `place + i * stride`. It covers that row
-    /// of every operation's buffer, given with its width.
+    /// of every operation's buffer, each of which has so many rows.
     pub(crate) fn rows(
         &mut self,
-        means: Means,
         place: usize,
         stride: usize,
         rows: usize,
-        operations: &[(&[f32], usize)],
+        operations: &[&[f32]],
     ) {
+        let row = |bytes: &mut Vec<u8>, row: usize| {
+            bytes.clear();
+            for values in operations {
+                let width = values.len() / rows.max(1);
+                extend_le_bytes(bytes, &values[row * width..(row + 1) * width]);
+            }
+        };
+        if let Some((kept, bytes)) = &mut self.kept {
+            let index = kept.checked_sub(place).filter(|i| i.is_multiple_of(stride));
+            if let Some(index) = index.map(|i| i / stride).filter(|index| *index < rows) {
+                row(bytes, index);
+            }
+        }
         let Some(leaves) = self.leaves.get_mut(place..) else {
             return;
         };
         // A value is hashed in about the time of 16 multiply-adds.
-        let values: usize = operations.iter().map(|(buffer, _)| buffer.len()).sum();
-        let means = means.for_work(16 * values);
-        let together = rows.div_ceil(means.threads);
+        let values: usize = operations.iter().map(|values| values.len()).sum();
+        let means = self.means.for_work(16 * values);
+        let together = rows.div_ceil(means.threads).max(1);
         let work = |first: usize, leaves: &mut [H256], bytes: &mut Vec<u8>| {
             let rows = (first..rows).take(together);
-            for (row, place) in rows.zip(leaves.iter_mut().step_by(stride)) {
-                bytes.clear();
-                for (buffer, width) in operations {
-                    extend_le_bytes(bytes, &buffer[row * width..(row + 1) * width]);
-                }
+            for (index, place) in rows.zip(leaves.iter_mut().step_by(stride)) {
+                row(bytes, index);
                 *place = leaf(bytes);
             }
         };
@@ -99,8 +134,11 @@ impl Recorder {
         let _ = means.run(tasks);
     }
 
-    /// Adds the leaves of another recorder after the own ones.
-    pub fn append(&mut self, other: &Recorder) {
+    /// Adds the leaves of another recorder after the own ones, and takes over the one it keeps.
+    pub fn append(&mut self, other: Recorder) {
+        if let Some((index, bytes)) = other.kept {
+            self.kept = Some((self.leaves.len() + index, bytes));
+        }
         self.leaves.extend_from_slice(&other.leaves);
     }
 
@@ -116,16 +154,54 @@ impl Recorder {
             secret: H256(hasher.finalize().into()),
         }
     }
+
+    /// The opening of the leaf that this recorder keeps, if it was recorded.
+    pub fn opening(&self) -> Option<Opening> {
+        let (index, rows) = self.kept.as_ref()?;
+        Some(Opening {
+            proof: merkle::prove(&self.leaves, *index)?,
+            rows: rows.clone(),
+        })
+    }
+}
+
+/// One leaf of a trace, opened: everything that its part of the computation computed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Where the leaf stands below the root.
+    pub proof: Proof,
+    /// The rows of its operations, one after the other, little-endian binary32.
+    pub rows: Vec<u8>,
+}
+
+impl Opening {
+    /// Whether the rows are what the root's leaf covers.
+    pub fn verify(&self, root: &H256) -> bool {
+        self.proof.verify(root, &leaf(&self.rows))
+    }
+
+    /// Element `index` of the rows. [`crate::decoder::Places`] says which operation it belongs to.
+    pub fn element(&self, index: usize) -> Option<f32> {
+        let bytes = self.rows.get(4 * index..4 * index + 4)?;
+        Some(f32::from_le_bytes(bytes.try_into().ok()?))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn means() -> Means {
+        Means {
+            isa: agorai_exact::Isa::Scalar,
+            threads: 1,
+        }
+    }
+
     #[test]
     fn root_and_secret_change_when_one_bit_of_one_row_does() {
         let trace = |last: f32| {
-            let mut recorder = Recorder::new();
+            let mut recorder = Recorder::new(means());
             recorder.push(&[1.0, 2.0]);
             recorder.push(&[0.0, last]);
             recorder.finish(H256::zero())
@@ -135,5 +211,29 @@ mod tests {
         assert_ne!(zero.root, negative.root);
         assert_ne!(zero.secret, negative.secret);
         assert_ne!(zero.root, zero.secret);
+    }
+
+    #[test]
+    fn opened_leaf_is_proved_below_the_root_and_a_changed_one_is_not() {
+        for kept in 0..6 {
+            let mut recorder = Recorder::keeping(means(), kept);
+            let place = recorder.reserve(6);
+            // Three rows of two blocks.
+            for block in 0..2 {
+                let at = |i: usize| (10 * block + i) as f32;
+                let (a, b) = ([at(0), at(1), at(2)], [at(3), at(4), at(5), at(6), at(7), at(8)]);
+                recorder.rows(place + block, 2, 3, &[&a, &b]);
+            }
+            let root = recorder.finish(H256::zero()).root;
+            let mut opening = recorder.opening().unwrap();
+            assert!(opening.verify(&root));
+            let (row, block) = (kept / 2, kept % 2);
+            assert_eq!(opening.element(0), Some((10 * block + row) as f32));
+            assert_eq!(opening.element(2), Some((10 * block + 4 + 2 * row) as f32));
+            assert_eq!(opening.element(3), None);
+            opening.rows[0] ^= 1;
+            assert!(!opening.verify(&root));
+        }
+        assert_eq!(Recorder::keeping(means(), 1).opening(), None);
     }
 }

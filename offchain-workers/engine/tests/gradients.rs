@@ -50,7 +50,7 @@ fn loss(weights: &Weights, values: Vec<f32>, examples: &[Example]) -> f64 {
         .unwrap()
         .with_values(MEANS, values)
         .unwrap();
-    let losses = evaluate::losses(MEANS, &model, examples, &Progress::new()).unwrap();
+    let losses = evaluate::losses(MEANS, model.decoder(), examples, &Progress::new()).unwrap();
     let all: Vec<f64> = losses.concat().into_iter().map(f64::from).collect();
     all.iter().sum::<f64>() / all.len() as f64
 }

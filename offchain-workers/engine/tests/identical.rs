@@ -4,7 +4,7 @@
 mod common;
 
 use agorai_engine::{
-    model::{Model, Session},
+    model::Model,
     parallel::Means,
     trace::Recorder,
     Progress, Weights,
@@ -148,8 +148,8 @@ fn threads_agree_on_a_model_large_enough_to_use_them() {
             threads,
         };
         let model = Model::new(means, weights.clone()).unwrap();
-        let mut session = Session::new(model.view(), means).unwrap();
-        let mut recorder = Recorder::new();
+        let mut session = model.decoder().session(tokens.len()).unwrap();
+        let mut recorder = Recorder::new(means);
         for part in tokens.chunks(together) {
             session.feed(part, Some(&mut recorder)).unwrap();
         }
@@ -158,7 +158,8 @@ fn threads_agree_on_a_model_large_enough_to_use_them() {
         (logits, recorder.finish(Default::default()))
     };
     let one = read(1, 1);
-    assert_eq!(one, read(1, 256));
-    assert_eq!(one, read(3, 256));
+    assert_eq!(one, read(1, 128));
+    assert_eq!(one, read(3, 128));
+    assert_eq!(one, read(8, 60));
     assert_eq!(one, read(4, 100));
 }

@@ -4,7 +4,7 @@
 mod common;
 
 use agorai_engine::{
-    model::{Model, Session},
+    model::Model,
     parallel::Means,
     Weights,
 };
@@ -124,7 +124,7 @@ fn logits_are_those_of_a_plain_llama() {
     };
     let tokens: Vec<u32> = text(40).iter().map(|byte| u32::from(*byte)).collect();
     let model = Model::new(means, weights.clone()).unwrap();
-    let mut session = Session::new(model.view(), means).unwrap();
+    let mut session = model.decoder().session(tokens.len()).unwrap();
     session.feed(&tokens, None).unwrap();
     let logits = session.logits(0..tokens.len()).unwrap();
     let expected = Reference(&weights).logits(&tokens);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Attention of all heads of one block over the keys and values of a sequence.
 
-use super::Shape;
-use crate::{parallel::Means, Result};
+use crate::{backend::Heads, parallel::Means, Result};
 use agorai_exact::{
     attention::{Attention, Scratch},
     PackedMatrix,
@@ -19,19 +18,19 @@ pub struct Memory {
 
 impl Memory {
     /// Of an empty sequence.
-    pub fn new(shape: &Shape) -> Result<Self> {
+    pub fn new(width: usize) -> Result<Self> {
         Ok(Self {
-            keys: PackedMatrix::from_out_in(0, shape.head, &[])?,
+            keys: PackedMatrix::from_out_in(0, width, &[])?,
             values: Vec::new(),
         })
     }
 
     /// Adds this head's part of rows `[rows, kv]`.
-    fn extend(&mut self, shape: &Shape, head: usize, keys: &[f32], values: &[f32]) -> Result<()> {
-        let columns = head * shape.head..(head + 1) * shape.head;
+    fn extend(&mut self, shape: &Heads, head: usize, keys: &[f32], values: &[f32]) -> Result<()> {
+        let columns = head * shape.width..(head + 1) * shape.width;
         let rows = keys
-            .chunks_exact(shape.kv)
-            .zip(values.chunks_exact(shape.kv));
+            .chunks_exact(shape.key_width())
+            .zip(values.chunks_exact(shape.key_width()));
         for (key, value) in rows {
             self.keys.push_column(&key[columns.clone()])?;
             self.values.extend_from_slice(&value[columns.clone()]);
@@ -59,22 +58,22 @@ fn columns(from: &[f32], width: usize, first: usize, count: usize, to: &mut Vec<
     }
 }
 
-fn operation(shape: &Shape, rows: usize, offset: usize) -> Attention {
+fn operation(shape: &Heads, rows: usize, offset: usize) -> Attention {
     Attention {
         queries: rows,
         offset,
-        width: shape.head,
-        // The square root and the division are correctly rounded.
-        scale: 1.0 / (shape.head as f32).sqrt(),
+        width: shape.width,
+        scale: shape.scale,
+        window: shape.window,
     }
 }
 
 /// Adds keys and values to the memory, one [`Memory`] for each key head, and attends: `query` and
-/// `attended` `[rows, dim]`, `key` and `value` `[rows, kv]`, the first row at position `offset`.
+/// `attended` `[rows, heads, width]`, `key` and `value` `[rows, kv]`, the first row at position `offset`.
 #[allow(clippy::too_many_arguments)]
 pub fn attend(
     means: Means,
-    shape: &Shape,
+    shape: &Heads,
     offset: usize,
     query: &[f32],
     key: &[f32],
@@ -83,20 +82,20 @@ pub fn attend(
     heads: &mut Vec<Head>,
     attended: &mut [f32],
 ) -> Result<()> {
-    let rows = query.len() / shape.dim;
+    let rows = query.len() / shape.query_width();
     for (head, memory) in memory.iter_mut().enumerate() {
         memory.extend(shape, head, key, value)?;
     }
     let memory = &*memory;
     let operation = operation(shape, rows, offset);
-    heads.resize_with(shape.heads, Head::default);
+    heads.resize_with(shape.query, Head::default);
     let work = |(index, head): (usize, &mut Head)| {
         let memory = &memory[index / shape.group()];
         columns(
             query,
-            shape.dim,
-            index * shape.head,
-            shape.head,
+            shape.query_width(),
+            index * shape.width,
+            shape.width,
             &mut head.query,
         );
         head.probabilities.resize(rows * operation.keys(), 0.0);
@@ -115,8 +114,8 @@ pub fn attend(
     let means = means.for_work(2 * query.len() * operation.keys());
     means.run(heads.iter_mut().enumerate().map(|task| move || work(task)))?;
     for (index, head) in heads.iter().enumerate() {
-        let first = index * shape.head;
-        scatter(&head.out, shape.head, attended, shape.dim, first);
+        let first = index * shape.width;
+        scatter(&head.out, shape.width, attended, shape.query_width(), first);
     }
     Ok(())
 }
@@ -138,7 +137,7 @@ pub struct BackwardScratch {
 #[allow(clippy::too_many_arguments)]
 pub fn attend_backward(
     means: Means,
-    shape: &Shape,
+    shape: &Heads,
     key: &[f32],
     memory: &[Memory],
     heads: &[Head],
@@ -148,11 +147,11 @@ pub fn attend_backward(
     d_value: &mut [f32],
     b: &mut BackwardScratch,
 ) -> Result<()> {
-    let rows = d_attended.len() / shape.dim;
+    let rows = d_attended.len() / shape.query_width();
     let operation = operation(shape, rows, 0);
-    let width = shape.head;
+    let width = shape.width;
     for (index, (memory, group)) in memory.iter().zip(heads.chunks(shape.group())).enumerate() {
-        columns(key, shape.kv, index * width, width, &mut b.key);
+        columns(key, shape.key_width(), index * width, width, &mut b.key);
         b.d_key.clear();
         b.d_key.resize(rows * width, 0.0);
         b.d_value.clear();
@@ -160,7 +159,7 @@ pub fn attend_backward(
         b.d_query.resize(rows * width, 0.0);
         for (member, head) in group.iter().enumerate() {
             let first = (index * shape.group() + member) * width;
-            columns(d_attended, shape.dim, first, width, &mut b.out);
+            columns(d_attended, shape.query_width(), first, width, &mut b.out);
             operation.backward(
                 means.isa,
                 &head.query,
@@ -173,10 +172,10 @@ pub fn attend_backward(
                 &mut b.d_value,
                 &mut b.scratch,
             )?;
-            scatter(&b.d_query, width, d_query, shape.dim, first);
+            scatter(&b.d_query, width, d_query, shape.query_width(), first);
         }
-        scatter(&b.d_key, width, d_key, shape.kv, index * width);
-        scatter(&b.d_value, width, d_value, shape.kv, index * width);
+        scatter(&b.d_key, width, d_key, shape.key_width(), index * width);
+        scatter(&b.d_value, width, d_value, shape.key_width(), index * width);
     }
     Ok(())
 }

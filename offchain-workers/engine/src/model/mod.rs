@@ -6,29 +6,27 @@
 //! | `matrices` | the weights packed for the kernels |
 //! | `block` | one block before and after its attention |
 //! | `attention` | attention of all heads, forward and backward |
-//! | `session` | inference with a memory of keys and values |
 //! | `tape` | forward and backward of a training sequence |
 
-mod attention;
+pub(crate) mod attention;
 mod block;
 mod matrices;
-mod session;
 mod tape;
 
 pub use matrices::{Direction, Matrices};
-pub use session::Session;
-pub(crate) use session::TOGETHER;
 pub use tape::{accumulate, Tape};
 
 use crate::{
+    backend::{Cpu, Heads},
+    decoder::Decoder,
     parallel::Means,
-    weights::{Layout, Weights},
+    weights::{FlatParts, Layout, Weights},
     Error, Result,
 };
 use agorai_exact::rope::RopeTable;
 use agorai_primitives::model::Architecture;
 use block::BlockRef;
-use std::sync::Arc;
+pub(crate) use block::EPS;
 
 /// The sizes of an architecture, for indexing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +64,16 @@ impl Shape {
         }
     }
 
-    /// Query heads that share a key head.
-    pub fn group(&self) -> usize {
-        self.heads / self.kv_heads
+    /// The heads of attention, which see everything before them.
+    pub fn heads(&self) -> Heads {
+        Heads {
+            query: self.heads,
+            key: self.kv_heads,
+            width: self.head,
+            // The square root and the division are correctly rounded.
+            scale: 1.0 / (self.head as f32).sqrt(),
+            window: None,
+        }
     }
 }
 
@@ -109,28 +114,18 @@ impl<'a> View<'a> {
     }
 }
 
-/// Weights ready for inference.
-#[derive(Clone, Debug)]
+/// A chain model: its weights, and the decoder that they make.
 pub struct Model {
     weights: Weights,
-    shape: Shape,
-    matrices: Matrices,
-    rope: Arc<RopeTable>,
+    decoder: Decoder<Cpu>,
 }
 
 impl Model {
     /// Packs weights, whose architecture must be valid.
     pub fn new(means: Means, weights: Weights) -> Result<Self> {
-        let shape = Shape::new(&weights.architecture);
-        let rope = Arc::new(rope(&weights.architecture)?);
-        let mut model = Self {
-            weights,
-            shape,
-            matrices: Matrices::default(),
-            rope,
-        };
-        model.pack(means)?;
-        Ok(model)
+        let parts = FlatParts::new(&weights);
+        let decoder = Decoder::load(Cpu { means }, &parts, &mut || {})?;
+        Ok(Self { weights, decoder })
     }
 
     /// The same model with other parameters.
@@ -138,29 +133,13 @@ impl Model {
         if values.len() != self.weights.values.len() {
             return Err(Error::Weights("another number of parameters".into()));
         }
-        let mut model = Self {
-            weights: Weights {
-                architecture: self.weights.architecture,
-                layout: self.weights.layout.clone(),
-                values,
-                tokenizer: self.weights.tokenizer,
-            },
-            shape: self.shape,
-            matrices: Matrices::default(),
-            rope: self.rope.clone(),
+        let weights = Weights {
+            architecture: self.weights.architecture,
+            layout: self.weights.layout.clone(),
+            values,
+            tokenizer: self.weights.tokenizer,
         };
-        model.pack(means)?;
-        Ok(model)
-    }
-
-    fn pack(&mut self, means: Means) -> Result<()> {
-        self.matrices.pack(
-            means,
-            &self.shape,
-            &self.weights.layout,
-            &self.weights.values,
-            Direction::Forward,
-        )
+        Self::new(means, weights)
     }
 
     /// The weights.
@@ -168,15 +147,9 @@ impl Model {
         &self.weights
     }
 
-    /// What a forward pass reads.
-    pub fn view(&self) -> View<'_> {
-        View {
-            shape: self.shape,
-            values: &self.weights.values,
-            layout: &self.weights.layout,
-            matrices: &self.matrices,
-            rope: &self.rope,
-        }
+    /// What reads and writes with them.
+    pub fn decoder(&self) -> &Decoder<Cpu> {
+        &self.decoder
     }
 }
 

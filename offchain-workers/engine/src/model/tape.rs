@@ -145,7 +145,7 @@ impl Tape {
             block.activations.resize(&shape, rows);
             block.memory.clear();
             for _ in 0..shape.kv_heads {
-                block.memory.push(Memory::new(&shape)?);
+                block.memory.push(Memory::new(shape.head)?);
             }
         }
         if let Some(first) = self.blocks.first_mut() {
@@ -160,7 +160,7 @@ impl Tape {
             parameters.project(means, view.rope, &self.positions, a)?;
             attend(
                 means,
-                &shape,
+                &shape.heads(),
                 0,
                 &a.query,
                 &a.key,
@@ -277,7 +277,7 @@ impl BlockTape {
         means.linear(Chain::Start, &g.middle, &matrices.output, &mut g.attended)?;
         attend_backward(
             means,
-            &shape,
+            &shape.heads(),
             &a.key,
             &self.memory,
             &self.heads,

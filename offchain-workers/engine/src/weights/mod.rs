@@ -5,9 +5,11 @@ mod file;
 mod import;
 mod init;
 mod layout;
+mod parts;
 
 pub use file::most_bytes;
 pub use layout::{Block, Layout, Slot};
+pub(crate) use parts::FlatParts;
 
 use crate::Result;
 use agorai_primitives::{model::Architecture, BlobId};

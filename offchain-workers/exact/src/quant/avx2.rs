@@ -9,7 +9,7 @@ use core::arch::x86_64::*;
 use core::ops::Range;
 
 use super::unpack::Chunk;
-use super::{Left, QuantMatrix, QuantRows, BLOCK, BLOCK_CODES, QUAD};
+use super::{prefetch, Left, QuantMatrix, QuantRows, BLOCK, BLOCK_CODES, QUAD};
 use crate::matmul::{Chain, PANEL};
 
 /// Vectors of a panel's outputs.
@@ -28,10 +28,11 @@ pub(super) unsafe fn product(
     columns: usize,
     out: &mut [f32],
 ) {
-    super::product(chain, x, w, panels, columns, out, |x, first, chunk, acc| {
+    let part = |x: &Left<'_>, first: usize, w: &Chunk<'_>, acc: &mut [[f32; PANEL]]| {
         // SAFETY: the caller's promise.
-        unsafe { part(x, first, chunk, acc) }
-    });
+        unsafe { part(x, first, w, acc) }
+    };
+    super::product(chain, x, w, panels, columns, out, prefetch, part);
 }
 
 /// # Safety

@@ -44,6 +44,7 @@ pub use rows::QuantRows;
 use crate::error::{area, shape, Result};
 use crate::matmul::{Chain, PANEL};
 use crate::Isa;
+use matrix::Line;
 use unpack::{Chunk, Unpacked, CHUNK_BLOCKS};
 
 /// Weights along k that share an activation's scale.
@@ -100,7 +101,7 @@ pub fn quant_matmul(
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         // SAFETY: the processor has the instructions; every one with AVX-512 has AVX2 and FMA.
         Isa::Avx512 | Isa::Avx2 => unsafe { avx2::product(chain, x, w, panels, columns, out) },
-        _ => product(chain, x, w, panels, columns, out, scalar::part),
+        _ => product(chain, x, w, panels, columns, out, |_| {}, scalar::part),
     }
     crate::reduce::refuse_nan(isa, out)
 }
@@ -109,7 +110,9 @@ pub fn quant_matmul(
 type Accumulators = [[f32; PANEL]; ROWS];
 
 /// The product by parts: a chunk of a panel is unpacked, then multiplied with all rows of a block.
+/// `ahead` is told of the codes that come next.
 #[inline(always)]
+#[allow(clippy::too_many_arguments)]
 fn product(
     chain: Chain,
     x: &QuantRows,
@@ -117,6 +120,7 @@ fn product(
     panels: Range<usize>,
     columns: usize,
     out: &mut [f32],
+    ahead: impl Fn(&[Line]),
     part: impl Fn(&Left<'_>, usize, &Chunk<'_>, &mut [[f32; PANEL]]),
 ) {
     let mut acc: Accumulators = [[0.0; PANEL]; ROWS];
@@ -138,11 +142,33 @@ fn product(
             for first in (0..blocks).step_by(CHUNK_BLOCKS) {
                 let count = CHUNK_BLOCKS.min(blocks - first);
                 let chunk = unpacked.chunk(w, panel, first, count);
+                let next = first + count;
+                if next < blocks {
+                    ahead(w.lines(panel, next, CHUNK_BLOCKS.min(blocks - next)));
+                } else if panel + 1 < panels.end {
+                    ahead(w.lines(panel + 1, 0, CHUNK_BLOCKS.min(blocks)));
+                }
                 part(&left, first, &chunk, acc);
             }
             for (row, acc) in acc.iter().enumerate() {
-                out[at(row)..][..valid].copy_from_slice(&acc[..valid]);
+                let out = &mut out[at(row)..][..valid];
+                match <&mut [f32; PANEL]>::try_from(&mut *out) {
+                    // A copy of constant length is a few instructions.
+                    Ok(out) => *out = *acc,
+                    Err(_) => out.copy_from_slice(&acc[..valid]),
+                }
             }
         }
+    }
+}
+
+/// Brings codes whose use is near into the cache.
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+#[inline(always)]
+fn prefetch(lines: &[Line]) {
+    use core::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
+    for line in lines {
+        // SAFETY: a hint; it reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.0.as_ptr().cast()) };
     }
 }

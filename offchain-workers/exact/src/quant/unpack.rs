@@ -3,14 +3,12 @@
 
 use super::format::{half_to_f32, Codes, Scales};
 use super::matrix::{Line, QuantMatrix, PLANE};
-use super::{BLOCK, BLOCK_CODES, QUAD};
+use super::{BLOCK, BLOCK_CODES};
 use crate::matmul::PANEL;
 
 /// Blocks of a part: its codes, 8 KiB, stay in the first-level cache.
 pub(super) const CHUNK_BLOCKS: usize = 8;
 
-/// Quads of a block.
-const QUADS: usize = BLOCK / QUAD;
 /// Lines of a block's codes.
 const BLOCK_LINES: usize = BLOCK_CODES / 64;
 
@@ -74,14 +72,9 @@ impl Unpacked {
             {
                 let lines = w.block_lines(panel, first + index);
                 match format.codes() {
-                    Codes::U4 => unpack(lines, codes, |_, _| 0),
-                    Codes::U5 => unpack(lines, codes, |quad, at| {
-                        (lines[4 * PLANE + at.0].0[at.1] >> quad & 1) << 4
-                    }),
-                    Codes::U6 => unpack(lines, codes, |quad, at| {
-                        let plane = (4 + quad / 4) * PLANE;
-                        (lines[plane + at.0].0[at.1] >> (2 * (quad % 4)) & 3) << 4
-                    }),
+                    Codes::U4 => unpack::<0>(lines, codes),
+                    Codes::U5 => unpack::<1>(lines, codes),
+                    Codes::U6 => unpack::<2>(lines, codes),
                     Codes::U8 => {}
                 }
             }
@@ -119,16 +112,39 @@ impl Unpacked {
     }
 }
 
-/// One block: nibbles, and what `high` adds for a quad and the place of a byte in its plane.
+/// One block with so many bits above the nibble.
 #[inline(always)]
-fn unpack(lines: &[Line], codes: &mut [Line], high: impl Fn(usize, (usize, usize)) -> u8) {
-    for quad in 0..QUADS {
-        for line in 0..PLANE {
-            let from = &lines[quad / 2 * PLANE + line].0;
-            let to = &mut codes[quad * PLANE + line].0;
-            for (i, (to, from)) in to.iter_mut().zip(from).enumerate() {
-                *to = (from >> (4 * (quad % 2)) & 15) | high(quad, (line, i));
-            }
+fn unpack<const HIGH: usize>(lines: &[Line], codes: &mut [Line]) {
+    unpack_quad::<HIGH, 0>(lines, codes);
+    unpack_quad::<HIGH, 1>(lines, codes);
+    unpack_quad::<HIGH, 2>(lines, codes);
+    unpack_quad::<HIGH, 3>(lines, codes);
+    unpack_quad::<HIGH, 4>(lines, codes);
+    unpack_quad::<HIGH, 5>(lines, codes);
+    unpack_quad::<HIGH, 6>(lines, codes);
+    unpack_quad::<HIGH, 7>(lines, codes);
+}
+
+/// One quad, a constant so that every shift is one.
+#[inline(always)]
+fn unpack_quad<const HIGH: usize, const QUAD: usize>(lines: &[Line], codes: &mut [Line]) {
+    let nibbles = &lines[QUAD / 2 * PLANE..][..PLANE];
+    let plane = match HIGH {
+        0 => 0,
+        1 => 4,
+        _ => 4 + QUAD / 4,
+    };
+    let highs = &lines[plane * PLANE..][..PLANE];
+    let to = &mut codes[QUAD * PLANE..][..PLANE];
+    for ((to, nibbles), highs) in to.iter_mut().zip(nibbles).zip(highs) {
+        let bytes = to.0.iter_mut().zip(&nibbles.0).zip(&highs.0);
+        for ((to, nibble), high) in bytes {
+            let low = nibble >> (4 * (QUAD % 2)) & 15;
+            *to = match HIGH {
+                0 => low,
+                1 => low | (high >> QUAD & 1) << 4,
+                _ => low | (high >> (2 * (QUAD % 4)) & 3) << 4,
+            };
         }
     }
 }

@@ -8,7 +8,7 @@ use core::arch::x86_64::*;
 use core::ops::Range;
 
 use super::unpack::Chunk;
-use super::{Left, QuantMatrix, QuantRows, BLOCK, BLOCK_CODES, QUAD};
+use super::{prefetch, Left, QuantMatrix, QuantRows, BLOCK, BLOCK_CODES, QUAD};
 use crate::matmul::{Chain, PANEL};
 
 /// Rows of a tile.
@@ -35,10 +35,11 @@ pub(super) unsafe fn product(
     columns: usize,
     out: &mut [f32],
 ) {
-    super::product(chain, x, w, panels, columns, out, |x, first, chunk, acc| {
+    let part = |x: &Left<'_>, first: usize, w: &Chunk<'_>, acc: &mut [[f32; PANEL]]| {
         // SAFETY: the caller's promise.
-        unsafe { part(x, first, chunk, acc) }
-    });
+        unsafe { part(x, first, w, acc) }
+    };
+    super::product(chain, x, w, panels, columns, out, prefetch, part);
 }
 
 /// # Safety
@@ -55,7 +56,9 @@ unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, acc: &mut [[f32; PANEL
     assert!(w.mins.is_empty() || w.mins.len() >= w.blocks);
     let mut row = 0;
     while row < rows {
-        let count = TILE.min(rows - row);
+        // Tiles of nearly the same height: a low one is slower by far for each row.
+        let left = rows - row;
+        let count = left.div_ceil(left.div_ceil(TILE));
         // SAFETY: rows row .. row + count exist by the checks above.
         unsafe {
             let tile = match (w.groups, count) {

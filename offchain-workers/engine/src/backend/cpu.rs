@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The processor's backend: rows are vectors in memory, matrices are packed for the kernels of
+//! `agorai-exact`, work is spread over the threads of [`Means`].
+//!
+//! Several rows are split by rows, one row is split by its outputs; neither changes a bit.
+
+use super::{Backend, Heads, MatrixRows, Product};
+use crate::{
+    files::{config::Activation, element, ElementType},
+    model::attention::{attend, Head, Memory},
+    parallel::Means,
+    Error, Result,
+};
+use agorai_exact::{
+    elementwise,
+    gated,
+    matmul::{matmul_panels, Chain, PANEL},
+    norm,
+    quant::{quant_matmul, BlockFormat, QuantMatrix, QuantRows},
+    rope::RopeTable,
+    PackedMatrix,
+};
+use rayon::prelude::*;
+use std::{borrow::Cow, ops::Range};
+
+/// Rows that one task computes at most: its inputs stay in the second-level cache.
+const ROWS: usize = 64;
+/// Multiply-adds that are worth a task of their own.
+const TASK: usize = 1 << 17;
+/// Values that are worth a task of their own in elementwise work.
+const VALUES: usize = 1 << 14;
+/// Bytes of a file that are read at once while a matrix is taken in.
+const READ: usize = 4 << 20;
+
+/// The processor.
+#[derive(Clone, Copy, Debug)]
+pub struct Cpu {
+    /// Instruction set and threads.
+    pub means: Means,
+}
+
+/// A matrix packed for the kernels.
+pub enum Matrix {
+    /// Binary32.
+    F32(PackedMatrix),
+    /// Blocks of small integers.
+    Quant(QuantMatrix),
+}
+
+impl Matrix {
+    /// Inputs.
+    pub fn k(&self) -> usize {
+        match self {
+            Matrix::F32(matrix) => matrix.k(),
+            Matrix::Quant(matrix) => matrix.k(),
+        }
+    }
+
+    /// Outputs.
+    pub fn n(&self) -> usize {
+        match self {
+            Matrix::F32(matrix) => matrix.n(),
+            Matrix::Quant(matrix) => matrix.n(),
+        }
+    }
+
+    fn row(&self, index: usize, out: &mut [f32]) -> Result<()> {
+        match self {
+            Matrix::F32(matrix) => matrix.row(index, out)?,
+            Matrix::Quant(matrix) => matrix.row(index, out)?,
+        }
+        Ok(())
+    }
+}
+
+/// Buffers that operations use again.
+#[derive(Default)]
+pub struct Scratch {
+    quantised: Vec<QuantRows>,
+    heads: Vec<Head>,
+}
+
+impl Cpu {
+    /// Rows of one task out of so many.
+    fn rows_each(&self, rows: usize) -> usize {
+        rows.div_ceil(self.means.threads.max(1)).clamp(1, ROWS)
+    }
+
+    /// The product of some rows with some panels.
+    fn product(
+        &self,
+        chain: Chain,
+        x: &[f32],
+        quantised: &QuantRows,
+        matrix: &Matrix,
+        panels: Range<usize>,
+        out: &mut [f32],
+    ) -> Result<()> {
+        let isa = self.means.isa;
+        match matrix {
+            Matrix::F32(matrix) => matmul_panels(isa, chain, x, matrix, panels, out)?,
+            Matrix::Quant(matrix) => quant_matmul(isa, chain, quantised, matrix, panels, out)?,
+        }
+        Ok(())
+    }
+}
+
+/// Panels of 32 columns.
+fn panels(n: usize) -> usize {
+    n.div_ceil(PANEL)
+}
+
+fn same_length(a: &[f32], b: &[f32]) -> Result<()> {
+    if a.len() == b.len() {
+        Ok(())
+    } else {
+        Err(agorai_exact::Error::Shape.into())
+    }
+}
+
+impl Backend for Cpu {
+    type Rows = Vec<f32>;
+    type Matrix = Matrix;
+    type Angles = RopeTable;
+    type Memory = Vec<Memory>;
+    type Scratch = Scratch;
+
+    fn matrix(&self, rows: &mut dyn MatrixRows) -> Result<Matrix> {
+        let ((n, k), element) = (rows.shape(), rows.element());
+        let row_bytes = element.bytes(k as u64).and_then(|b| usize::try_from(b).ok());
+        let row_bytes = row_bytes.ok_or(agorai_exact::Error::Shape)?;
+        // Whole panels at a time.
+        let together = (READ / row_bytes.max(1) / PANEL).max(1) * PANEL;
+        let mut matrix = match BlockFormat::from_gguf(element.number()) {
+            Some(format) => Matrix::Quant(QuantMatrix::new(format, n, k)?),
+            None => Matrix::F32(PackedMatrix::zeros(n, k)?),
+        };
+        let mut bytes = Vec::new();
+        let mut values = Vec::new();
+        for first in (0..n).step_by(together) {
+            rows.read(first, together.min(n - first), &mut bytes)?;
+            match &mut matrix {
+                Matrix::Quant(matrix) => matrix.set_rows(first, &bytes)?,
+                Matrix::F32(matrix) => {
+                    plain(element, &bytes, &mut values);
+                    matrix.set_rows(first, &values)?;
+                }
+            }
+        }
+        Ok(matrix)
+    }
+
+    fn upload(&self, values: &[f32]) -> Result<Vec<f32>> {
+        Ok(values.to_vec())
+    }
+
+    fn values<'a>(&self, rows: &'a Vec<f32>) -> Result<Cow<'a, [f32]>> {
+        Ok(Cow::Borrowed(rows))
+    }
+
+    fn resize(&self, rows: &mut Vec<f32>, values: usize) -> Result<()> {
+        rows.resize(values, 0.0);
+        Ok(())
+    }
+
+    fn angles(&self, frequencies: &[f32], positions: usize) -> Result<RopeTable> {
+        Ok(RopeTable::from_frequencies(frequencies, positions)?)
+    }
+
+    fn memory(&self, heads: &Heads) -> Result<Vec<Memory>> {
+        (0..heads.key).map(|_| Memory::new(heads.width)).collect()
+    }
+
+    fn embed(
+        &self,
+        table: &Matrix,
+        tokens: &[u32],
+        scale: f32,
+        out: &mut Vec<f32>,
+    ) -> Result<()> {
+        let width = table.k();
+        out.resize(tokens.len() * width, 0.0);
+        for (token, row) in tokens.iter().zip(out.chunks_exact_mut(width)) {
+            table.row(*token as usize, row)?;
+            if scale != 1.0 {
+                elementwise::scale(self.means.isa, scale, row)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn linear(
+        &self,
+        chain: Chain,
+        x: &Vec<f32>,
+        products: &mut [Product<'_, Self>],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let Some(first) = products.first() else {
+            return Ok(());
+        };
+        let k = first.matrix.k();
+        if k == 0 || !x.len().is_multiple_of(k) || products.iter().any(|p| p.matrix.k() != k) {
+            return Err(agorai_exact::Error::Shape.into());
+        }
+        let rows = x.len() / k;
+        let quantise = products
+            .iter()
+            .any(|p| matches!(p.matrix, Matrix::Quant(_)));
+        for p in products.iter_mut() {
+            let values = rows * p.matrix.n();
+            match chain {
+                Chain::Start => p.out.resize(values, 0.0),
+                Chain::Continue if p.out.len() != values => {
+                    return Err(agorai_exact::Error::Shape.into())
+                }
+                Chain::Continue => {}
+            }
+        }
+        let each = self.rows_each(rows);
+        let tasks = rows.div_ceil(each).max(1);
+        scratch.quantised.resize_with(tasks.max(scratch.quantised.len()), QuantRows::default);
+        let isa = self.means.isa;
+        if rows == 1 {
+            let quantised = &mut scratch.quantised[0];
+            if quantise {
+                quantised.quantise(isa, x, k)?;
+            }
+            let quantised = &*quantised;
+            let least = (TASK / (k * PANEL)).max(1);
+            let work = |p: &mut Product<'_, Self>| {
+                let all = panels(p.matrix.n());
+                let step = all.div_ceil(4 * self.means.threads).max(least);
+                let (matrix, parts) = (p.matrix, p.out.par_chunks_mut(step * PANEL));
+                parts.enumerate().try_for_each(|(index, part)| {
+                    let range = index * step..all.min((index + 1) * step);
+                    self.product(chain, x, quantised, matrix, range, part)
+                })
+            };
+            if self.means.threads == 1 {
+                return products.iter_mut().try_for_each(|p| {
+                    let all = panels(p.matrix.n());
+                    self.product(chain, x, quantised, p.matrix, 0..all, p.out)
+                });
+            }
+            return self.means.spread(|| products.par_iter_mut().try_for_each(work));
+        }
+        // Quantise once, then every product of these rows.
+        let work = |first: usize, quantised: &mut QuantRows, outs: &mut [(&Matrix, &mut [f32])]| {
+            let x = &x[first * k..][..outs_rows(outs) * k];
+            if quantise {
+                quantised.quantise(isa, x, k)?;
+            }
+            outs.iter_mut().try_for_each(|(matrix, out)| {
+                self.product(chain, x, quantised, matrix, 0..panels(matrix.n()), out)
+            })
+        };
+        let mut parts: Vec<Vec<(&Matrix, &mut [f32])>> = Vec::with_capacity(tasks);
+        parts.resize_with(tasks, Vec::new);
+        for p in products.iter_mut() {
+            let step = each * p.matrix.n().max(1);
+            for (part, out) in parts.iter_mut().zip(p.out.chunks_mut(step)) {
+                part.push((p.matrix, out));
+            }
+        }
+        let tasks = parts.iter_mut().zip(&mut scratch.quantised).enumerate();
+        if self.means.threads == 1 {
+            let mut tasks = tasks;
+            return tasks.try_for_each(|(i, (outs, q))| work(i * each, q, outs));
+        }
+        let tasks: Vec<_> = tasks.collect();
+        self.means.spread(|| {
+            tasks
+                .into_par_iter()
+                .with_max_len(1)
+                .try_for_each(|(i, (outs, q))| work(i * each, q, outs))
+        })
+    }
+
+    fn norm(&self, x: &Vec<f32>, weight: &Vec<f32>, eps: f32, out: &mut Vec<f32>) -> Result<()> {
+        out.resize(x.len(), 0.0);
+        let width = weight.len().max(1);
+        let together = (VALUES / width).clamp(1, ROWS);
+        let isa = self.means.isa;
+        let work = |(x, out): (&[f32], &mut [f32])| {
+            let mut inv = [0.0; ROWS];
+            let inv = &mut inv[..x.len() / width];
+            Ok(norm::rmsnorm(isa, x, weight, eps, out, inv)?)
+        };
+        let step = together * width;
+        if self.means.threads == 1 || x.len() <= step {
+            return x.chunks(step).zip(out.chunks_mut(step)).try_for_each(work);
+        }
+        self.means.spread(|| x.par_chunks(step).zip(out.par_chunks_mut(step)).try_for_each(work))
+    }
+
+    fn add(&self, x: &Vec<f32>, out: &mut Vec<f32>) -> Result<()> {
+        same_length(x, out)?;
+        Ok(elementwise::add_assign(self.means.isa, out, x)?)
+    }
+
+    fn add_bias(&self, bias: &Vec<f32>, out: &mut Vec<f32>) -> Result<()> {
+        Ok(elementwise::add_bias(self.means.isa, out, bias)?)
+    }
+
+    fn copy(&self, from: &Vec<f32>, to: &mut Vec<f32>) -> Result<()> {
+        to.clone_from(from);
+        Ok(())
+    }
+
+    fn part(&self, from: &Vec<f32>, values: Range<usize>, to: &mut Vec<f32>) -> Result<()> {
+        let part = from.get(values).ok_or(agorai_exact::Error::Shape)?;
+        to.clear();
+        to.extend_from_slice(part);
+        Ok(())
+    }
+
+    fn rotate(&self, angles: &RopeTable, offset: usize, rows: &mut Vec<f32>, row: usize) -> Result<()> {
+        let isa = self.means.isa;
+        if row == 0 || !rows.len().is_multiple_of(row) {
+            return Err(agorai_exact::Error::Shape.into());
+        }
+        let together = (VALUES / row).clamp(1, ROWS);
+        let work = |(index, part): (usize, &mut [f32])| {
+            let mut positions = [0u32; ROWS];
+            let positions = &mut positions[..part.len() / row];
+            for (i, position) in positions.iter_mut().enumerate() {
+                let at = offset + index * together + i;
+                *position = u32::try_from(at).map_err(|_| Error::Spec("a position"))?;
+            }
+            Ok(angles.rotate(isa, positions, part)?)
+        };
+        let step = together * row;
+        if self.means.threads == 1 || rows.len() <= step {
+            return rows.chunks_mut(step).enumerate().try_for_each(work);
+        }
+        self.means.spread(|| rows.par_chunks_mut(step).enumerate().try_for_each(work))
+    }
+
+    fn attend(
+        &self,
+        heads: &Heads,
+        offset: usize,
+        query: &Vec<f32>,
+        key: &Vec<f32>,
+        value: &Vec<f32>,
+        memory: &mut Vec<Memory>,
+        out: &mut Vec<f32>,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        out.resize(query.len(), 0.0);
+        attend(self.means, heads, offset, query, key, value, memory, &mut scratch.heads, out)
+    }
+
+    fn gate(
+        &self,
+        activation: Activation,
+        gate: &Vec<f32>,
+        up: &Vec<f32>,
+        out: &mut Vec<f32>,
+    ) -> Result<()> {
+        same_length(gate, up)?;
+        out.resize(gate.len(), 0.0);
+        let isa = self.means.isa;
+        let work = |((gate, up), out): ((&[f32], &[f32]), &mut [f32])| {
+            match activation {
+                Activation::Silu => gated::swiglu(isa, gate, up, out)?,
+                Activation::GeluTanh => gated::geglu(isa, gate, up, out)?,
+            }
+            Ok(())
+        };
+        if self.means.threads == 1 || gate.len() <= VALUES {
+            return work(((gate, up), out));
+        }
+        self.means.spread(|| {
+            let inputs = gate.par_chunks(VALUES).zip(up.par_chunks(VALUES));
+            inputs.zip(out.par_chunks_mut(VALUES)).try_for_each(work)
+        })
+    }
+}
+
+/// The values of plain elements, exactly.
+fn plain(element: ElementType, bytes: &[u8], values: &mut Vec<f32>) {
+    values.clear();
+    let halves = || bytes.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
+    match element {
+        ElementType::F16 => values.extend(halves().map(element::f16_to_f32)),
+        ElementType::Bf16 => values.extend(halves().map(element::bf16_to_f32)),
+        _ => crate::weights::extend_from_le_bytes(values, bytes),
+    }
+}
+
+/// Rows of a task's outputs.
+fn outs_rows(outs: &[(&Matrix, &mut [f32])]) -> usize {
+    outs.first().map_or(0, |(matrix, out)| out.len() / matrix.n().max(1))
+}

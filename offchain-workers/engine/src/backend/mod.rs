@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Where a decoder's numbers live and who computes with them.
+//!
+//! A decoder is written once, against [`Backend`]. A backend carries out each operation in the
+//! canonical order of docs/numerics.md, so that every backend gives the same bits; it chooses
+//! where rows and matrices are kept (in memory, on a device) and how work is spread.
+//!
+//! | operation | shape | order |
+//! |---|---|---|
+//! | [`embed`](Backend::embed) | tokens -> [rows, width] | a row of the table, times a scale |
+//! | [`linear`](Backend::linear) | [rows, k] -> [rows, n], several n at once | a chain along k, or along its blocks |
+//! | [`norm`](Backend::norm) | [rows, width] | RMS norm |
+//! | [`add`](Backend::add), [`add_bias`](Backend::add_bias) | [rows, width] | elementwise |
+//! | [`rotate`](Backend::rotate) | [rows, heads, width] | rotary positions, halves paired |
+//! | [`attend`](Backend::attend) | [rows, heads, width] | scores, softmax, weighted values |
+//! | [`gate`](Backend::gate) | [rows, width] | activation(gate) * up |
+
+mod cpu;
+
+pub use cpu::{Cpu, Matrix};
+
+use crate::{
+    files::{config::Activation, ElementType},
+    Result,
+};
+use agorai_exact::matmul::Chain;
+use std::{borrow::Cow, ops::Range};
+
+/// The heads of an attention.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Heads {
+    /// Query heads.
+    pub query: usize,
+    /// Heads of keys and values; divides `query`.
+    pub key: usize,
+    /// Elements of a head.
+    pub width: usize,
+    /// Multiplies the scores.
+    pub scale: f32,
+    /// How many positions a query sees, its own counted; `None` = all before it.
+    pub window: Option<usize>,
+}
+
+impl Heads {
+    /// Elements of all query heads.
+    pub fn query_width(&self) -> usize {
+        self.query * self.width
+    }
+
+    /// Elements of all key heads.
+    pub fn key_width(&self) -> usize {
+        self.key * self.width
+    }
+
+    /// Query heads that share a key head.
+    pub fn group(&self) -> usize {
+        self.query / self.key
+    }
+}
+
+/// One weight matrix of a product with shared input, and where the product goes.
+pub struct Product<'a, B: Backend + ?Sized> {
+    /// `[n, k]`.
+    pub matrix: &'a B::Matrix,
+    /// `[rows, n]`.
+    pub out: &'a mut B::Rows,
+}
+
+/// The rows of a weight matrix as a file stores them.
+pub trait MatrixRows {
+    /// Outputs n and inputs k.
+    fn shape(&self) -> (usize, usize);
+    /// How the rows are stored.
+    fn element(&self) -> ElementType;
+    /// The bytes of some rows into `to`, in place of what it holds.
+    fn read(&mut self, first: usize, count: usize, to: &mut Vec<u8>) -> Result<()>;
+}
+
+/// Carries out the operations of a decoder.
+pub trait Backend: Clone + Send + Sync + 'static {
+    /// Rows of binary32 values.
+    type Rows: Default + Send + Sync;
+    /// A weight matrix `[n, k]`, ready for products and for taking out rows.
+    type Matrix: Send + Sync;
+    /// The rotary angles of some positions.
+    type Angles: Send + Sync;
+    /// The keys and values of one block at the positions read so far.
+    type Memory: Send;
+    /// Buffers of operations, used again from call to call.
+    type Scratch: Default + Send;
+
+    /// Takes a matrix in, some rows at a time, so that no second copy of it is ever held.
+    fn matrix(&self, rows: &mut dyn MatrixRows) -> Result<Self::Matrix>;
+    /// Takes values in.
+    fn upload(&self, values: &[f32]) -> Result<Self::Rows>;
+    /// The values of rows, borrowed where they are in memory.
+    fn values<'a>(&self, rows: &'a Self::Rows) -> Result<Cow<'a, [f32]>>;
+    /// Makes room for so many values; what they are is left open.
+    fn resize(&self, rows: &mut Self::Rows, values: usize) -> Result<()>;
+    /// Angles of positions below `positions` from a frequency for each pair of a head.
+    fn angles(&self, frequencies: &[f32], positions: usize) -> Result<Self::Angles>;
+    /// The memory of an empty sequence.
+    fn memory(&self, heads: &Heads) -> Result<Self::Memory>;
+
+    /// `out[i] = table[tokens[i]] * scale`.
+    fn embed(
+        &self,
+        table: &Self::Matrix,
+        tokens: &[u32],
+        scale: f32,
+        out: &mut Self::Rows,
+    ) -> Result<()>;
+    /// `out = x w^T` for each product, or continues the chains that are in `out`.
+    fn linear(
+        &self,
+        chain: Chain,
+        x: &Self::Rows,
+        products: &mut [Product<'_, Self>],
+        scratch: &mut Self::Scratch,
+    ) -> Result<()>;
+    /// `out = norm(x) * weight` for rows as wide as the weight.
+    fn norm(&self, x: &Self::Rows, weight: &Self::Rows, eps: f32, out: &mut Self::Rows)
+        -> Result<()>;
+    /// `out += x`.
+    fn add(&self, x: &Self::Rows, out: &mut Self::Rows) -> Result<()>;
+    /// `out[i] += bias` for each row.
+    fn add_bias(&self, bias: &Self::Rows, out: &mut Self::Rows) -> Result<()>;
+    /// `to = from`.
+    fn copy(&self, from: &Self::Rows, to: &mut Self::Rows) -> Result<()>;
+    /// `to` = a run of the values of `from`.
+    fn part(&self, from: &Self::Rows, values: Range<usize>, to: &mut Self::Rows) -> Result<()>;
+    /// Rotates every head of rows of `row` values at consecutive positions from `offset` on.
+    fn rotate(
+        &self,
+        angles: &Self::Angles,
+        offset: usize,
+        rows: &mut Self::Rows,
+        row: usize,
+    ) -> Result<()>;
+    /// Adds keys and values to the memory and attends; the first row is at position `offset`.
+    #[allow(clippy::too_many_arguments)]
+    fn attend(
+        &self,
+        heads: &Heads,
+        offset: usize,
+        query: &Self::Rows,
+        key: &Self::Rows,
+        value: &Self::Rows,
+        memory: &mut Self::Memory,
+        out: &mut Self::Rows,
+        scratch: &mut Self::Scratch,
+    ) -> Result<()>;
+    /// `out = activation(gate) * up`.
+    fn gate(
+        &self,
+        activation: Activation,
+        gate: &Self::Rows,
+        up: &Self::Rows,
+        out: &mut Self::Rows,
+    ) -> Result<()>;
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A sequence that is read and continued, with a memory of its keys and values.
+//!
+//! Feeding tokens one by one or all at once gives the same bits, in the results and in the trace.
+
+use super::{
+    block::{Activations, Place},
+    Decoder,
+};
+use crate::{backend::Backend, trace::Recorder, Error, Result};
+use std::{borrow::Cow, ops::Range};
+
+/// Rows that are computed together in a long feed: bounds the memory of activations.
+pub const TOGETHER: usize = 128;
+
+/// A sequence being read by a decoder.
+pub struct Session<'a, B: Backend> {
+    decoder: &'a Decoder<B>,
+    angles: B::Angles,
+    local_angles: Option<B::Angles>,
+    memory: Vec<B::Memory>,
+    activations: Activations<B>,
+    positions: usize,
+    read: usize,
+    /// The residual stream after the last block, of the last rows read.
+    hidden: B::Rows,
+    /// How many rows `hidden` holds.
+    rows: usize,
+    part: B::Rows,
+    logits: B::Rows,
+}
+
+impl<'a, B: Backend> Session<'a, B> {
+    /// An empty sequence of at most `positions` tokens, no more than the model's context.
+    pub(super) fn new(decoder: &'a Decoder<B>, positions: usize) -> Result<Self> {
+        let backend = &decoder.backend;
+        let positions = positions.min(decoder.context());
+        let angles = backend.angles(&decoder.frequencies, positions)?;
+        let local_angles = match decoder.blocks.iter().any(|block| block.local) {
+            true => Some(backend.angles(&decoder.local_frequencies, positions)?),
+            false => None,
+        };
+        let memory = decoder
+            .blocks
+            .iter()
+            .map(|block| backend.memory(&decoder.heads(block.local)))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            decoder,
+            angles,
+            local_angles,
+            memory,
+            activations: Activations::default(),
+            positions,
+            read: 0,
+            hidden: Default::default(),
+            rows: 0,
+            part: Default::default(),
+            logits: Default::default(),
+        })
+    }
+
+    /// Number of tokens read so far.
+    pub fn len(&self) -> usize {
+        self.read
+    }
+
+    /// Whether no token has been read.
+    pub fn is_empty(&self) -> bool {
+        self.read == 0
+    }
+
+    /// Reads at most [`TOGETHER`] tokens. The recorder, if any, gets a leaf for each position and
+    /// block, positions first: the rows of rotated queries and keys, values, attention, the residual
+    /// stream after it, the gated activation, and the residual stream after the block.
+    pub fn feed(&mut self, tokens: &[u32], mut recorder: Option<&mut Recorder>) -> Result<()> {
+        let (decoder, offset, rows) = (self.decoder, self.read, tokens.len());
+        if rows == 0 || rows > TOGETHER {
+            return Err(Error::Spec("number of tokens read at once"));
+        }
+        if offset + rows > self.positions {
+            return Err(Error::Spec("more tokens than the session's positions"));
+        }
+        let (backend, config) = (&decoder.backend, &decoder.config);
+        let a = &mut self.activations;
+        backend.embed(&decoder.embedding, tokens, config.embedding_scale, &mut a.input)?;
+        let stride = decoder.blocks.len();
+        let first = recorder
+            .as_deref_mut()
+            .map_or(0, |recorder| recorder.reserve(rows * stride));
+        for (layer, (block, memory)) in decoder.blocks.iter().zip(&mut self.memory).enumerate() {
+            let angles = match &self.local_angles {
+                Some(angles) if block.local => angles,
+                _ => &self.angles,
+            };
+            let place = Place {
+                heads: decoder.heads(block.local),
+                offset,
+                angles,
+            };
+            block.run(backend, &place, config.activation, config.norm_eps, memory, a)?;
+            if let Some(recorder) = recorder.as_deref_mut() {
+                let operations = [
+                    &a.query, &a.key, &a.value, &a.attended, &a.middle, &a.gated, &a.out,
+                ];
+                let mut values: [Cow<'_, [f32]>; 7] = Default::default();
+                for (to, rows) in values.iter_mut().zip(operations) {
+                    *to = backend.values(rows)?;
+                }
+                recorder.rows(first + layer, stride, rows, &values.each_ref().map(|v| &v[..]));
+            }
+            std::mem::swap(&mut a.input, &mut a.out);
+        }
+        std::mem::swap(&mut self.hidden, &mut a.input);
+        self.rows = rows;
+        self.read += rows;
+        Ok(())
+    }
+
+    /// The logits `[rows, vocab]` after some of the last feed's tokens.
+    pub fn logits(&mut self, rows: Range<usize>) -> Result<Cow<'_, [f32]>> {
+        if rows.start > rows.end || rows.end > self.rows {
+            return Err(Error::Spec("logits of tokens that were not read"));
+        }
+        let decoder = self.decoder;
+        let (backend, dim) = (&decoder.backend, decoder.config.dim);
+        backend.part(&self.hidden, rows.start * dim..rows.end * dim, &mut self.part)?;
+        self.activations.logits(
+            backend,
+            &self.part,
+            &decoder.norm,
+            decoder.config.norm_eps,
+            decoder.head(),
+            &mut self.logits,
+        )?;
+        backend.values(&self.logits)
+    }
+}
