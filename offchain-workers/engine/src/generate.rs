@@ -11,7 +11,7 @@ use crate::{
     decoder::{Decoder, Session, TOGETHER},
     parallel::Means,
     progress::Progress,
-    tokenizer::Tokenizer,
+    text::Tokenizer,
     trace::Recorder,
     Error, Result,
 };
@@ -66,7 +66,7 @@ impl Request {
             .most_tokens()
             .min(spec.sampling.max_tokens as usize);
         let request = Self {
-            prompt: tokenizer.encode(&spec.prompt)?,
+            prompt: tokenizer.prompt(&spec.prompt)?,
             limit,
             sampler: Sampler::new(isa, &spec.sampling),
             stop: spec.sampling.stop.into_iter().collect(),

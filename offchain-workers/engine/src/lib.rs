@@ -10,9 +10,9 @@
 //! | [`engine`] | admission, the loaded model, one arm for each kind of job |
 //! | [`access`] | how blobs are reached |
 //! | [`progress`] | what others see of a running job, and how they stop it |
+//! | [`files`] | published models: GGUF, safetensors |
 //! | [`weights`] | parameters: layout, safetensors, fresh ones from a seed |
-//! | [`tokenizer`] | text to tokens and back |
-//! | [`files`] | real models: GGUF files and safetensors folders |
+//! | [`text`] | text to tokens and back |
 //! | [`backend`] | where a decoder's numbers live and who computes with them |
 //! | [`decoder`] | decoders of the Llama, Qwen and Gemma families |
 //! | [`model`] | a chain model, and its forward and backward in training |
@@ -46,7 +46,7 @@ pub mod model;
 pub mod parallel;
 pub mod progress;
 pub mod score;
-pub mod tokenizer;
+pub mod text;
 pub mod trace;
 pub mod train;
 pub mod weights;

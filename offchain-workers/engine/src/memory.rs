@@ -5,7 +5,7 @@ use crate::{
     compress,
     decoder::TOGETHER,
     model::{Shape, Tape},
-    tokenizer::MAX_TOKENIZER,
+    text::MAX_TOKENIZER,
     weights,
 };
 use agorai_primitives::{
