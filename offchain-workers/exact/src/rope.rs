@@ -6,6 +6,12 @@
 //! [`crate::math`]. A head x of h elements is rotated by
 //! `y[i] = fma(x[i], cos, -(x[i + h/2] * sin))`, `y[i + h/2] = fma(x[i + h/2], cos, x[i] * sin)`.
 //! The inverse, which is also the gradient, takes -sin for sin.
+//!
+//! [`Scaling`] changes the frequencies of models that were trained further on longer contexts.
+//!
+//! An angle errs by the rounding of its frequency and of the product, at most 2^-23 of itself: less than
+//! 1/64 radian below position 131,072. The binary32 tables with which such models are trained err as
+//! much; this one is the same on every machine.
 
 use alloc::vec::Vec;
 
@@ -14,6 +20,9 @@ use crate::fma::fma;
 use crate::math::{cos, ln, sin};
 use crate::simd::Lanes;
 use crate::Isa;
+
+/// 2pi.
+const TURN: f32 = f32::from_bits(0x40c9_0fdb);
 
 /// An unevaluated sum of two binary32 numbers, the second at most half an ulp of the first: some
 /// 48 bits (Dekker, 1971).
@@ -66,9 +75,7 @@ impl Pair {
 /// in pairs, `e^(-l * 2i/head)` in pairs, rounded to binary32. `head` even; 1 < theta <= 10^9.
 pub fn frequencies(head: usize, theta: f32) -> Result<Vec<f32>> {
     shape(head > 0 && head.is_multiple_of(2) && head <= 1 << 16)?;
-    if !(theta > 1.0 && theta <= 1e9) {
-        return Err(Error::Parameter);
-    }
+    parameter(theta > 1.0 && theta <= 1e9)?;
     let first = ln(theta);
     let residual = Pair(theta, 0.0)
         .times(Pair(-first, 0.0).exp())
@@ -79,6 +86,81 @@ pub fn frequencies(head: usize, theta: f32) -> Result<Vec<f32>> {
         log.times(share).exp().0
     };
     Ok((0..head / 2).map(frequency).collect())
+}
+
+/// How frequencies are scaled. Every quotient and product below is one binary32 operation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scaling<'a> {
+    /// `f / factor` (Chen et al., 2023). `factor` finite, at least 1.
+    Linear {
+        /// How much longer the context became.
+        factor: f32,
+    },
+    /// That of Llama 3.1. With `turns = (context as f32 * f) / 2pi`, those of a frequency over the
+    /// original context, 2pi = 0x40c90fdb: more than `high` turns: f; less than `low`: `slow = f / factor`;
+    /// else `fma((turns - low) / (high - low), f - slow, slow)`.
+    Llama3 {
+        /// How much longer the context became. Finite, at least 1.
+        factor: f32,
+        /// `low_freq_factor`, positive.
+        low: f32,
+        /// `high_freq_factor`, finite, above `low`.
+        high: f32,
+        /// `original_max_position_embeddings`, from 1 to 2^24.
+        context: u32,
+    },
+    /// `f[i] / divisors[i]`, the divisors of a GGUF file's tensor `rope_freqs.weight`, head / 2 of them,
+    /// each finite and positive.
+    Divisors(&'a [f32]),
+}
+
+impl Scaling<'_> {
+    /// Scales frequencies in place.
+    pub fn apply(&self, frequencies: &mut [f32]) -> Result<()> {
+        let lengthens = |factor: f32| factor >= 1.0 && factor.is_finite();
+        match *self {
+            Scaling::Linear { factor } => {
+                parameter(lengthens(factor))?;
+                for f in frequencies {
+                    *f /= factor;
+                }
+            }
+            Scaling::Llama3 {
+                factor,
+                low,
+                high,
+                context,
+            } => {
+                parameter(lengthens(factor) && low > 0.0 && high > low && high.is_finite())?;
+                parameter((1..=1 << 24).contains(&context))?;
+                for f in frequencies {
+                    let turns = (context as f32 * *f) / TURN;
+                    let slow = *f / factor;
+                    if turns < low {
+                        *f = slow;
+                    } else if turns <= high {
+                        *f = fma((turns - low) / (high - low), *f - slow, slow);
+                    }
+                }
+            }
+            Scaling::Divisors(divisors) => {
+                shape(divisors.len() == frequencies.len())?;
+                parameter(divisors.iter().all(|d| *d > 0.0 && d.is_finite()))?;
+                for (f, d) in frequencies.iter_mut().zip(divisors) {
+                    *f /= d;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parameter(fits: bool) -> Result<()> {
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::Parameter)
+    }
 }
 
 /// The cosines and sines of positions 0, 1, ..., made once.
@@ -95,19 +177,22 @@ impl RopeTable {
         RopeTable::from_frequencies(&frequencies(head, theta)?, positions)
     }
 
-    /// The table from given frequencies (of scaled variants), head / 2 of them, each in [0, 1].
+    /// The table from given frequencies (see [`Scaling`]), head / 2 of them, each in [0, 1].
     pub fn from_frequencies(frequencies: &[f32], positions: usize) -> Result<RopeTable> {
         shape(!frequencies.is_empty() && positions <= 1 << 20)?;
-        if !frequencies.iter().all(|f| (0.0..=1.0).contains(f)) {
-            return Err(Error::Parameter);
-        }
+        parameter(frequencies.iter().all(|f| (0.0..=1.0).contains(f)))?;
         let half = frequencies.len();
         let length = area(positions, half)?;
         let mut table = RopeTable {
             half,
-            cos: Vec::with_capacity(length),
-            sin: Vec::with_capacity(length),
+            cos: Vec::new(),
+            sin: Vec::new(),
         };
+        for values in [&mut table.cos, &mut table.sin] {
+            values
+                .try_reserve_exact(length)
+                .map_err(|_| Error::TooLarge)?;
+        }
         for position in 0..positions {
             for &frequency in frequencies {
                 let angle = position as f32 * frequency;

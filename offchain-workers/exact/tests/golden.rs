@@ -10,7 +10,7 @@ use agorai_exact::attention::{Attention, Scratch};
 use agorai_exact::gated::{geglu, geglu_backward, swiglu, swiglu_backward};
 use agorai_exact::matmul::{matmul, matmul_at, Chain};
 use agorai_exact::norm::{rmsnorm, rmsnorm_backward_input, rmsnorm_backward_weight};
-use agorai_exact::rope::RopeTable;
+use agorai_exact::rope::{frequencies, RopeTable, Scaling};
 use agorai_exact::sampling::Sampling;
 use agorai_exact::{loss, math, reduce, Isa, PackedMatrix};
 use common::numbers;
@@ -104,6 +104,21 @@ fn layers_have_their_golden_bits() {
         let mut y = x.clone();
         table.rotate(isa, &positions, &mut y).unwrap();
         Fingerprint::of(&[&y])
+    });
+    check("scaled rope", 0x9da6_f76e_48bf_a5ac, |isa| {
+        let mut f = frequencies(width, 500_000.0).unwrap();
+        let llama3 = Scaling::Llama3 {
+            factor: 8.0,
+            low: 1.0,
+            high: 4.0,
+            context: 8192,
+        };
+        llama3.apply(&mut f).unwrap();
+        let table = RopeTable::from_frequencies(&f, 4096).unwrap();
+        let positions: Vec<u32> = (0..t as u32).map(|i| i * 178).collect();
+        let mut y = x.clone();
+        table.rotate(isa, &positions, &mut y).unwrap();
+        Fingerprint::of(&[&f, &y])
     });
     check("attention", 0x3446_f8f5_49e6_fbaf, |isa| {
         let shape = Attention {

@@ -9,7 +9,7 @@ use agorai_exact::fma::fma;
 use agorai_exact::gated::{geglu, geglu_backward, swiglu, swiglu_backward};
 use agorai_exact::loss::{self, IGNORE};
 use agorai_exact::norm::{rmsnorm, rmsnorm_backward_input, rmsnorm_backward_weight};
-use agorai_exact::rope::{frequencies, RopeTable};
+use agorai_exact::rope::{frequencies, RopeTable, Scaling};
 use agorai_exact::softmax::{softmax, softmax_backward};
 use agorai_exact::{embedding, math, Error, Isa};
 use common::{bits, dot16, numbers, same_on_every_isa, sum16, vector};
@@ -276,6 +276,95 @@ fn frequencies_are_the_powers_rounded() {
                 error <= 0.5002 * f64::from(f32::EPSILON),
                 "{head} {theta} {i}: {error:e}"
             );
+        }
+    }
+}
+
+#[test]
+fn llama_3_scaling_keeps_fast_pairs_slows_slow_ones_and_blends_between() {
+    // Llama 3.2's values.
+    let scaling = Scaling::Llama3 {
+        factor: 32.0,
+        low: 1.0,
+        high: 4.0,
+        context: 8192,
+    };
+    let plain = frequencies(64, 500_000.0).unwrap();
+    let mut scaled = plain.clone();
+    scaling.apply(&mut scaled).unwrap();
+    let mut kinds = [0; 3];
+    for (f, scaled) in plain.into_iter().zip(scaled) {
+        let f = f64::from(f);
+        let turns = 8192.0 * f / std::f64::consts::TAU;
+        let smooth = ((turns - 1.0) / 3.0).clamp(0.0, 1.0);
+        let exact = (1.0 - smooth) * f / 32.0 + smooth * f;
+        assert!((f64::from(scaled) - exact).abs() <= 1e-6 * exact);
+        kinds[usize::from(smooth > 0.0) + usize::from(smooth == 1.0)] += 1;
+    }
+    assert!(kinds.iter().all(|&count| count > 1), "{kinds:?}");
+}
+
+#[test]
+fn linear_scaling_and_divisors_divide() {
+    let plain = frequencies(8, 10_000.0).unwrap();
+    let (mut linear, mut divided) = (plain.clone(), plain.clone());
+    Scaling::Linear { factor: 8.0 }.apply(&mut linear).unwrap();
+    Scaling::Divisors(&[1.0, 2.0, 3.0, 4.0])
+        .apply(&mut divided)
+        .unwrap();
+    for (i, f) in plain.into_iter().enumerate() {
+        assert_eq!(linear[i], f / 8.0);
+        assert_eq!(divided[i], f / (i + 1) as f32);
+    }
+}
+
+#[test]
+fn scalings_outside_their_domain_are_refused() {
+    let llama3 = |factor, low, high, context| {
+        let scaling = Scaling::Llama3 {
+            factor,
+            low,
+            high,
+            context,
+        };
+        scaling.apply(&mut [1.0, 0.5])
+    };
+    assert_eq!(llama3(8.0, 1.0, 4.0, 8192), Ok(()));
+    for refused in [
+        llama3(0.5, 1.0, 4.0, 8192),
+        llama3(f32::NAN, 1.0, 4.0, 8192),
+        llama3(8.0, 4.0, 4.0, 8192),
+        llama3(8.0, 0.0, 4.0, 8192),
+        llama3(8.0, 1.0, f32::INFINITY, 8192),
+        llama3(8.0, 1.0, 4.0, 0),
+        llama3(8.0, 1.0, 4.0, u32::MAX),
+        Scaling::Linear { factor: 0.0 }.apply(&mut [1.0]),
+        Scaling::Divisors(&[0.0]).apply(&mut [1.0]),
+        Scaling::Divisors(&[f32::NAN]).apply(&mut [1.0]),
+        // A divisor below one leaves [0, 1].
+        Scaling::Divisors(&[0.5])
+            .apply(&mut [1.0])
+            .and_then(|()| RopeTable::from_frequencies(&[2.0], 1).map(|_| ())),
+    ] {
+        assert_eq!(refused, Err(Error::Parameter));
+    }
+    let lengths = Scaling::Divisors(&[1.0]).apply(&mut [1.0, 0.5]);
+    assert_eq!(lengths, Err(Error::Shape));
+}
+
+#[test]
+fn angles_err_by_at_most_a_64th_below_position_131072() {
+    let frequencies = frequencies(64, 500_000.0).unwrap();
+    let table = RopeTable::from_frequencies(&frequencies, 131_072).unwrap();
+    for position in [1u32, 4095, 65_537, 131_071] {
+        let mut x = vec![1.0; 32];
+        x.resize(64, 0.0);
+        table.rotate(Isa::detect(), &[position], &mut x).unwrap();
+        for i in 0..32 {
+            let frequency = 500_000f64.powf(-(i as f64) / 32.0);
+            let (sin, cos) = (f64::from(position) * frequency).sin_cos();
+            let error = f64::hypot(f64::from(x[i]) - cos, f64::from(x[i + 32]) - sin);
+            assert!(error <= 1.0 / 64.0, "{position} {i}: {error:e}");
         }
     }
 }
