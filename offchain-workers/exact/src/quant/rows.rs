@@ -52,7 +52,8 @@ impl QuantRows {
                     let mut total = 0i32;
                     for (q, lane) in q.iter_mut().zip(lanes) {
                         *q = lane.to_bits() as i8;
-                        total += lane.to_bits() as i32;
+                        // What is not finite gives any integers before it is refused.
+                        total = total.wrapping_add(lane.to_bits() as i32);
                     }
                     *sum = total;
                 }

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Cases of matrix products, in binary32 and quantised.
+
+use agorai_exact::matmul::{matmul_at as product_at, matmul_panels, Chain};
+use agorai_exact::quant::{quant_matmul, quantise_q8_0, BlockFormat, QuantMatrix, QuantRows};
+use agorai_exact::{referee, Isa, PackedMatrix, Result};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::draw::{Digest, Draw};
+
+fn chain(draw: &mut Draw) -> Chain {
+    match draw.below(2) {
+        0 => Chain::Start,
+        _ => Chain::Continue,
+    }
+}
+
+fn panels(draw: &mut Draw, all: usize) -> Range<usize> {
+    let first = draw.within(0, all);
+    first..draw.within(first, all)
+}
+
+/// Some panels of a product, and a row of the packed weights.
+pub fn matmul(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
+    let (m, n) = (draw.within(1, 14), draw.within(1, 100));
+    let k = [draw.within(0, 40), draw.within(250, 300)][usize::from(draw.below(8) == 0)];
+    let (a, w) = (draw.numbers(m * k), draw.numbers(n * k));
+    let packed = match draw.below(3) {
+        0 => PackedMatrix::from_in_out(k, n, &w)?,
+        1 if k > 0 => {
+            let mut packed = PackedMatrix::zeros(n, k)?;
+            for (part, rows) in w.chunks(32 * k).enumerate() {
+                packed.set_rows(32 * part, rows)?;
+            }
+            packed
+        }
+        _ => PackedMatrix::from_out_in(n, k, &w)?,
+    };
+    let panels = panels(draw, packed.panels());
+    let mut y = draw.moderate(m * packed.columns(panels.clone())?);
+    if y.is_empty() {
+        return Ok(());
+    }
+    matmul_panels(isa, chain(draw), &a, &packed, panels, &mut y)?;
+    out.numbers(&y);
+    let mut row = vec![0.0; k];
+    packed.row(draw.below(n), &mut row)?;
+    out.numbers(&row);
+    Ok(())
+}
+
+/// The gradient of a weight.
+pub fn matmul_at(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
+    let (rows, n, k) = (draw.within(0, 40), draw.within(1, 30), draw.within(1, 70));
+    let (a, b) = (draw.numbers(rows * n), draw.numbers(rows * k));
+    let packed = PackedMatrix::from_in_out(rows, k, &b)?;
+    let first = draw.below(n);
+    let columns = first..draw.within(first, n);
+    let mut y = draw.moderate(columns.len() * k);
+    product_at(isa, chain(draw), &a, n, columns, &packed, &mut y)?;
+    out.numbers(&y);
+    Ok(())
+}
+
+/// What the referee recomputes.
+pub fn segment(_: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
+    let n = draw.within(0, 257);
+    let (start, a, b) = (draw.moderate(1)[0], draw.numbers(n), draw.numbers(n));
+    out.numbers(&[referee::dot_segment(start, &a, &b)?]);
+    Ok(())
+}
+
+/// Activations.
+pub fn quantise(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
+    let (rows, k) = (draw.within(0, 3), 32 * draw.within(1, 4));
+    let x = draw.numbers(rows * k);
+    let mut quantised = QuantRows::default();
+    quantised.quantise(isa, &x, k)?;
+    out.numbers(quantised.scales());
+    quantised
+        .integers()
+        .iter()
+        .for_each(|q| out.word(*q as u64));
+    Ok(())
+}
+
+/// Weights in Q8_0.
+pub fn weights(_: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
+    let count = 32 * draw.within(0, 4);
+    // Most scales small enough for binary16.
+    let x: Vec<f32> = draw.numbers(count).iter().map(|x| x / 16.0).collect();
+    let bytes = quantise_q8_0(&x)?;
+    bytes.iter().for_each(|byte| out.word(u64::from(*byte)));
+    Ok(())
+}
+
+/// Blocks of any bytes whose binary16 scales are finite but now and then.
+fn blocks(draw: &mut Draw, format: BlockFormat, count: usize) -> Vec<u8> {
+    let mut bytes = draw.bytes(count * format.block_bytes());
+    // The high bytes of the scales.
+    let halves: &[usize] = match format {
+        BlockFormat::Q6K => &[209],
+        BlockFormat::Q4_0 | BlockFormat::Q5_0 | BlockFormat::Q8_0 => &[1],
+        _ => &[1, 3],
+    };
+    for block in bytes.chunks_exact_mut(format.block_bytes()) {
+        for &at in halves {
+            // One bit of the exponent is cleared, mostly the one that makes it large.
+            block[at] &= [0xbf, 0xbf, 0xbf, 0xfb][draw.below(4)];
+        }
+    }
+    if draw.below(16) == 0 {
+        if let Some(byte) = bytes.get_mut(halves[0]) {
+            *byte |= 0x7c;
+        }
+    }
+    bytes
+}
+
+/// Some panels of a product with weights of a format, and a row of them.
+pub fn quant(isa: Isa, draw: &mut Draw, out: &mut Digest, format: BlockFormat) -> Result<()> {
+    let (m, n) = (draw.within(1, 8), draw.within(1, 70));
+    let per_row = draw.within(1, 512 / format.block_len() / 2 + 1);
+    let k = per_row * format.block_len();
+    let bytes = blocks(draw, format, n * per_row);
+    let mut w = QuantMatrix::new(format, n, k)?;
+    for (part, rows) in bytes.chunks(32 * format.row_bytes(k)?).enumerate() {
+        w.set_rows(32 * part, rows)?;
+    }
+    let mut x = QuantRows::default();
+    x.quantise(isa, &draw.numbers(m * k), k)?;
+    let panels = panels(draw, w.panels());
+    let mut y = draw.moderate(m * w.columns(panels.clone())?);
+    quant_matmul(isa, chain(draw), &x, &w, panels, &mut y)?;
+    out.numbers(&y);
+    let mut row = vec![0.0; k];
+    w.row(draw.below(n), &mut row)?;
+    out.numbers(&row);
+    Ok(())
+}
