@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let decoder = Decoder::load(Cpu { means }, &file, &mut || {})?;
     println!("loaded in {:.2} s", started.elapsed().as_secs_f64());
     let prompt: Vec<u32> = (0..128).map(|i| (i * 7919) % 30000 + 1000).collect();
-    let request = Request { prompt: prompt.clone(), limit: 64, sampler: Sampler::greedy(means.isa), stop: vec![] };
+    let request = Request { prompt: prompt.clone(), limit: 64, sampler: Sampler::greedy(means), stop: vec![] };
     means.job(|| -> agorai_engine::Result<()> {
         for _ in 0..if std::env::args().nth(3).is_some() { 60 } else { 0 } {
             let mut session = decoder.session(256)?;

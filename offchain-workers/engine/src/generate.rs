@@ -12,17 +12,17 @@ use crate::{
     parallel::Means,
     progress::Progress,
     text::Tokenizer,
-    trace::Recorder,
+    trace::{Opening, Recorder},
     Error, Result,
 };
-use agorai_exact::{sampling, Isa};
+use agorai_exact::sampling;
 use agorai_primitives::{
     job::{CheckSpec, GenerateSpec, Sampling, MAX_PROMPT, MAX_TOKENS},
     receipt::{output_result, Trace},
 };
 
 /// Logits that are held at once while an answer is checked.
-const LOGITS: usize = 8 << 20;
+const LOGITS: usize = 16 << 20;
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Request {
         spec: &GenerateSpec,
         decoder: &Decoder<B>,
         tokenizer: &Tokenizer,
-        isa: Isa,
+        means: Means,
     ) -> Result<Self> {
         if spec.prompt.len() > MAX_PROMPT as usize {
             return Err(Error::Spec("a prompt that is too long"));
@@ -68,7 +68,7 @@ impl Request {
         let request = Self {
             prompt: tokenizer.prompt(&spec.prompt)?,
             limit,
-            sampler: Sampler::new(isa, &spec.sampling),
+            sampler: Sampler::new(means, &spec.sampling),
             stop: spec.sampling.stop.into_iter().collect(),
         };
         request.fit(decoder)
@@ -108,14 +108,14 @@ impl Request {
 /// Draws the tokens of an answer.
 #[derive(Clone, Debug)]
 pub struct Sampler {
-    isa: Isa,
+    means: Means,
     how: sampling::Sampling,
     seed: [u8; 32],
 }
 
 impl Sampler {
     /// Of a job's parameters.
-    pub fn new(isa: Isa, spec: &Sampling) -> Self {
+    pub fn new(means: Means, spec: &Sampling) -> Self {
         let mut seed = *b"agorai/sampling/1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
         seed[24..].copy_from_slice(&spec.seed.to_le_bytes());
         let top_p = match spec.top_p_milli {
@@ -123,7 +123,7 @@ impl Sampler {
             milli => milli as f32 / 1e3,
         };
         Self {
-            isa,
+            means,
             how: sampling::Sampling {
                 temperature: spec.temperature_milli as f32 / 1e3,
                 top_k: spec.top_k,
@@ -134,9 +134,9 @@ impl Sampler {
     }
 
     /// Always the most likely token.
-    pub fn greedy(isa: Isa) -> Self {
+    pub fn greedy(means: Means) -> Self {
         Self {
-            isa,
+            means,
             how: sampling::Sampling::GREEDY,
             seed: [0; 32],
         }
@@ -144,7 +144,30 @@ impl Sampler {
 
     /// Token `index` of the answer, from 0.
     pub fn token(&self, index: usize, logits: &[f32]) -> Result<u32> {
-        Ok(self.how.sample(self.isa, self.seed, index as u64, logits)?)
+        Ok(self
+            .how
+            .sample(self.means.isa, self.seed, index as u64, logits)?)
+    }
+
+    /// Whether the tokens of the answer from `first` on are those drawn from rows of logits; the number
+    /// of rows before the first that is not.
+    fn right(&self, first: usize, logits: &[f32], tokens: &[u32]) -> Result<usize> {
+        let vocab = logits.len() / tokens.len().max(1);
+        let mut drawn = Vec::new();
+        drawn.resize_with(tokens.len(), || Ok(0));
+        let rows = drawn.iter_mut().zip(logits.chunks_exact(vocab.max(1)));
+        self.means.run(rows.enumerate().map(|(row, (token, logits))| {
+            move || {
+                *token = self.token(first + row, logits);
+                Ok(())
+            }
+        }))?;
+        for (row, (drawn, token)) in drawn.into_iter().zip(tokens).enumerate() {
+            if drawn? != *token {
+                return Ok(row);
+            }
+        }
+        Ok(tokens.len())
     }
 }
 
@@ -160,22 +183,6 @@ impl Recorders {
         Self {
             positions: Recorder::new(means),
             logits: Recorder::new(means),
-        }
-    }
-
-    /// Recorders that keep the rows of one block at one position: the leaf `position * blocks + block`.
-    pub fn keeping(means: Means, leaf: usize) -> Self {
-        Self {
-            positions: Recorder::keeping(means, leaf),
-            logits: Recorder::new(means),
-        }
-    }
-
-    /// Recorders that keep the logits from which one token of the answer was drawn.
-    pub fn keeping_logits(means: Means, token: usize) -> Self {
-        Self {
-            positions: Recorder::new(means),
-            logits: Recorder::keeping(means, token),
         }
     }
 
@@ -265,19 +272,64 @@ pub fn check_answer<B: Backend>(
         for first in (0..part.len()).step_by(together) {
             going(right)?;
             let rows = first..part.len().min(first + together);
+            let count = rows.len();
             let logits = session.logits(rows)?;
             if let Some(recorders) = recorders.as_deref_mut() {
                 recorders.logits.push_rows(&logits, vocab);
             }
-            for row in logits.chunks_exact(vocab) {
-                if request.sampler.token(right, row)? != answer[right] {
-                    return Ok(false);
-                }
-                right += 1;
+            let found = request
+                .sampler
+                .right(right, &logits, &answer[right..right + count])?;
+            if found < count {
+                return Ok(false);
             }
+            right += count;
         }
     }
     Ok(true)
+}
+
+/// A leaf of an answer's trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaf {
+    /// What a block computed at a position ([`crate::decoder::Operation`]).
+    Block {
+        /// The position, from 0 at the prompt's first token.
+        position: usize,
+        /// The block, from 0.
+        block: usize,
+    },
+    /// The logits from which a token of the answer was drawn, from 0.
+    Logits(usize),
+}
+
+/// Opens a leaf of an answer's trace, by computing the answer again; `None` where the answer is not
+/// right or has no such leaf. `going` is asked before every step.
+pub fn open<B: Backend>(
+    means: Means,
+    decoder: &Decoder<B>,
+    request: &Request,
+    answer: &[u32],
+    leaf: Leaf,
+    going: &mut dyn FnMut(usize) -> Result<()>,
+) -> Result<Option<Opening>> {
+    let (mut positions, mut logits) = (Recorder::new(means), Recorder::new(means));
+    match leaf {
+        Leaf::Block { position, block } => {
+            let blocks = decoder.config().layers;
+            let place = position.checked_mul(blocks).and_then(|p| p.checked_add(block));
+            let Some(place) = place.filter(|_| block < blocks) else {
+                return Ok(None);
+            };
+            positions = Recorder::keeping(means, place);
+        }
+        Leaf::Logits(token) => logits = Recorder::keeping(means, token),
+    }
+    let mut recorders = Recorders { positions, logits };
+    if !check_answer(decoder, request, answer, Some(&mut recorders), going)? {
+        return Ok(None);
+    }
+    Ok(recorders.finish().opening())
 }
 
 /// Generates a job's answer, streaming it to `progress`.
@@ -288,7 +340,7 @@ pub fn generate<B: Backend>(
     tokenizer: &Tokenizer,
     progress: &Progress,
 ) -> Result<Generated> {
-    let request = Request::of_job(spec, decoder, tokenizer, means.isa)?;
+    let request = Request::of_job(spec, decoder, tokenizer, means)?;
     progress.begin(request.limit as u64);
     let mut recorders = Recorders::new(means);
     let (mut output, mut streamed) = (Vec::new(), 0);
@@ -323,7 +375,7 @@ pub fn check<B: Backend>(
     tokenizer: &Tokenizer,
     progress: &Progress,
 ) -> Result<Option<Trace>> {
-    let request = Request::of_job(&spec.generate, decoder, tokenizer, means.isa)?;
+    let request = Request::of_job(&spec.generate, decoder, tokenizer, means)?;
     let Some(answer) = tokenizer.tokens(&spec.output) else {
         return Ok(None);
     };

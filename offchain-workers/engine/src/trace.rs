@@ -180,7 +180,7 @@ impl Opening {
         self.proof.verify(root, &leaf(&self.rows))
     }
 
-    /// Element `index` of the rows. [`crate::decoder::Places`] says which operation it belongs to.
+    /// Element `index` of the rows; [`crate::decoder::Operation::elements`] says which are whose.
     pub fn element(&self, index: usize) -> Option<f32> {
         let bytes = self.rows.get(4 * index..4 * index + 4)?;
         Some(f32::from_le_bytes(bytes.try_into().ok()?))

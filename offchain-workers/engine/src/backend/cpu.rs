@@ -25,6 +25,11 @@ use std::{borrow::Cow, ops::Range};
 
 /// Rows that one task computes at most: its inputs stay in the second-level cache.
 const ROWS: usize = 64;
+/// Outputs of a matrix above which several rows are split by outputs, not by rows: the matrix is so large
+/// that reading it once for each task takes longer than putting the outputs together.
+const WIDE: usize = 1 << 14;
+/// Panels that one task of a wide product computes: its outputs stay in the second-level cache.
+const WIDE_PANELS: usize = 16;
 /// Multiply-adds that are worth a task of their own.
 const TASK: usize = 1 << 17;
 /// Values that are worth a task of their own in elementwise work.
@@ -84,6 +89,46 @@ impl Cpu {
     /// Rows of one task out of so many.
     fn rows_each(&self, rows: usize) -> usize {
         rows.div_ceil(self.means.threads.max(1)).clamp(1, ROWS)
+    }
+
+    /// The product of several rows with a wide matrix, split by outputs.
+    fn wide(
+        &self,
+        chain: Chain,
+        x: &[f32],
+        p: &mut Product<'_, Self>,
+        quantised: &mut QuantRows,
+    ) -> Result<()> {
+        let (n, k) = (p.matrix.n(), p.matrix.k());
+        if matches!(p.matrix, Matrix::Quant(_)) {
+            quantised.quantise(self.means.isa, x, k)?;
+        }
+        let (matrix, quantised) = (p.matrix, &*quantised);
+        // For each task its part of every row.
+        let columns = WIDE_PANELS * PANEL;
+        let mut parts: Vec<Vec<&mut [f32]>> = Vec::new();
+        parts.resize_with(n.div_ceil(columns), Vec::new);
+        for row in p.out.chunks_exact_mut(n) {
+            for (part, columns) in parts.iter_mut().zip(row.chunks_mut(columns)) {
+                part.push(columns);
+            }
+        }
+        let work = |buffer: &mut Vec<f32>, (index, part): (usize, Vec<&mut [f32]>)| {
+            let first = index * WIDE_PANELS;
+            let range = first..panels(n).min(first + WIDE_PANELS);
+            buffer.clear();
+            part.iter().for_each(|row| buffer.extend_from_slice(row));
+            self.product(chain, x, quantised, matrix, range, buffer)?;
+            let width = buffer.len() / part.len().max(1);
+            for (row, from) in part.into_iter().zip(buffer.chunks_exact(width.max(1))) {
+                row.copy_from_slice(from);
+            }
+            Ok(())
+        };
+        self.means.spread(|| {
+            let parts = parts.into_par_iter().enumerate();
+            parts.try_for_each_init(Vec::new, work)
+        })
     }
 
     /// The product of some rows with some panels.
@@ -244,6 +289,11 @@ impl Backend for Cpu {
                 });
             }
             return self.means.spread(|| products.par_iter_mut().try_for_each(work));
+        }
+        if let [p] = products {
+            if p.matrix.n() >= WIDE && self.means.threads > 1 {
+                return self.wide(chain, x, p, &mut scratch.quantised[0]);
+            }
         }
         // Quantise once, then every product of these rows.
         let work = |first: usize, quantised: &mut QuantRows, outs: &mut [(&Matrix, &mut [f32])]| {

@@ -16,7 +16,7 @@ mod rope;
 mod session;
 
 pub use load::Parts;
-pub use session::{Session, TOGETHER};
+pub use session::{Operation, Session, TOGETHER};
 
 use crate::{
     backend::{Backend, Cpu, Heads},

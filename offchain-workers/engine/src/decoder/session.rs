@@ -7,11 +7,56 @@ use super::{
     block::{Activations, Place},
     Decoder,
 };
-use crate::{backend::Backend, trace::Recorder, Error, Result};
+use crate::{backend::Backend, files::ModelConfig, trace::Recorder, Error, Result};
 use std::{borrow::Cow, ops::Range};
 
 /// Rows that are computed together in a long feed: bounds the memory of activations.
 pub const TOGETHER: usize = 128;
+
+/// What a block computes at a position, in the order of a leaf's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Rotated queries.
+    Query,
+    /// Rotated keys.
+    Key,
+    /// Values.
+    Value,
+    /// Attention's weighted values.
+    Attended,
+    /// The residual stream after attention.
+    Middle,
+    /// activation(gate) * up.
+    Gated,
+    /// The residual stream after the block.
+    Out,
+}
+
+impl Operation {
+    /// All operations of a leaf, in order.
+    pub const ALL: [Operation; 7] = [
+        Operation::Query,
+        Operation::Key,
+        Operation::Value,
+        Operation::Attended,
+        Operation::Middle,
+        Operation::Gated,
+        Operation::Out,
+    ];
+
+    /// The elements of a leaf that are this operation's.
+    pub fn elements(self, config: &ModelConfig) -> Range<usize> {
+        let width = |operation: Operation| match operation {
+            Operation::Query | Operation::Attended => config.heads * config.head_dim,
+            Operation::Key | Operation::Value => config.kv_heads * config.head_dim,
+            Operation::Middle | Operation::Out => config.dim,
+            Operation::Gated => config.ff,
+        };
+        let before = Operation::ALL.iter().take_while(|other| **other != self);
+        let first: usize = before.map(|other| width(*other)).sum();
+        first..first + width(self)
+    }
+}
 
 /// A sequence being read by a decoder.
 pub struct Session<'a, B: Backend> {
@@ -71,8 +116,7 @@ impl<'a, B: Backend> Session<'a, B> {
     }
 
     /// Reads at most [`TOGETHER`] tokens. The recorder, if any, gets a leaf for each position and
-    /// block, positions first: the rows of rotated queries and keys, values, attention, the residual
-    /// stream after it, the gated activation, and the residual stream after the block.
+    /// block, positions first: the rows of every [`Operation`].
     pub fn feed(&mut self, tokens: &[u32], mut recorder: Option<&mut Recorder>) -> Result<()> {
         let (decoder, offset, rows) = (self.decoder, self.read, tokens.len());
         if rows == 0 || rows > TOGETHER {
