@@ -120,38 +120,44 @@ fn layers_have_their_golden_bits() {
         table.rotate(isa, &positions, &mut y).unwrap();
         Fingerprint::of(&[&f, &y])
     });
-    check("attention", 0x3446_f8f5_49e6_fbaf, |isa| {
-        let shape = Attention {
-            queries: t,
-            offset: t,
-            width,
-            scale: 0.25,
-            window: None,
-        };
-        let keys = PackedMatrix::from_out_in(2 * t, width, &x).unwrap();
-        let (q, dout) = (&dy[..t * width], &dy[t * width..]);
-        let (mut p, mut out) = (vec![0.0; t * 2 * t], vec![0.0; t * width]);
-        let mut scratch = Scratch::default();
-        shape
-            .forward(isa, q, &keys, &x, &mut p, &mut out, &mut scratch)
-            .unwrap();
-        let [mut dq, mut dk, mut dv] = [vec![0.0; q.len()], vec![0.0; x.len()], vec![0.0; x.len()]];
-        shape
-            .backward(
-                isa,
-                q,
-                &x,
-                &x,
-                &p,
-                dout,
-                &mut dq,
-                &mut dk,
-                &mut dv,
-                &mut scratch,
-            )
-            .unwrap();
-        Fingerprint::of(&[&p, &out, &dq, &dk, &dv])
-    });
+    for (name, window, golden) in [
+        ("attention", None, 0x3446_f8f5_49e6_fbaf),
+        ("attention in a window", Some(9), 0xee3e_d34c_484a_dd72),
+    ] {
+        check(name, golden, |isa| {
+            let shape = Attention {
+                queries: t,
+                offset: t,
+                width,
+                scale: 0.25,
+                window,
+            };
+            let keys = PackedMatrix::from_out_in(2 * t, width, &x).unwrap();
+            let (q, dout) = (&dy[..t * width], &dy[t * width..]);
+            let (mut p, mut out) = (vec![0.0; t * 2 * t], vec![0.0; t * width]);
+            let mut scratch = Scratch::default();
+            shape
+                .forward(isa, q, &keys, &x, &mut p, &mut out, &mut scratch)
+                .unwrap();
+            let [mut dq, mut dk, mut dv] =
+                [vec![0.0; q.len()], vec![0.0; x.len()], vec![0.0; x.len()]];
+            shape
+                .backward(
+                    isa,
+                    q,
+                    &x,
+                    &x,
+                    &p,
+                    dout,
+                    &mut dq,
+                    &mut dk,
+                    &mut dv,
+                    &mut scratch,
+                )
+                .unwrap();
+            Fingerprint::of(&[&p, &out, &dq, &dk, &dv])
+        });
+    }
     check("swiglu", 0x054c_7c07_1972_12dd, |isa| {
         let (gate, up) = x.split_at(x.len() / 2);
         let [mut out, mut dgate, mut dup] = [gate.to_vec(), gate.to_vec(), gate.to_vec()];
