@@ -10,6 +10,7 @@
 //! | [`engine`] | admission, the loaded model, one arm for each kind of job |
 //! | [`access`] | how blobs are reached |
 //! | [`progress`] | what others see of a running job, and how they stop it |
+//! | [`files`] | published models: GGUF, safetensors |
 //! | [`weights`] | parameters: layout, safetensors, fresh ones from a seed |
 //! | [`tokenizer`] | text to tokens and back |
 //! | [`model`] | forward and backward of a Llama-style decoder |
@@ -33,6 +34,7 @@ pub mod data;
 pub mod engine;
 mod error;
 pub mod evaluate;
+pub mod files;
 pub mod generate;
 pub mod loss;
 pub mod memory;

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+//! GGUF files of versions 2 and 3, little endian.
+//!
+//! A file is a header, values by key, places of tensors, and the tensors' data from the next multiple of
+//! the alignment on (key `general.alignment`, 32 where it is absent).
+//! Format: `docs/gguf.md` of the ggml project.
+
+use super::{
+    metadata::{check_bools, Metadata, Numbers, Scalar, Strings, Value},
+    places::{self, TensorInfo, MAX_NAME, MAX_TENSORS},
+    ElementType, FileError, Result, Source,
+};
+use std::{
+    collections::{btree_map::Entry, BTreeMap},
+    sync::Arc,
+};
+
+/// Most bytes before the tensors' data.
+pub const MAX_HEADER: u64 = 128 << 20;
+/// Most keys.
+pub const MAX_KEYS: u64 = 4096;
+/// Most bytes of a string that stands alone: chat templates are the longest.
+pub const MAX_TEXT: u64 = 1 << 20;
+/// Most bytes of a string in an array.
+pub const MAX_ITEM: u64 = 1 << 16;
+/// Largest alignment.
+pub const MAX_ALIGNMENT: u64 = 1 << 20;
+
+const MAGIC: u32 = u32::from_le_bytes(*b"GGUF");
+const STRING: u32 = 8;
+const ARRAY: u32 = 9;
+const DEFAULT_ALIGNMENT: u64 = 32;
+/// Fewest bytes of a key with its value, and of a tensor's place.
+const LEAST_VALUE: u64 = 8 + 4 + 1;
+const LEAST_TENSOR: u64 = 8 + 4 + 8 + 4 + 8;
+/// Dimensions of a tensor.
+const MAX_DIMENSIONS: u32 = 4;
+
+/// What a GGUF file says before its tensors' data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gguf {
+    /// Values by key.
+    pub metadata: Metadata,
+    /// Places of tensors, in the file's order.
+    pub tensors: Vec<TensorInfo>,
+}
+
+impl Gguf {
+    /// Reads all that stands before the tensors' data, and checks that the data are in the file.
+    pub fn read(source: &dyn Source) -> Result<Self> {
+        let mut reader = Reader::new(source);
+        if reader.u32("the magic number")? != MAGIC {
+            return Err(FileError::NotGguf);
+        }
+        let version = reader.u32("the version")?;
+        if !matches!(version, 2 | 3) {
+            return Err(FileError::Version(version));
+        }
+        let tensors = reader.count("tensors", MAX_TENSORS)?;
+        let keys = reader.count("keys", MAX_KEYS)?;
+        reader.check_room("the values", keys, LEAST_VALUE)?;
+        let mut metadata = BTreeMap::new();
+        for _ in 0..keys {
+            let key = reader.text("a key", MAX_NAME)?;
+            match metadata.entry(key) {
+                Entry::Occupied(entry) => {
+                    return Err(FileError::DuplicateKey {
+                        key: entry.key().clone(),
+                    })
+                }
+                Entry::Vacant(entry) => {
+                    let value = reader.value(entry.key())?;
+                    entry.insert(value);
+                }
+            }
+        }
+        let metadata = Metadata(metadata);
+        reader.check_room("the tensors", tensors, LEAST_TENSOR)?;
+        let tensors = (0..tensors)
+            .map(|_| reader.tensor())
+            .collect::<Result<Vec<_>>>()?;
+        let gguf = Self { metadata, tensors };
+        gguf.placed(reader.at, source.size())
+    }
+
+    /// Makes the tensors' offsets those of the file; refused where they are not in it or share bytes.
+    fn placed(mut self, header: u64, size: u64) -> Result<Self> {
+        let alignment = match self.metadata.u64("general.alignment")? {
+            None => DEFAULT_ALIGNMENT,
+            Some(alignment) if alignment.is_power_of_two() && alignment <= MAX_ALIGNMENT => {
+                alignment
+            }
+            Some(alignment) => return Err(FileError::Alignment(alignment)),
+        };
+        let data = header.next_multiple_of(alignment);
+        for tensor in &mut self.tensors {
+            if !tensor.offset.is_multiple_of(alignment) {
+                return Err(FileError::Misaligned {
+                    name: tensor.name.clone(),
+                    offset: tensor.offset,
+                    alignment,
+                });
+            }
+            tensor.offset = data.saturating_add(tensor.offset);
+        }
+        places::check(&self.tensors, size)?;
+        Ok(self)
+    }
+}
+
+/// Reads the header from the front, in pieces.
+struct Reader<'a> {
+    source: &'a dyn Source,
+    /// Bytes of the source from `at` on.
+    ahead: Vec<u8>,
+    used: usize,
+    at: u64,
+    end: u64,
+}
+
+/// Bytes read ahead.
+const AHEAD: u64 = 1 << 16;
+
+impl<'a> Reader<'a> {
+    fn new(source: &'a dyn Source) -> Self {
+        Self {
+            source,
+            ahead: Vec::new(),
+            used: 0,
+            at: 0,
+            end: source.size().min(MAX_HEADER),
+        }
+    }
+
+    /// Refuses what needs more bytes than are left.
+    fn check_room(&self, what: &'static str, count: u64, each: u64) -> Result<()> {
+        let needed = count.saturating_mul(each);
+        let left = self.end - self.at;
+        if needed > left {
+            return Err(FileError::Truncated {
+                what,
+                at: self.at,
+                needed,
+                left,
+            });
+        }
+        Ok(())
+    }
+
+    /// Appends `count` bytes to `out`.
+    fn take(&mut self, what: &'static str, count: u64, out: &mut Vec<u8>) -> Result<()> {
+        self.check_room(what, count, 1)?;
+        // Bounded by MAX_HEADER.
+        let mut left = count as usize;
+        while left > 0 {
+            if self.used == self.ahead.len() {
+                let size = (self.end - self.at).min(AHEAD) as usize;
+                self.ahead.resize(size, 0);
+                self.source.read_at(self.at, &mut self.ahead)?;
+                self.used = 0;
+            }
+            let part = &self.ahead[self.used..];
+            let part = &part[..left.min(part.len())];
+            out.extend_from_slice(part);
+            self.used += part.len();
+            self.at += part.len() as u64;
+            left -= part.len();
+        }
+        Ok(())
+    }
+
+    fn fixed<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N]> {
+        let mut bytes = Vec::with_capacity(N);
+        self.take(what, N as u64, &mut bytes)?;
+        let mut fixed = [0; N];
+        fixed.copy_from_slice(&bytes);
+        Ok(fixed)
+    }
+
+    fn u32(&mut self, what: &'static str) -> Result<u32> {
+        Ok(u32::from_le_bytes(self.fixed(what)?))
+    }
+
+    fn u64(&mut self, what: &'static str) -> Result<u64> {
+        Ok(u64::from_le_bytes(self.fixed(what)?))
+    }
+
+    /// A number of things, bounded.
+    fn count(&mut self, what: &'static str, most: u64) -> Result<u64> {
+        let count = self.u64(what)?;
+        if count > most {
+            return Err(FileError::TooMany { what, count, most });
+        }
+        Ok(count)
+    }
+
+    /// A string: its length and its bytes.
+    fn text(&mut self, what: &'static str, most: u64) -> Result<String> {
+        let length = self.count(what, most)?;
+        let mut bytes = Vec::new();
+        self.take(what, length, &mut bytes)?;
+        String::from_utf8(bytes).map_err(|_| FileError::NotText { what, at: self.at })
+    }
+
+    fn value(&mut self, key: &str) -> Result<Value> {
+        match self.u32("a value's type")? {
+            STRING => Ok(Value::Text(self.text("a string", MAX_TEXT)?)),
+            ARRAY => self.array(key),
+            number => {
+                let scalar = scalar(key, number)?;
+                let mut bytes = Vec::with_capacity(8);
+                self.take("a value", scalar.size() as u64, &mut bytes)?;
+                Value::scalar(key, scalar, &bytes)
+            }
+        }
+    }
+
+    fn array(&mut self, key: &str) -> Result<Value> {
+        match self.u32("an array's type")? {
+            ARRAY => Err(FileError::NestedArray { key: key.into() }),
+            STRING => {
+                let count = self.count("strings", MAX_HEADER)?;
+                // Each string has a length of 8 bytes.
+                self.check_room("an array of strings", count, 8)?;
+                let mut strings = Strings::with_room(count as usize)?;
+                for _ in 0..count {
+                    let length = self.count("a string in an array", MAX_ITEM)?;
+                    strings.push_with(|bytes| self.take("a string in an array", length, bytes))?;
+                }
+                Ok(Value::Strings(Arc::new(strings)))
+            }
+            number => {
+                let scalar = scalar(key, number)?;
+                let count = self.count("numbers", MAX_HEADER)?;
+                let length = count * scalar.size() as u64;
+                self.check_room("an array", length, 1)?;
+                let mut bytes = Vec::new();
+                bytes
+                    .try_reserve_exact(length as usize)
+                    .map_err(|_| FileError::Memory(length))?;
+                self.take("an array", length, &mut bytes)?;
+                check_bools(key, scalar, &bytes)?;
+                Ok(Value::Numbers(Numbers { scalar, bytes }))
+            }
+        }
+    }
+
+    /// One tensor's place, its offset still counted from the data's first byte.
+    fn tensor(&mut self) -> Result<TensorInfo> {
+        let name = self.text("a tensor's name", MAX_NAME)?;
+        let dimensions = self.u32("a tensor's dimensions")?;
+        if dimensions > MAX_DIMENSIONS {
+            return Err(FileError::TooMany {
+                what: "dimensions of a tensor",
+                count: dimensions.into(),
+                most: MAX_DIMENSIONS.into(),
+            });
+        }
+        let dims = (0..dimensions)
+            .map(|_| self.u64("a tensor's shape"))
+            .collect::<Result<Vec<_>>>()?;
+        let number = self.u32("a tensor's type")?;
+        let offset = self.u64("a tensor's offset")?;
+        let Some(element) = ElementType::from_number(number) else {
+            return Err(FileError::ElementType {
+                name,
+                element: number.to_string(),
+            });
+        };
+        TensorInfo::new(name, dims, element, offset)
+    }
+}
+
+fn scalar(key: &str, number: u32) -> Result<Scalar> {
+    Scalar::from_number(number).ok_or_else(|| FileError::ValueType {
+        key: key.into(),
+        number,
+    })
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Where tensors stand in a file.
+
+use super::{ElementType, FileError, Result};
+use std::collections::HashSet;
+
+/// Most tensors of a file.
+pub const MAX_TENSORS: u64 = 1 << 16;
+/// Most bytes of a tensor's name.
+pub const MAX_NAME: u64 = 256;
+
+/// A tensor's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// Its name.
+    pub name: String,
+    /// Elements along each dimension, the innermost (elements of a row) first.
+    pub dims: Vec<u64>,
+    /// How its elements are stored.
+    pub element: ElementType,
+    /// First byte in the file.
+    pub offset: u64,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+impl TensorInfo {
+    /// A place whose bytes follow from its shape; refused: shapes without elements or too large, rows
+    /// that are not whole blocks.
+    pub(super) fn new(
+        name: String,
+        dims: Vec<u64>,
+        element: ElementType,
+        offset: u64,
+    ) -> Result<Self> {
+        let block = element.block_len() as u64;
+        let Some(row) = dims.first().copied() else {
+            return Err(FileError::Shape { name, shape: dims });
+        };
+        if !row.is_multiple_of(block) {
+            return Err(FileError::Blocks { name, row, block });
+        }
+        let elements = dims.iter().try_fold(1u64, |all, dim| all.checked_mul(*dim));
+        let bytes = elements.and_then(|elements| element.bytes(elements));
+        match bytes.filter(|bytes| *bytes > 0) {
+            None => Err(FileError::Shape { name, shape: dims }),
+            Some(bytes) => Ok(Self {
+                name,
+                dims,
+                element,
+                offset,
+                bytes,
+            }),
+        }
+    }
+}
+
+/// Refuses tensors with one name, beyond the file's `size`, or with bytes in common.
+pub(super) fn check(tensors: &[TensorInfo], size: u64) -> Result<()> {
+    let mut names = HashSet::new();
+    for tensor in tensors {
+        let name = &tensor.name;
+        if !names.insert(name) {
+            return Err(FileError::DuplicateTensor { name: name.clone() });
+        }
+        let to = tensor.offset.saturating_add(tensor.bytes);
+        if to > size {
+            return Err(FileError::OutOfFile {
+                name: name.clone(),
+                from: tensor.offset,
+                to,
+                size,
+            });
+        }
+    }
+    let mut order: Vec<_> = tensors.iter().collect();
+    order.sort_by_key(|tensor| tensor.offset);
+    for pair in order.windows(2) {
+        if pair[0].offset + pair[0].bytes > pair[1].offset {
+            return Err(FileError::Overlap {
+                first: pair[0].name.clone(),
+                second: pair[1].name.clone(),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Headers of safetensors files: 8 bytes with the header's length, the header in JSON, the data.
+//!
+//! Only the header is read here; [`weights`](crate::weights) reads whole files of the chain's own models.
+
+use super::{
+    places::{self, TensorInfo, MAX_NAME, MAX_TENSORS},
+    ElementType, FileError, Result, Source,
+};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+
+/// Most bytes of a header.
+pub const MAX_HEADER: u64 = 16 << 20;
+
+/// Key of what is no tensor.
+const METADATA: &str = "__metadata__";
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    dtype: String,
+    shape: Vec<u64>,
+    data_offsets: [u64; 2],
+}
+
+/// Entries in the header's order, duplicates included.
+struct Entries(Vec<(String, Entry)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> core::result::Result<Self, D::Error> {
+        struct Tensors;
+        impl<'de> Visitor<'de> for Tensors {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
+                f.write_str("an object of tensors")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(
+                self,
+                mut map: M,
+            ) -> core::result::Result<Entries, M::Error> {
+                let mut entries = Vec::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == METADATA {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    }
+                    if entries.len() as u64 == MAX_TENSORS || name.len() as u64 > MAX_NAME {
+                        return Err(M::Error::custom("too many tensors or too long a name"));
+                    }
+                    entries.push((name, map.next_value()?));
+                }
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_map(Tensors)
+    }
+}
+
+/// The places of a file's tensors, checked to be in the file and apart.
+pub fn read(source: &dyn Source) -> Result<Vec<TensorInfo>> {
+    let size = source.size();
+    let left = size.min(MAX_HEADER);
+    let mut length = [0; 8];
+    check_room(8, left)?;
+    source.read_at(0, &mut length)?;
+    let length = u64::from_le_bytes(length);
+    check_room(length, left - 8)?;
+    // Bounded by MAX_HEADER.
+    let mut header = vec![0; length as usize];
+    source.read_at(8, &mut header)?;
+    let Entries(entries) = serde_json::from_slice(&header).map_err(|error| FileError::Json {
+        what: "a safetensors header",
+        reason: error.to_string(),
+    })?;
+    let data = 8 + length;
+    let tensors = entries
+        .into_iter()
+        .map(|(name, entry)| tensor(name, entry, data))
+        .collect::<Result<Vec<_>>>()?;
+    places::check(&tensors, size)?;
+    Ok(tensors)
+}
+
+fn check_room(needed: u64, left: u64) -> Result<()> {
+    if needed <= left {
+        return Ok(());
+    }
+    Err(FileError::Truncated {
+        what: "a safetensors header",
+        at: 0,
+        needed,
+        left,
+    })
+}
+
+fn tensor(name: String, entry: Entry, data: u64) -> Result<TensorInfo> {
+    let Some(element) = ElementType::from_name(&entry.dtype) else {
+        return Err(FileError::ElementType {
+            name,
+            element: entry.dtype,
+        });
+    };
+    let [from, to] = entry.data_offsets;
+    let dims = entry.shape.into_iter().rev().collect();
+    let info = TensorInfo::new(name, dims, element, data.saturating_add(from))?;
+    let found = to.saturating_sub(from);
+    if found != info.bytes {
+        return Err(FileError::Length {
+            name: info.name,
+            found,
+            expected: info.bytes,
+        });
+    }
+    Ok(info)
+}
