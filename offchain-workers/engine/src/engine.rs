@@ -8,7 +8,7 @@ use crate::{
     parallel::Means,
     progress::Progress,
     score,
-    tokenizer::Tokenizer,
+    text::Tokenizer,
     train,
     weights::Weights,
     Error, Result,

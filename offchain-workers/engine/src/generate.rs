@@ -8,7 +8,7 @@ use crate::{
     model::{Model, Session, TOGETHER},
     parallel::Means,
     progress::Progress,
-    tokenizer::Tokenizer,
+    text::Tokenizer,
     trace::Recorder,
     Error, Result,
 };
@@ -44,7 +44,7 @@ impl Request {
         if spec.sampling.max_tokens == 0 || spec.sampling.max_tokens > MAX_TOKENS {
             return Err(Error::Spec("number of tokens"));
         }
-        let prompt = tokenizer.encode(&spec.prompt)?;
+        let prompt = tokenizer.prompt(&spec.prompt)?;
         if prompt.is_empty() {
             return Err(Error::Spec("an empty prompt"));
         }

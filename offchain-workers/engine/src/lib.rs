@@ -12,7 +12,7 @@
 //! | [`progress`] | what others see of a running job, and how they stop it |
 //! | [`files`] | published models: GGUF, safetensors |
 //! | [`weights`] | parameters: layout, safetensors, fresh ones from a seed |
-//! | [`tokenizer`] | text to tokens and back |
+//! | [`text`] | text to tokens and back |
 //! | [`model`] | forward and backward of a Llama-style decoder |
 //! | [`generate`] | answers, and their check by one prefill |
 //! | [`trace`] | the Merkle root of a computation, and S |
@@ -42,7 +42,7 @@ pub mod model;
 pub mod parallel;
 pub mod progress;
 pub mod score;
-pub mod tokenizer;
+pub mod text;
 pub mod trace;
 pub mod train;
 pub mod weights;

@@ -4,7 +4,7 @@
 use crate::{
     compress,
     model::{Shape, Tape, TOGETHER},
-    tokenizer::MAX_TOKENIZER,
+    text::MAX_TOKENIZER,
     weights,
 };
 use agorai_primitives::{

@@ -3,7 +3,7 @@
 
 mod common;
 
-use agorai_engine::{compress, tokenizer::Tokenizer, train::State, weights::Layout, Weights};
+use agorai_engine::{compress, text::Tokenizer, train::State, weights::Layout, Weights};
 use agorai_exact::Isa;
 use agorai_primitives::{training::Compression, BlobId};
 use common::*;

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Text of tokens as they come: a character whose bytes are spread over tokens appears with its last.
+
+use super::{Kind, Tokenizer};
+use crate::{Error, Result};
+
+/// The text of tokens as they come.
+pub struct Stream<'a> {
+    tokenizer: &'a Tokenizer,
+    /// Bytes that are not yet characters.
+    bytes: Vec<u8>,
+    begins: bool,
+    /// State of the library's stream.
+    ids: Vec<u32>,
+    prefix: String,
+    prefix_index: usize,
+}
+
+impl<'a> Stream<'a> {
+    pub(super) fn new(tokenizer: &'a Tokenizer) -> Self {
+        Self {
+            tokenizer,
+            bytes: Vec::new(),
+            begins: tokenizer.drops_first_space(),
+            ids: Vec::new(),
+            prefix: String::new(),
+            prefix_index: 0,
+        }
+    }
+
+    /// The text that one more token completes; may be empty.
+    pub fn push(&mut self, token: u32) -> Result<String> {
+        if let Kind::Json(inner) = &self.tokenizer.kind {
+            let text = tokenizers::step_decode_stream(
+                inner,
+                vec![token],
+                true,
+                &mut self.ids,
+                &mut self.prefix,
+                &mut self.prefix_index,
+            );
+            return match text {
+                Ok(text) => Ok(text.unwrap_or_default()),
+                Err(error) => Err(Error::Tokenizer(error.to_string())),
+            };
+        }
+        self.tokenizer.push_piece(token, &mut self.bytes);
+        if self.begins && !self.bytes.is_empty() {
+            self.begins = false;
+            if self.bytes[0] == b' ' {
+                self.bytes.remove(0);
+            }
+        }
+        Ok(self.take_characters())
+    }
+
+    /// The text that is left when no more tokens come; bytes that are no character become U+FFFD.
+    pub fn finish(mut self) -> Result<String> {
+        if let Kind::Json(inner) = &self.tokenizer.kind {
+            let text = inner
+                .decode(&self.ids, true)
+                .map_err(|error| Error::Tokenizer(error.to_string()))?;
+            return Ok(text.get(self.prefix.len()..).unwrap_or_default().into());
+        }
+        let text = self.take_characters();
+        Ok(text + &String::from_utf8_lossy(&self.bytes))
+    }
+
+    /// Takes all characters that are whole; bytes that can become none are U+FFFD.
+    fn take_characters(&mut self) -> String {
+        let mut text = String::new();
+        loop {
+            match core::str::from_utf8(&self.bytes) {
+                Ok(all) => {
+                    text.push_str(all);
+                    self.bytes.clear();
+                    return text;
+                }
+                Err(error) => {
+                    let whole = error.valid_up_to();
+                    let wrong = error.error_len();
+                    text.push_str(&String::from_utf8_lossy(&self.bytes[..whole]));
+                    self.bytes.drain(..whole + wrong.unwrap_or(0));
+                    match wrong {
+                        Some(_) => text.push(char::REPLACEMENT_CHARACTER),
+                        None => return text,
+                    }
+                }
+            }
+        }
+    }
+}

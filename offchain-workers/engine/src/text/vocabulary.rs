@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The tokens of a GGUF file: their texts, their kinds, and how they are found.
+
+use super::{index::Index, refuse};
+use crate::{
+    files::metadata::{Metadata, Strings},
+    Error, Result,
+};
+use std::sync::Arc;
+
+/// What a token is, with GGUF's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Text.
+    Normal = 1,
+    /// Stands for what has no token.
+    Unknown = 2,
+    /// Not text.
+    Control = 3,
+    /// Text that is split out before all else.
+    UserDefined = 4,
+    /// Not used.
+    Unused = 5,
+    /// One byte.
+    Byte = 6,
+}
+
+impl TokenKind {
+    fn from_number(number: u64) -> Option<Self> {
+        use TokenKind::*;
+        [Normal, Unknown, Control, UserDefined, Unused, Byte]
+            .into_iter()
+            .find(|kind| *kind as u64 == number)
+    }
+
+    /// Whether it is split out of a text before merging.
+    fn is_split_out(self) -> bool {
+        use TokenKind::*;
+        matches!(self, Unknown | Control | UserDefined)
+    }
+}
+
+/// A part of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fragment<'a> {
+    /// Text to be merged.
+    Text(&'a str),
+    /// A token that was split out.
+    Token(u32),
+}
+
+/// The tokens of a GGUF file.
+#[derive(Clone)]
+pub struct Vocabulary {
+    texts: Arc<Strings>,
+    kinds: Vec<TokenKind>,
+    index: Index,
+    /// Lengths of tokens that are split out, the longest first.
+    lengths: Vec<usize>,
+    /// Whether such a token begins with a byte.
+    begins: [bool; 256],
+}
+
+impl Vocabulary {
+    /// Reads the tokens of a model with `vocab` of them. Refused: more tokens than that, two tokens with
+    /// one text, another number of kinds.
+    pub fn new(metadata: &Metadata, vocab: u32) -> Result<Self> {
+        let key = "tokenizer.ggml.tokens";
+        let Some(texts) = metadata.strings(key)? else {
+            return refuse(format!("{key} is missing"));
+        };
+        if texts.is_empty() || texts.len() > vocab as usize {
+            return refuse(format!("{} tokens of {vocab}", texts.len()));
+        }
+        let kinds = match metadata.numbers("tokenizer.ggml.token_type")? {
+            None => vec![TokenKind::Normal; texts.len()],
+            Some(numbers) if numbers.len() == texts.len() => numbers
+                .iter()
+                .map(|number| number.as_u64().and_then(TokenKind::from_number))
+                .collect::<Option<_>>()
+                .ok_or_else(|| Error::Tokenizer("a token's type does not exist".into()))?,
+            Some(numbers) => {
+                return refuse(format!("{} types of {} tokens", numbers.len(), texts.len()))
+            }
+        };
+        let index = Index::new(texts).or_else(|token| {
+            let text = texts.get(token).unwrap_or_default();
+            refuse(format!(
+                "token {:?} is there twice",
+                String::from_utf8_lossy(text)
+            ))
+        })?;
+        let mut lengths = Vec::new();
+        let mut begins = [false; 256];
+        for (text, kind) in texts.iter().zip(&kinds) {
+            // What is split out of UTF-8 is UTF-8.
+            if let (true, Some(first), Ok(_)) = (
+                kind.is_split_out(),
+                text.first(),
+                core::str::from_utf8(text),
+            ) {
+                lengths.push(text.len());
+                begins[usize::from(*first)] = true;
+            }
+        }
+        lengths.sort_unstable_by(|a, b| b.cmp(a));
+        lengths.dedup();
+        Ok(Self {
+            texts: texts.clone(),
+            kinds,
+            index,
+            lengths,
+            begins,
+        })
+    }
+
+    /// How many tokens there are.
+    pub fn len(&self) -> usize {
+        self.kinds.len()
+    }
+
+    /// Never: a vocabulary has tokens.
+    pub fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
+    /// The text and the kind of a token.
+    pub fn get(&self, token: u32) -> Option<(&[u8], TokenKind)> {
+        let text = self.texts.get(token as usize)?;
+        Some((text, *self.kinds.get(token as usize)?))
+    }
+
+    /// The token with a text.
+    pub fn find(&self, text: &[u8]) -> Option<u32> {
+        self.index.find(&self.texts, text)
+    }
+
+    /// The control token with a text.
+    pub fn control(&self, text: &[u8]) -> Option<u32> {
+        self.find(text)
+            .filter(|token| self.kinds[*token as usize] == TokenKind::Control)
+    }
+
+    /// Splits tokens out of a text: the longest first in the whole text, each from left to right.
+    pub fn split<'a>(&self, text: &'a str) -> Vec<Fragment<'a>> {
+        let mut fragments = vec![Fragment::Text(text)];
+        for length in &self.lengths {
+            let mut next = Vec::with_capacity(fragments.len());
+            for fragment in fragments {
+                match fragment {
+                    Fragment::Text(text) => self.split_length(text, *length, &mut next),
+                    token => next.push(token),
+                }
+            }
+            fragments = next;
+        }
+        fragments
+    }
+
+    /// Splits tokens of one length out of a text.
+    fn split_length<'a>(&self, text: &'a str, length: usize, out: &mut Vec<Fragment<'a>>) {
+        let mut from = 0;
+        let mut at = 0;
+        while at + length <= text.len() {
+            let part = &text.as_bytes()[at..at + length];
+            let token = self.begins[usize::from(part[0])]
+                .then(|| self.find(part))
+                .flatten()
+                .filter(|token| self.kinds[*token as usize].is_split_out());
+            match token {
+                None => at += 1,
+                Some(token) => {
+                    if from < at {
+                        out.push(Fragment::Text(&text[from..at]));
+                    }
+                    out.push(Fragment::Token(token));
+                    at += length;
+                    from = at;
+                }
+            }
+        }
+        if from < text.len() {
+            out.push(Fragment::Text(&text[from..]));
+        }
+    }
+}
