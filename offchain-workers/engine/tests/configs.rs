@@ -110,6 +110,12 @@ fn settings_that_are_not_computed_are_refused_by_name() {
             json!(true),
             "not supported: attention_bias",
         ),
+        (
+            "llama",
+            "rope_interleaved",
+            json!(true),
+            "not supported: rope_interleaved",
+        ),
         ("llama", "mlp_bias", json!(true), "not supported: mlp_bias"),
         (
             "llama",

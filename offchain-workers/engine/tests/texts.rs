@@ -252,6 +252,50 @@ fn conversation_is_rendered_by_the_template_of_the_file() {
 }
 
 #[test]
+fn folder_gives_its_own_tokenizer_and_template() {
+    let json = serde_json::json!({
+        "version": "1.0", "truncation": null, "padding": null, "normalizer": null,
+        "added_tokens": [
+            {"id": 2, "content": "<|im_end|>", "single_word": false, "lstrip": false,
+             "rstrip": false, "normalized": false, "special": true},
+        ],
+        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
+            "use_regex": true},
+        "post_processor": null,
+        "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
+            "use_regex": true},
+        "model": {"type": "BPE", "dropout": null, "unk_token": null,
+            "continuing_subword_prefix": null, "end_of_word_suffix": null, "fuse_unk": false,
+            "byte_fallback": false, "merges": ["a b"],
+            "vocab": {"a": 0, "b": 1, "<|im_end|>": 2, "\u{c3}": 3, "\u{a9}": 4, "ab": 5}},
+    });
+    let config = config_json("qwen2");
+    let mut folder = folder(&config, vec![safetensors(&folder_tensors("qwen2", 1))]);
+    folder.tokenizer = Some(Box::new(json.to_string().into_bytes()));
+    let settings = serde_json::json!({
+        "chat_template": TEMPLATE,
+        "bos_token": {"content": "<|im_end|>"},
+        "eos_token": "<|im_end|>",
+    });
+    folder.tokenizer_config = Some(Box::new(settings.to_string().into_bytes()));
+    let file = ModelFile::from_folder(folder).unwrap();
+    let tokenizer = Tokenizer::from_model(&file).unwrap();
+    let tokens = tokenizer.encode("ab\u{e9}<|im_end|>", true).unwrap();
+    assert_eq!(tokens, [5, 3, 4, 2]);
+    assert_eq!(tokenizer.decode(&tokens).unwrap(), "ab\u{e9}");
+    let mut stream = tokenizer.stream();
+    let pieces: Vec<_> = tokens.iter().map(|t| stream.push(*t).unwrap()).collect();
+    assert_eq!(pieces, ["ab", "", "\u{e9}", ""]);
+    assert_eq!(stream.finish().unwrap(), "");
+    assert!(tokenizer.is_end(2));
+    let template = ChatTemplate::from_model(&file).unwrap();
+    let text = template
+        .render(&[Message::new("user", "a")], false)
+        .unwrap();
+    assert_eq!(text, "<|im_end|><start_of_turn>user\na<end_of_turn>\n");
+}
+
+#[test]
 fn template_is_refused_when_it_fails_or_takes_too_much() {
     let render = |source: &str| {
         ChatTemplate::new(source.into(), String::new(), String::new())
