@@ -34,4 +34,4 @@ pub use element::ElementType;
 pub use error::{FileError, Result};
 pub use gguf::Gguf;
 pub use source::{FileSource, Source};
-pub use tensors::{BlockPart, ModelFile, Part};
+pub use tensors::{BlockPart, ModelFile, Part, TextSource};

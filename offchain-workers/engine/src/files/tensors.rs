@@ -47,9 +47,11 @@ impl Place {
     }
 }
 
-/// Where text comes from.
-enum Text {
+/// Where a model's tokenizer and chat template are.
+pub enum TextSource {
+    /// In the metadata of a GGUF file.
     Gguf(Metadata),
+    /// In the files of a folder.
     Folder(Folder),
 }
 
@@ -58,7 +60,7 @@ pub struct ModelFile {
     config: ModelConfig,
     shards: Vec<Box<dyn Source>>,
     parts: BTreeMap<Part, Place>,
-    text: Text,
+    text: TextSource,
 }
 
 impl core::fmt::Debug for ModelFile {
@@ -96,7 +98,7 @@ impl ModelFile {
             config,
             shards: vec![source],
             parts,
-            text: Text::Gguf(gguf.metadata),
+            text: TextSource::Gguf(gguf.metadata),
         })
     }
 
@@ -120,7 +122,7 @@ impl ModelFile {
             config,
             shards,
             parts,
-            text: Text::Folder(folder),
+            text: TextSource::Folder(folder),
         })
     }
 
@@ -139,20 +141,9 @@ impl ModelFile {
         self.parts.keys().copied()
     }
 
-    /// Metadata, where the model is a GGUF file.
-    pub fn metadata(&self) -> Option<&Metadata> {
-        match &self.text {
-            Text::Gguf(metadata) => Some(metadata),
-            Text::Folder(_) => None,
-        }
-    }
-
-    /// The folder, where the model is one.
-    pub fn folder(&self) -> Option<&Folder> {
-        match &self.text {
-            Text::Gguf(_) => None,
-            Text::Folder(folder) => Some(folder),
-        }
+    /// Where the tokenizer and the chat template are.
+    pub fn text(&self) -> &TextSource {
+        &self.text
     }
 
     fn place(&self, part: Part) -> Result<&Place> {

@@ -30,7 +30,10 @@ pub mod vocabulary;
 pub use stream::Stream;
 pub use template::{ChatTemplate, Message};
 
-use crate::{files::ModelFile, Error, Result};
+use crate::{
+    files::{metadata::Metadata, ModelFile, TextSource},
+    Error, Result,
+};
 use gguf::GgufTokenizer;
 
 /// Most bytes of a `tokenizer.json`.
@@ -110,26 +113,28 @@ impl Tokenizer {
         })
     }
 
+    /// The tokenizer in a GGUF file's metadata, for a model of `vocab` tokens.
+    pub fn from_gguf(metadata: &Metadata, vocab: u32) -> Result<Self> {
+        let inner = GgufTokenizer::new(metadata, vocab)?;
+        let ends = ENDS
+            .iter()
+            .filter_map(|text| inner.vocabulary().control(text.as_bytes()));
+        Ok(Self {
+            ends: ends.collect(),
+            kind: Kind::Gguf(Box::new(inner)),
+            vocab,
+            bos: None,
+        })
+    }
+
     /// The tokenizer in a model's file or folder.
     pub fn from_model(file: &ModelFile) -> Result<Self> {
         let config = file.config();
         // Bounded by the configuration.
         let vocab = config.vocab as u32;
-        let mut tokenizer = match (file.metadata(), file.folder()) {
-            (Some(metadata), _) => {
-                let inner = GgufTokenizer::new(metadata, vocab)?;
-                let ends = ENDS
-                    .iter()
-                    .filter_map(|text| inner.vocabulary().control(text.as_bytes()));
-                Self {
-                    ends: ends.collect(),
-                    kind: Kind::Gguf(Box::new(inner)),
-                    vocab,
-                    bos: None,
-                }
-            }
-            (None, Some(folder)) => Self::from_json(&folder.tokenizer_json()?, vocab)?,
-            (None, None) => return refuse("the model has none"),
+        let mut tokenizer = match file.text() {
+            TextSource::Gguf(metadata) => Self::from_gguf(metadata, vocab)?,
+            TextSource::Folder(folder) => Self::from_json(&folder.tokenizer_json()?, vocab)?,
         };
         tokenizer.bos = config.bos;
         for end in &config.ends {

@@ -5,7 +5,10 @@
 //! anything but the conversation.
 
 use super::refuse;
-use crate::{files::ModelFile, Error, Result};
+use crate::{
+    files::{ModelFile, TextSource},
+    Error, Result,
+};
 use minijinja::{context, syntax::SyntaxConfig, Environment, ErrorKind, Value};
 use serde_json::Value as Json;
 
@@ -60,27 +63,28 @@ impl ChatTemplate {
 
     /// The template in a model's file or folder; refused where there is none.
     pub fn from_model(file: &ModelFile) -> Result<Self> {
-        let (source, bos, eos) = if let Some(metadata) = file.metadata() {
-            let text = |name: &str| -> Result<String> {
-                let token = metadata.u64(&format!("tokenizer.ggml.{name}_token_id"))?;
-                let tokens = metadata.strings("tokenizer.ggml.tokens")?;
-                let text = token.and_then(|token| tokens?.get(usize::try_from(token).ok()?));
-                Ok(String::from_utf8_lossy(text.unwrap_or_default()).into_owned())
-            };
-            let source = metadata.str("tokenizer.chat_template")?.map(str::to_owned);
-            (source, text("bos")?, text("eos")?)
-        } else if let Some(folder) = file.folder() {
-            let text = |key: &str| -> Result<String> {
-                Ok(match folder.setting(key)? {
-                    Some(Json::String(text)) => text,
-                    // An added token as an object.
-                    Some(token) => token["content"].as_str().unwrap_or_default().into(),
-                    None => String::new(),
-                })
-            };
-            (folder.template()?, text("bos_token")?, text("eos_token")?)
-        } else {
-            (None, String::new(), String::new())
+        let (source, bos, eos) = match file.text() {
+            TextSource::Gguf(metadata) => {
+                let text = |name: &str| -> Result<String> {
+                    let token = metadata.u64(&format!("tokenizer.ggml.{name}_token_id"))?;
+                    let tokens = metadata.strings("tokenizer.ggml.tokens")?;
+                    let text = token.and_then(|token| tokens?.get(usize::try_from(token).ok()?));
+                    Ok(String::from_utf8_lossy(text.unwrap_or_default()).into_owned())
+                };
+                let source = metadata.str("tokenizer.chat_template")?.map(str::to_owned);
+                (source, text("bos")?, text("eos")?)
+            }
+            TextSource::Folder(folder) => {
+                let text = |key: &str| -> Result<String> {
+                    Ok(match folder.setting(key)? {
+                        Some(Json::String(text)) => text,
+                        // An added token as an object.
+                        Some(token) => token["content"].as_str().unwrap_or_default().into(),
+                        None => String::new(),
+                    })
+                };
+                (folder.template()?, text("bos_token")?, text("eos_token")?)
+            }
         };
         match source {
             Some(source) => Self::new(source, bos, eos),

@@ -2,6 +2,8 @@
 //! A small network of engines around one store of blobs.
 #![allow(dead_code)]
 
+pub mod models;
+
 use agorai_engine::{BlobAccess, Engine, EngineConfig, MemoryBlobs, Progress, Weights};
 use agorai_exact::Isa;
 use agorai_primitives::{

@@ -118,12 +118,16 @@ impl Keys<'_> {
                     return Ok(every(period, layers));
                 }
                 let kinds = self.metadata.numbers(&key)?.into_iter();
-                let kinds = kinds.flat_map(|kinds| kinds.iter().map(|kind| kind.as_bool()));
+                let kinds = kinds.flat_map(|kinds| {
+                    kinds
+                        .iter()
+                        .map(|kind| kind.as_bool().or_else(|| Some(kind.as_u64()? != 0)))
+                });
                 match kinds.collect() {
                     Some(kinds) => Ok(kinds),
                     None => Err(FileError::KeyType {
                         key,
-                        expected: "an array of booleans",
+                        expected: "a period or an array of booleans",
                     }),
                 }
             }

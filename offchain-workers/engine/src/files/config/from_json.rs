@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 pub const MAX_CONFIG: usize = 1 << 20;
 
 /// Keys that change nothing in inference.
-const IGNORED: [&str; 27] = [
+const IGNORED: [&str; 26] = [
     "_name_or_path",
     "architectures",
     "attention_dropout",
@@ -26,7 +26,6 @@ const IGNORED: [&str; 27] = [
     "pad_token_id",
     "pretraining_tp",
     "resid_pdrop",
-    "rope_interleaved",
     "torch_dtype",
     "transformers.js_config",
     "transformers_version",
@@ -41,7 +40,7 @@ const IGNORED: [&str; 27] = [
 ];
 
 /// Keys that are read below.
-const READ: [&str; 32] = [
+const READ: [&str; 33] = [
     "attention_bias",
     "attn_logit_softcapping",
     "bos_token_id",
@@ -63,6 +62,7 @@ const READ: [&str; 32] = [
     "quantization_config",
     "query_pre_attn_scalar",
     "rms_norm_eps",
+    "rope_interleaved",
     "rope_local_base_freq",
     "rope_parameters",
     "rope_scaling",
@@ -128,6 +128,7 @@ impl Keys {
             "use_bidirectional_attention",
             "use_sliding_window",
             "use_mrope",
+            "rope_interleaved",
         ] {
             if self.bool(key)? == Some(true) {
                 return unsupported(key);

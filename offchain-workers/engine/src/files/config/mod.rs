@@ -186,6 +186,8 @@ impl Raw {
             _ => Err(bounds("a special token", token, format!("below {vocab}"))),
         };
         let gemma = family == Family::Gemma3;
+        let mut rope = self.rope;
+        rope.local_theta = rope.local_theta.filter(|_| window.is_some());
         Ok(ModelConfig {
             family,
             vocab,
@@ -197,7 +199,7 @@ impl Raw {
             ff: size("the feed-forward width", self.ff, FF)?,
             context,
             norm_eps: self.norm_eps,
-            rope: self.rope,
+            rope,
             query_scale,
             activation: if gemma {
                 Activation::GeluTanh
