@@ -75,7 +75,10 @@ fn trace(means: Means, weights: Weights) {
     };
     for together in [1, 128] {
         feed(together, None);
-        let (without, with) = (feed(together, None), feed(together, Some(Recorder::new(means))));
+        let (without, with) = (
+            feed(together, None),
+            feed(together, Some(Recorder::new(means))),
+        );
         println!(
             "read 256 tokens by {together}: {:.0} tokens/s, the trace takes {:.1} % more",
             5.0 * 256.0 / with,

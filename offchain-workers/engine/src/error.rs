@@ -26,9 +26,6 @@ pub enum Error {
     /// An impossible recipe.
     #[error("recipe: {0:?}")]
     Recipe(RecipeError),
-    /// A model's file that is refused.
-    #[error("model: {0}")]
-    File(#[from] crate::files::FileError),
     /// A tokenizer that is not one, or text that it cannot encode.
     #[error("tokenizer: {0}")]
     Tokenizer(String),
@@ -84,7 +81,6 @@ impl From<&Error> for JobFailure {
             | Error::File(_)
             | Error::Architecture(_)
             | Error::Recipe(_)
-            | Error::File(_)
             | Error::Tokenizer(_)
             | Error::Spec(_)
             | Error::Payload(_)

@@ -156,12 +156,13 @@ impl Sampler {
         let mut drawn = Vec::new();
         drawn.resize_with(tokens.len(), || Ok(0));
         let rows = drawn.iter_mut().zip(logits.chunks_exact(vocab.max(1)));
-        self.means.run(rows.enumerate().map(|(row, (token, logits))| {
-            move || {
-                *token = self.token(first + row, logits);
-                Ok(())
-            }
-        }))?;
+        self.means
+            .run(rows.enumerate().map(|(row, (token, logits))| {
+                move || {
+                    *token = self.token(first + row, logits);
+                    Ok(())
+                }
+            }))?;
         for (row, (drawn, token)) in drawn.into_iter().zip(tokens).enumerate() {
             if drawn? != *token {
                 return Ok(row);
@@ -317,7 +318,9 @@ pub fn open<B: Backend>(
     match leaf {
         Leaf::Block { position, block } => {
             let blocks = decoder.config().layers;
-            let place = position.checked_mul(blocks).and_then(|p| p.checked_add(block));
+            let place = position
+                .checked_mul(blocks)
+                .and_then(|p| p.checked_add(block));
             let Some(place) = place.filter(|_| block < blocks) else {
                 return Ok(None);
             };
@@ -356,7 +359,13 @@ pub fn generate<B: Backend>(
         Ok(())
     };
     let mut going = || progress.check();
-    let tokens = answer(decoder, &request, Some(&mut recorders), &mut going, &mut each)?;
+    let tokens = answer(
+        decoder,
+        &request,
+        Some(&mut recorders),
+        &mut going,
+        &mut each,
+    )?;
     let tokens = (request.prompt.len() + tokens.len()) as u32;
     let trace = recorders.finish().finish(output_result(&output, tokens));
     Ok(Generated {
@@ -392,6 +401,8 @@ pub fn check<B: Backend>(
     }
     going(answer.len())?;
     let tokens = (request.prompt.len() + answer.len()) as u32;
-    let trace = recorders.finish().finish(output_result(&spec.output, tokens));
+    let trace = recorders
+        .finish()
+        .finish(output_result(&spec.output, tokens));
     Ok(Some(trace))
 }

@@ -86,13 +86,7 @@ impl Recorder {
 
     /// Fills one reserved leaf for each row: row i's is at `place + i * stride`. It covers that row
     /// of every operation's buffer, each of which has so many rows.
-    pub(crate) fn rows(
-        &mut self,
-        place: usize,
-        stride: usize,
-        rows: usize,
-        operations: &[&[f32]],
-    ) {
+    pub(crate) fn rows(&mut self, place: usize, stride: usize, rows: usize, operations: &[&[f32]]) {
         let row = |bytes: &mut Vec<u8>, row: usize| {
             bytes.clear();
             for values in operations {
@@ -157,7 +151,7 @@ impl Recorder {
 
     /// The opening of the leaf that this recorder keeps, if it was recorded.
     pub fn opening(&self) -> Option<Opening> {
-        let (index, rows) = self.kept.as_ref()?;
+        let (index, rows) = self.kept.as_ref().filter(|(_, rows)| !rows.is_empty())?;
         Some(Opening {
             proof: merkle::prove(&self.leaves, *index)?,
             rows: rows.clone(),
@@ -221,7 +215,10 @@ mod tests {
             // Three rows of two blocks.
             for block in 0..2 {
                 let at = |i: usize| (10 * block + i) as f32;
-                let (a, b) = ([at(0), at(1), at(2)], [at(3), at(4), at(5), at(6), at(7), at(8)]);
+                let (a, b) = (
+                    [at(0), at(1), at(2)],
+                    [at(3), at(4), at(5), at(6), at(7), at(8)],
+                );
                 recorder.rows(place + block, 2, 3, &[&a, &b]);
             }
             let root = recorder.finish(H256::zero()).root;

@@ -3,12 +3,7 @@
 
 mod common;
 
-use agorai_engine::{
-    model::Model,
-    parallel::Means,
-    trace::Recorder,
-    Progress, Weights,
-};
+use agorai_engine::{model::Model, parallel::Means, trace::Recorder, Progress, Weights};
 use agorai_exact::Isa;
 use agorai_primitives::{
     job::*,

@@ -3,11 +3,7 @@
 
 mod common;
 
-use agorai_engine::{
-    model::Model,
-    parallel::Means,
-    Weights,
-};
+use agorai_engine::{model::Model, parallel::Means, Weights};
 use agorai_exact::Isa;
 use common::*;
 

@@ -12,8 +12,7 @@ use crate::{
     Error, Result,
 };
 use agorai_exact::{
-    elementwise,
-    gated,
+    elementwise, gated,
     matmul::{matmul_panels, Chain, PANEL},
     norm,
     quant::{quant_matmul, BlockFormat, QuantMatrix, QuantRows},
@@ -172,7 +171,9 @@ impl Backend for Cpu {
 
     fn matrix(&self, rows: &mut dyn MatrixRows) -> Result<Matrix> {
         let ((n, k), element) = (rows.shape(), rows.element());
-        let row_bytes = element.bytes(k as u64).and_then(|b| usize::try_from(b).ok());
+        let row_bytes = element
+            .bytes(k as u64)
+            .and_then(|b| usize::try_from(b).ok());
         let row_bytes = row_bytes.ok_or(agorai_exact::Error::Shape)?;
         // Whole panels at a time.
         let together = (READ / row_bytes.max(1) / PANEL).max(1) * PANEL;
@@ -216,13 +217,7 @@ impl Backend for Cpu {
         (0..heads.key).map(|_| Memory::new(heads.width)).collect()
     }
 
-    fn embed(
-        &self,
-        table: &Matrix,
-        tokens: &[u32],
-        scale: f32,
-        out: &mut Vec<f32>,
-    ) -> Result<()> {
+    fn embed(&self, table: &Matrix, tokens: &[u32], scale: f32, out: &mut Vec<f32>) -> Result<()> {
         let width = table.k();
         out.resize(tokens.len() * width, 0.0);
         for (token, row) in tokens.iter().zip(out.chunks_exact_mut(width)) {
@@ -264,7 +259,9 @@ impl Backend for Cpu {
         }
         let each = self.rows_each(rows);
         let tasks = rows.div_ceil(each).max(1);
-        scratch.quantised.resize_with(tasks.max(scratch.quantised.len()), QuantRows::default);
+        scratch
+            .quantised
+            .resize_with(tasks.max(scratch.quantised.len()), QuantRows::default);
         let isa = self.means.isa;
         if rows == 1 {
             let quantised = &mut scratch.quantised[0];
@@ -288,7 +285,9 @@ impl Backend for Cpu {
                     self.product(chain, x, quantised, p.matrix, 0..all, p.out)
                 });
             }
-            return self.means.spread(|| products.par_iter_mut().try_for_each(work));
+            return self
+                .means
+                .spread(|| products.par_iter_mut().try_for_each(work));
         }
         if let [p] = products {
             if p.matrix.n() >= WIDE && self.means.threads > 1 {
@@ -341,7 +340,11 @@ impl Backend for Cpu {
         if self.means.threads == 1 || x.len() <= step {
             return x.chunks(step).zip(out.chunks_mut(step)).try_for_each(work);
         }
-        self.means.spread(|| x.par_chunks(step).zip(out.par_chunks_mut(step)).try_for_each(work))
+        self.means.spread(|| {
+            x.par_chunks(step)
+                .zip(out.par_chunks_mut(step))
+                .try_for_each(work)
+        })
     }
 
     fn add(&self, x: &Vec<f32>, out: &mut Vec<f32>) -> Result<()> {
@@ -365,7 +368,13 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn rotate(&self, angles: &RopeTable, offset: usize, rows: &mut Vec<f32>, row: usize) -> Result<()> {
+    fn rotate(
+        &self,
+        angles: &RopeTable,
+        offset: usize,
+        rows: &mut Vec<f32>,
+        row: usize,
+    ) -> Result<()> {
         let isa = self.means.isa;
         if row == 0 || !rows.len().is_multiple_of(row) {
             return Err(agorai_exact::Error::Shape.into());
@@ -384,7 +393,8 @@ impl Backend for Cpu {
         if self.means.threads == 1 || rows.len() <= step {
             return rows.chunks_mut(step).enumerate().try_for_each(work);
         }
-        self.means.spread(|| rows.par_chunks_mut(step).enumerate().try_for_each(work))
+        self.means
+            .spread(|| rows.par_chunks_mut(step).enumerate().try_for_each(work))
     }
 
     fn attend(
@@ -399,7 +409,17 @@ impl Backend for Cpu {
         scratch: &mut Scratch,
     ) -> Result<()> {
         out.resize(query.len(), 0.0);
-        attend(self.means, heads, offset, query, key, value, memory, &mut scratch.heads, out)
+        attend(
+            self.means,
+            heads,
+            offset,
+            query,
+            key,
+            value,
+            memory,
+            &mut scratch.heads,
+            out,
+        )
     }
 
     fn gate(
@@ -432,7 +452,11 @@ impl Backend for Cpu {
 /// The values of plain elements, exactly.
 fn plain(element: ElementType, bytes: &[u8], values: &mut Vec<f32>) {
     values.clear();
-    let halves = || bytes.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
+    let halves = || {
+        bytes
+            .chunks_exact(2)
+            .map(|b| u16::from_le_bytes([b[0], b[1]]))
+    };
     match element {
         ElementType::F16 => values.extend(halves().map(element::f16_to_f32)),
         ElementType::Bf16 => values.extend(halves().map(element::bf16_to_f32)),
@@ -442,5 +466,6 @@ fn plain(element: ElementType, bytes: &[u8], values: &mut Vec<f32>) {
 
 /// Rows of a task's outputs.
 fn outs_rows(outs: &[(&Matrix, &mut [f32])]) -> usize {
-    outs.first().map_or(0, |(matrix, out)| out.len() / matrix.n().max(1))
+    outs.first()
+        .map_or(0, |(matrix, out)| out.len() / matrix.n().max(1))
 }

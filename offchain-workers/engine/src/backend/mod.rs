@@ -119,8 +119,13 @@ pub trait Backend: Clone + Send + Sync + 'static {
         scratch: &mut Self::Scratch,
     ) -> Result<()>;
     /// `out = norm(x) * weight` for rows as wide as the weight.
-    fn norm(&self, x: &Self::Rows, weight: &Self::Rows, eps: f32, out: &mut Self::Rows)
-        -> Result<()>;
+    fn norm(
+        &self,
+        x: &Self::Rows,
+        weight: &Self::Rows,
+        eps: f32,
+        out: &mut Self::Rows,
+    ) -> Result<()>;
     /// `out += x`.
     fn add(&self, x: &Self::Rows, out: &mut Self::Rows) -> Result<()>;
     /// `out[i] += bias` for each row.

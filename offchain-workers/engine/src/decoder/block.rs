@@ -99,7 +99,13 @@ impl<B: Backend> Activations<B> {
         logits: &mut B::Rows,
     ) -> Result<()> {
         backend.norm(hidden, norm, eps, &mut self.normed)?;
-        linear(backend, Chain::Start, &self.normed, &mut self.scratch, [(head, logits)])
+        linear(
+            backend,
+            Chain::Start,
+            &self.normed,
+            &mut self.scratch,
+            [(head, logits)],
+        )
     }
 }
 
@@ -236,7 +242,13 @@ fn extend<B: Backend>(
             linear(backend, Chain::Continue, x, scratch, [(matrix, out)])
         }
         Some(weight) => {
-            linear(backend, Chain::Start, x, scratch, [(matrix, &mut *projected)])?;
+            linear(
+                backend,
+                Chain::Start,
+                x,
+                scratch,
+                [(matrix, &mut *projected)],
+            )?;
             backend.norm(projected, weight, eps, out)?;
             backend.add(stream, out)
         }

@@ -127,7 +127,12 @@ impl<'a, B: Backend> Session<'a, B> {
         }
         let (backend, config) = (&decoder.backend, &decoder.config);
         let a = &mut self.activations;
-        backend.embed(&decoder.embedding, tokens, config.embedding_scale, &mut a.input)?;
+        backend.embed(
+            &decoder.embedding,
+            tokens,
+            config.embedding_scale,
+            &mut a.input,
+        )?;
         let stride = decoder.blocks.len();
         let first = recorder
             .as_deref_mut()
@@ -142,16 +147,34 @@ impl<'a, B: Backend> Session<'a, B> {
                 offset,
                 angles,
             };
-            block.run(backend, &place, config.activation, config.norm_eps, memory, a)?;
+            block.run(
+                backend,
+                &place,
+                config.activation,
+                config.norm_eps,
+                memory,
+                a,
+            )?;
             if let Some(recorder) = recorder.as_deref_mut() {
                 let operations = [
-                    &a.query, &a.key, &a.value, &a.attended, &a.middle, &a.gated, &a.out,
+                    &a.query,
+                    &a.key,
+                    &a.value,
+                    &a.attended,
+                    &a.middle,
+                    &a.gated,
+                    &a.out,
                 ];
                 let mut values: [Cow<'_, [f32]>; 7] = Default::default();
                 for (to, rows) in values.iter_mut().zip(operations) {
                     *to = backend.values(rows)?;
                 }
-                recorder.rows(first + layer, stride, rows, &values.each_ref().map(|v| &v[..]));
+                recorder.rows(
+                    first + layer,
+                    stride,
+                    rows,
+                    &values.each_ref().map(|v| &v[..]),
+                );
             }
             std::mem::swap(&mut a.input, &mut a.out);
         }
@@ -168,7 +191,11 @@ impl<'a, B: Backend> Session<'a, B> {
         }
         let decoder = self.decoder;
         let (backend, dim) = (&decoder.backend, decoder.config.dim);
-        backend.part(&self.hidden, rows.start * dim..rows.end * dim, &mut self.part)?;
+        backend.part(
+            &self.hidden,
+            rows.start * dim..rows.end * dim,
+            &mut self.part,
+        )?;
         self.activations.logits(
             backend,
             &self.part,

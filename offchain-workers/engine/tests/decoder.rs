@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Decoders of every family: against a plain binary64 model written from its definition, the same bits
+//! however they are computed, and answers that are checked and opened.
+
+mod common;
+
+use agorai_engine::{
+    backend::Cpu,
+    decoder::{Decoder, Operation},
+    files::{config::Activation, BlockPart, ElementType, ModelConfig, ModelFile, Part},
+    generate::{answer, check_answer, open, Leaf, Recorders, Request, Sampler},
+    parallel::Means,
+    trace::Recorder,
+    Error,
+};
+use agorai_exact::{quant::quantise_q8_0, Isa};
+use agorai_primitives::{job::Sampling, receipt::Trace};
+use common::models::{self, FAMILIES};
+use std::collections::BTreeMap;
+
+const DETECTED: fn(usize) -> Means = |threads| Means {
+    isa: Isa::detect(),
+    threads,
+};
+
+/// Matrices in 8-bit blocks, or in the halves of binary32.
+fn stored(element: ElementType) -> impl FnMut(Part, &[f32]) -> (ElementType, Vec<u8>) {
+    move |part, values| match element {
+        _ if part.is_vector() => models::f32s(part, values),
+        ElementType::Q8_0 => (element, quantise_q8_0(values).unwrap()),
+        ElementType::Bf16 => {
+            let halves = values.iter().map(|value| (value.to_bits() >> 16) as u16);
+            (element, halves.flat_map(u16::to_le_bytes).collect())
+        }
+        _ => models::f32s(part, values),
+    }
+}
+
+fn file(family: &str, element: ElementType) -> ModelFile {
+    let writer = models::with_tokenizer(models::metadata(family));
+    let bytes = models::with_tensors(writer, 5, family != "llama", stored(element)).finish();
+    ModelFile::from_gguf(Box::new(bytes)).unwrap()
+}
+
+fn decoder(means: Means, file: &ModelFile) -> Decoder {
+    Decoder::load(Cpu { means }, file, &mut || {}).unwrap()
+}
+
+fn tokens(count: u32) -> Vec<u32> {
+    (0..count).map(|i| (i * i * 7 + 3 * i) % 300).collect()
+}
+
+/// A model in binary64, from its definition and nothing else.
+struct Reference {
+    config: ModelConfig,
+    parts: BTreeMap<Part, Vec<f64>>,
+}
+
+impl Reference {
+    fn new(file: &ModelFile) -> Self {
+        let mut parts = BTreeMap::new();
+        for part in file.parts() {
+            let mut values = Vec::new();
+            let rows = file.shape(part).unwrap().0;
+            file.read_f32(part, 0, rows, &mut values).unwrap();
+            parts.insert(part, values.into_iter().map(f64::from).collect());
+        }
+        Self {
+            config: file.config().clone(),
+            parts,
+        }
+    }
+
+    fn linear(&self, part: Part, x: &[f64]) -> Vec<f64> {
+        let rows = self.parts[&part].chunks_exact(x.len());
+        rows.map(|row| row.iter().zip(x).map(|(w, x)| w * x).sum())
+            .collect()
+    }
+
+    fn norm(&self, part: Part, x: &[f64]) -> Vec<f64> {
+        let weight = &self.parts[&part];
+        let each = |x: &[f64]| -> Vec<f64> {
+            let square = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
+            let scale = 1.0 / (square + f64::from(self.config.norm_eps)).sqrt();
+            x.iter().zip(weight).map(|(x, w)| x * scale * w).collect()
+        };
+        x.chunks_exact(weight.len()).flat_map(each).collect()
+    }
+
+    fn rope(&self, local: bool, position: usize, x: &mut [f64]) {
+        let (width, rope) = (self.config.head_dim, &self.config.rope);
+        let theta = match (local, rope.local_theta) {
+            (true, Some(theta)) => theta,
+            _ => rope.theta,
+        };
+        for head in x.chunks_exact_mut(width) {
+            for i in 0..width / 2 {
+                let frequency = f64::from(theta).powf(-2.0 * i as f64 / width as f64);
+                let (sin, cos) = (position as f64 * frequency).sin_cos();
+                let (low, high) = (head[i], head[i + width / 2]);
+                head[i] = low * cos - high * sin;
+                head[i + width / 2] = high * cos + low * sin;
+            }
+        }
+    }
+
+    fn attend(&self, query: &[f64], keys: &[Vec<f64>], values: &[Vec<f64>]) -> Vec<f64> {
+        let c = &self.config;
+        let group = c.heads / c.kv_heads;
+        let head = |(index, query): (usize, &[f64])| {
+            let part = index / group * c.head_dim..(index / group + 1) * c.head_dim;
+            let weight = |key: &Vec<f64>| {
+                let products = query.iter().zip(&key[part.clone()]).map(|(q, k)| q * k);
+                (products.sum::<f64>() * f64::from(c.query_scale)).exp()
+            };
+            let weights: Vec<f64> = keys.iter().map(weight).collect();
+            let sum: f64 = weights.iter().sum();
+            let mut out = vec![0.0; c.head_dim];
+            for (weight, value) in weights.iter().zip(values) {
+                for (out, value) in out.iter_mut().zip(&value[part.clone()]) {
+                    *out += weight / sum * value;
+                }
+            }
+            out
+        };
+        let heads = query.chunks_exact(c.head_dim).enumerate();
+        heads.flat_map(head).collect()
+    }
+
+    fn activation(&self, x: f64) -> f64 {
+        match self.config.activation {
+            Activation::Silu => x / (1.0 + (-x).exp()),
+            Activation::GeluTanh => {
+                let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
+                0.5 * x * (1.0 + inner.tanh())
+            }
+        }
+    }
+
+    fn logits(&self, tokens: &[u32]) -> Vec<Vec<f64>> {
+        let c = &self.config;
+        let embed = |token: &u32| -> Vec<f64> {
+            let row = &self.parts[&Part::Embedding][*token as usize * c.dim..][..c.dim];
+            let scale = f64::from(c.embedding_scale);
+            row.iter().map(|value| value * scale).collect()
+        };
+        let mut rows: Vec<Vec<f64>> = tokens.iter().map(embed).collect();
+        for layer in 0..c.layers {
+            let part = |part| Part::Block(layer, part);
+            let (mut keys, mut values) = (Vec::new(), Vec::new());
+            for (position, row) in rows.iter_mut().enumerate() {
+                let normed = self.norm(part(BlockPart::AttentionNorm), row);
+                let mut query = self.linear(part(BlockPart::Query), &normed);
+                let mut key = self.linear(part(BlockPart::Key), &normed);
+                let mut value = self.linear(part(BlockPart::Value), &normed);
+                if c.qkv_bias {
+                    add(&mut query, &self.parts[&part(BlockPart::QueryBias)]);
+                    add(&mut key, &self.parts[&part(BlockPart::KeyBias)]);
+                    add(&mut value, &self.parts[&part(BlockPart::ValueBias)]);
+                }
+                if c.qk_norm {
+                    query = self.norm(part(BlockPart::QueryNorm), &query);
+                    key = self.norm(part(BlockPart::KeyNorm), &key);
+                }
+                self.rope(c.local[layer], position, &mut query);
+                self.rope(c.local[layer], position, &mut key);
+                keys.push(key);
+                values.push(value);
+                let window = c.window.filter(|_| c.local[layer]).unwrap_or(usize::MAX);
+                let first = (position + 1).saturating_sub(window);
+                let attended = self.attend(&query, &keys[first..], &values[first..]);
+                let mut more = self.linear(part(BlockPart::Output), &attended);
+                if c.post_norms {
+                    more = self.norm(part(BlockPart::PostAttentionNorm), &more);
+                }
+                add(row, &more);
+                let normed = self.norm(part(BlockPart::FfNorm), row);
+                let gate = self.linear(part(BlockPart::Gate), &normed);
+                let up = self.linear(part(BlockPart::Up), &normed);
+                let pairs = gate.iter().zip(up);
+                let gated: Vec<f64> = pairs.map(|(g, u)| self.activation(*g) * u).collect();
+                let mut more = self.linear(part(BlockPart::Down), &gated);
+                if c.post_norms {
+                    more = self.norm(part(BlockPart::PostFfNorm), &more);
+                }
+                add(row, &more);
+            }
+        }
+        let head = match c.tied_head {
+            true => Part::Embedding,
+            false => Part::Head,
+        };
+        let logits = |row: &Vec<f64>| self.linear(head, &self.norm(Part::Norm, row));
+        rows.iter().map(logits).collect()
+    }
+}
+
+fn add(row: &mut [f64], more: &[f64]) {
+    row.iter_mut().zip(more).for_each(|(x, more)| *x += more);
+}
+
+#[test]
+fn logits_of_every_family_are_those_of_its_definition() {
+    for family in FAMILIES {
+        for element in [ElementType::F32, ElementType::Bf16] {
+            let file = file(family, element);
+            let tokens = tokens(40);
+            let decoder = decoder(DETECTED(2), &file);
+            let mut session = decoder.session(tokens.len()).unwrap();
+            session.feed(&tokens, None).unwrap();
+            let logits = session.logits(0..tokens.len()).unwrap();
+            let expected = Reference::new(&file).logits(&tokens);
+            let largest = expected
+                .iter()
+                .flatten()
+                .fold(0.0, |a: f64, b| a.max(b.abs()));
+            assert!(largest > 0.1, "{family}: {largest}");
+            for (ours, expected) in logits.chunks_exact(models::VOCAB).zip(&expected) {
+                for (ours, expected) in ours.iter().zip(expected) {
+                    let error = (f64::from(*ours) - expected).abs();
+                    assert!(error < 1e-4 * largest, "{family}: {ours} is not {expected}");
+                }
+            }
+        }
+    }
+}
+
+/// Eight bits of weights and of activations move logits little.
+#[test]
+fn logits_of_quantised_weights_are_near_those_of_the_same_weights_in_binary64() {
+    for family in FAMILIES {
+        let file = file(family, ElementType::Q8_0);
+        let tokens = tokens(20);
+        let decoder = decoder(DETECTED(1), &file);
+        let mut session = decoder.session(tokens.len()).unwrap();
+        session.feed(&tokens, None).unwrap();
+        let logits = session.logits(0..tokens.len()).unwrap();
+        let plain = self::file(family, ElementType::F32);
+        let expected = Reference::new(&plain).logits(&tokens).concat();
+        let square = |x: f64| x * x;
+        let size: f64 = expected.iter().map(|x| square(*x)).sum();
+        let pairs = logits.iter().zip(&expected);
+        let error: f64 = pairs.map(|(a, b)| square(f64::from(*a) - b)).sum();
+        assert!(
+            error < square(0.05) * size,
+            "{family}: {}",
+            (error / size).sqrt()
+        );
+    }
+}
+
+fn read(means: Means, file: &ModelFile, together: usize) -> (Vec<u32>, Trace) {
+    let decoder = decoder(means, file);
+    let tokens = tokens(100);
+    let mut session = decoder.session(tokens.len()).unwrap();
+    let mut recorder = Recorder::new(means);
+    for part in tokens.chunks(together) {
+        session.feed(part, Some(&mut recorder)).unwrap();
+    }
+    let last = (tokens.len() - 1) % together;
+    let logits = session.logits(last..last + 1).unwrap();
+    let bits = logits.iter().map(|x| x.to_bits()).collect();
+    (bits, recorder.finish(Default::default()))
+}
+
+#[test]
+fn bits_depend_neither_on_threads_nor_on_instructions_nor_on_how_many_tokens_are_read_at_once() {
+    for family in FAMILIES {
+        for element in [ElementType::F32, ElementType::Q8_0] {
+            let file = file(family, element);
+            let expected = read(DETECTED(1), &file, 100);
+            for (threads, together) in [(1, 1), (2, 100), (3, 7), (8, 100)] {
+                assert_eq!(
+                    read(DETECTED(threads), &file, together),
+                    expected,
+                    "{family}"
+                );
+            }
+            for isa in Isa::available() {
+                let means = Means { isa, threads: 2 };
+                assert_eq!(read(means, &file, 64), expected, "{family} {isa:?}");
+            }
+        }
+    }
+}
+
+fn request(means: Means, sampling: Sampling) -> Request {
+    Request {
+        prompt: tokens(30),
+        limit: 40,
+        sampler: Sampler::new(means, &sampling),
+        stop: vec![],
+    }
+}
+
+const WARM: Sampling = Sampling {
+    max_tokens: 40,
+    temperature_milli: 900,
+    top_k: 0,
+    top_p_milli: 0,
+    seed: 3,
+    stop: None,
+};
+
+#[test]
+fn check_accepts_the_answer_with_the_same_trace_and_no_other_answer() {
+    for family in FAMILIES {
+        let file = file(family, ElementType::Q8_0);
+        let decoder = decoder(DETECTED(2), &file);
+        let request = request(DETECTED(2), WARM);
+        let mut made = Recorders::new(DETECTED(2));
+        let mut nothing = || Ok(());
+        let tokens = answer(
+            &decoder,
+            &request,
+            Some(&mut made),
+            &mut nothing,
+            &mut |_| Ok(()),
+        );
+        let tokens = tokens.unwrap();
+        let check = |tokens: &[u32], recorders: Option<&mut Recorders>| {
+            check_answer(&decoder, &request, tokens, recorders, &mut |_| Ok(())).unwrap()
+        };
+        let mut checked = Recorders::new(DETECTED(1));
+        assert!(check(&tokens, Some(&mut checked)), "{family}");
+        let trace = |recorders: Recorders| recorders.finish().finish(Default::default());
+        assert_eq!(trace(made), trace(checked));
+        for at in [0, 20, 39] {
+            let mut wrong = tokens.clone();
+            wrong[at] = (wrong[at] + 1) % 300;
+            assert!(!check(&wrong, None), "{family} {at}");
+        }
+        assert!(!check(&tokens[..39], None));
+        assert!(!check(&[], None));
+        let mut unknown = tokens.clone();
+        unknown[7] = 300;
+        assert!(!check(&unknown, None));
+    }
+}
+
+#[test]
+fn leaf_of_an_answer_is_opened_down_to_an_element() {
+    let file = file("gemma3", ElementType::Q8_0);
+    let decoder = decoder(DETECTED(2), &file);
+    let request = request(DETECTED(2), WARM);
+    let mut recorders = Recorders::new(DETECTED(1));
+    let mut nothing = || Ok(());
+    let tokens = answer(
+        &decoder,
+        &request,
+        Some(&mut recorders),
+        &mut nothing,
+        &mut |_| Ok(()),
+    );
+    let tokens = tokens.unwrap();
+    let root = recorders.finish().finish(Default::default()).root;
+    let open = |leaf| {
+        open(DETECTED(2), &decoder, &request, &tokens, leaf, &mut |_| {
+            Ok(())
+        })
+    };
+    for (position, block) in [(0, 0), (29, 6), (68, 3)] {
+        let opening = open(Leaf::Block { position, block }).unwrap().unwrap();
+        assert!(opening.verify(&root));
+        let end = Operation::Out.elements(decoder.config()).end;
+        assert_eq!(opening.rows.len(), 4 * end);
+        assert!(opening.element(end - 1).is_some());
+        let mut forged = opening.clone();
+        let gated = Operation::Gated.elements(decoder.config()).start;
+        forged.rows[4 * gated] ^= 1;
+        assert!(!forged.verify(&root));
+    }
+    let opening = open(Leaf::Logits(39)).unwrap().unwrap();
+    assert!(opening.verify(&root));
+    assert_eq!(opening.rows.len(), 4 * models::VOCAB);
+    for leaf in [
+        Leaf::Block {
+            position: 69,
+            block: 0,
+        },
+        Leaf::Block {
+            position: 0,
+            block: 7,
+        },
+        Leaf::Block {
+            position: usize::MAX,
+            block: 6,
+        },
+        Leaf::Logits(40),
+    ] {
+        assert_eq!(open(leaf).unwrap(), None, "{leaf:?}");
+    }
+}
+
+#[test]
+fn session_is_refused_more_than_it_has_room_for_and_tokens_that_do_not_exist() {
+    let file = file("qwen3", ElementType::F32);
+    let decoder = decoder(DETECTED(1), &file);
+    let mut session = decoder.session(4).unwrap();
+    assert!(matches!(session.feed(&[], None), Err(Error::Spec(_))));
+    assert!(matches!(session.feed(&[1; 5], None), Err(Error::Spec(_))));
+    assert!(session.feed(&[300], None).is_err());
+    session.feed(&[1, 2, 3, 4], None).unwrap();
+    assert!(matches!(session.feed(&[1], None), Err(Error::Spec(_))));
+    assert!(matches!(session.logits(2..5), Err(Error::Spec(_))));
+    assert_eq!(session.logits(1..3).unwrap().len(), 2 * models::VOCAB);
+    // The context is the bound, whatever is asked for.
+    let mut session = decoder.session(usize::MAX).unwrap();
+    session.feed(&[1; 128], None).unwrap();
+    assert!(matches!(session.feed(&[1], None), Err(Error::Spec(_))));
+}
