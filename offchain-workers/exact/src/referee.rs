@@ -3,7 +3,8 @@
 //!
 //! A chain's running accumulator after every [`MAX_TERMS`] terms is well defined, so two parties who
 //! disagree about an element can be bisected to one segment, which this recomputes without any
-//! fused multiply-add in the processor (wasm has none).
+//! fused multiply-add in the processor (wasm has none). Products with quantised weights have
+//! [`quant_segment`](crate::quant::quant_segment).
 
 use crate::error::{shape, Error, Result};
 use crate::fma::fma_software;

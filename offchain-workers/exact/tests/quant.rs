@@ -4,7 +4,9 @@
 mod common;
 
 use agorai_exact::matmul::Chain;
-use agorai_exact::quant::{quant_matmul, quantise_q8_0, BlockFormat, QuantMatrix, QuantRows};
+use agorai_exact::quant::{
+    quant_matmul, quant_segment, quantise_q8_0, BlockFormat, QuantMatrix, QuantRows,
+};
 use agorai_exact::{Error, Isa};
 use common::{bits, numbers};
 use proptest::prelude::*;
@@ -127,6 +129,62 @@ proptest! {
             prop_assert!(integers.iter().any(|q| q.abs() == 127));
         }
     }
+}
+
+proptest! {
+    #[test]
+    fn segments_recomputed_from_the_file_chain_to_the_product(
+        format in format(),
+        blocks in 1usize..20,
+        together in 1usize..=8,
+        seed in any::<u32>(),
+    ) {
+        let length = format.block_len();
+        let (k, n) = (length * blocks, 33);
+        let bytes = rows(format, n, k, &mut random(seed));
+        let x = numbers(k, seed);
+        let mut out = numbers(n, seed ^ 1);
+        let before = out.clone();
+        let w = matrix(format, n, k, &bytes);
+        product(Isa::detect(), Chain::Continue, &quantised(Isa::detect(), &x, k), &w, &mut out);
+        // Any segments of at most 256 terms.
+        let terms = (together * length).min(256);
+        let segment_bytes = format.row_bytes(terms).unwrap();
+        let row_bytes = format.row_bytes(k).unwrap();
+        for (o, row) in bytes.chunks_exact(row_bytes).enumerate() {
+            let mut acc = before[o];
+            for (weights, x) in row.chunks(segment_bytes).zip(x.chunks(terms)) {
+                acc = quant_segment(format, acc, weights, x).unwrap();
+            }
+            prop_assert_eq!(acc.to_bits(), out[o].to_bits(), "output {}", o);
+        }
+    }
+}
+
+#[test]
+fn segment_is_refused_when_it_is_long_uneven_or_not_finite() {
+    let format = BlockFormat::Q8_0;
+    let one = quantise_q8_0(&[1.0; 32]).unwrap();
+    let segment = |start: f32, weights: &[u8], x: &[f32]| quant_segment(format, start, weights, x);
+    assert_eq!(segment(3.0, &[], &[]), Ok(3.0));
+    let longer = segment(0.0, &one.repeat(9), &[1.0; 288]);
+    assert_eq!(longer, Err(Error::TooManyTerms));
+    assert_eq!(segment(0.0, &one[1..], &[1.0; 32]), Err(Error::Shape));
+    assert_eq!(segment(0.0, &one, &[1.0; 64]), Err(Error::Shape));
+    assert_eq!(segment(0.0, &one, &[1.0; 31]), Err(Error::Shape));
+    let nan = segment(f32::NAN, &one, &[1.0; 32]);
+    assert_eq!(nan, Err(Error::NotANumber));
+    assert_eq!(segment(f32::NAN, &[], &[]), Err(Error::NotANumber));
+    let infinite = segment(0.0, &one, &[f32::INFINITY; 32]);
+    assert_eq!(infinite, Err(Error::NotFinite));
+    let mut scale = one.clone();
+    scale[1] = 0x7c;
+    assert_eq!(segment(0.0, &scale, &[1.0; 32]), Err(Error::NotFinite));
+    // The product overflows against an infinity of the other sign.
+    let mut large = one;
+    large[1] = 0x7b;
+    let result = segment(f32::NEG_INFINITY, &large, &[f32::MAX; 32]);
+    assert_eq!(result, Err(Error::NotANumber));
 }
 
 #[test]

@@ -64,6 +64,22 @@ pub(super) struct Decoded {
     pub mins: [u8; 8],
 }
 
+impl Decoded {
+    /// Scale and minimum of a group of a block of this format.
+    pub(super) fn scale(&self, format: BlockFormat, group: usize) -> (f32, f32) {
+        let (d, min) = (half_to_f32(self.d), half_to_f32(self.min));
+        match format.scales() {
+            Scales::Half => (d, 0.0),
+            Scales::HalfMin => (d, -min),
+            Scales::Super => (
+                d * f32::from(self.scales[group]),
+                min * f32::from(self.mins[group]),
+            ),
+            Scales::Super16 => (d * f32::from(self.scales[group] as i8), 0.0),
+        }
+    }
+}
+
 impl BlockFormat {
     /// All formats.
     pub const ALL: [BlockFormat; 8] = [

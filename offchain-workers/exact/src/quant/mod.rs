@@ -23,12 +23,14 @@
 //! | `matrix` | weights in panels |
 //! | `unpack` | a part of a panel as bytes and binary32 scales |
 //! | `rows` | quantised activations |
+//! | `referee` | a segment of one output, from the file's bytes |
 //! | `scalar`, `avx2`, `vnni` | the product of some rows with an unpacked part |
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod avx2;
 mod format;
 mod matrix;
+mod referee;
 mod rows;
 mod scalar;
 mod unpack;
@@ -39,6 +41,7 @@ use core::ops::Range;
 
 pub use format::{quantise_q8_0, BlockFormat};
 pub use matrix::QuantMatrix;
+pub use referee::quant_segment;
 pub use rows::QuantRows;
 
 use crate::error::{area, shape, Result};
