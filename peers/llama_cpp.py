@@ -12,7 +12,10 @@ values: greedy tokens, and the perplexity of a text. Method of the perplexity: t
 import argparse
 import json
 import statistics
+import sys
 import time
+
+sys.path.pop(0)  # this folder, where this file itself would be found as llama_cpp
 
 import llama_cpp
 import numpy
