@@ -22,6 +22,7 @@ pub mod bytes;
 pub mod gguf;
 mod index;
 pub mod job;
+mod library;
 pub mod merge;
 pub mod stream;
 pub mod template;
@@ -35,6 +36,7 @@ use crate::{
     Error, Result,
 };
 use gguf::GgufTokenizer;
+use library::guarded;
 
 /// Most bytes of a `tokenizer.json`.
 pub const MAX_TOKENIZER: usize = 64 << 20;
@@ -97,14 +99,16 @@ impl Tokenizer {
         if bytes.len() > MAX_TOKENIZER {
             return refuse(format!("{} bytes", bytes.len()));
         }
-        let inner = tokenizers::Tokenizer::from_bytes(bytes)
-            .map_err(|error| Error::Tokenizer(error.to_string()))?;
-        let special = inner.get_added_tokens_decoder();
-        let ends = ENDS
-            .iter()
-            .filter_map(|text| inner.token_to_id(text))
-            .filter(|id| special.get(id).is_some_and(|token| token.special))
-            .collect();
+        let (inner, ends) = guarded(|| {
+            let inner = tokenizers::Tokenizer::from_bytes(bytes)?;
+            let special = inner.get_added_tokens_decoder();
+            let ends = ENDS
+                .iter()
+                .filter_map(|text| inner.token_to_id(text))
+                .filter(|id| special.get(id).is_some_and(|token| token.special))
+                .collect();
+            Ok((inner, ends))
+        })?;
         Ok(Self {
             kind: Kind::Json(Box::new(inner)),
             vocab,
@@ -169,11 +173,9 @@ impl Tokenizer {
         let tokens = match &self.kind {
             Kind::Bytes => text.bytes().map(u32::from).collect(),
             Kind::Gguf(inner) => inner.encode(text, add_special)?,
-            Kind::Json(inner) => inner
-                .encode_fast(text, add_special)
-                .map_err(|error| Error::Tokenizer(error.to_string()))?
-                .get_ids()
-                .to_vec(),
+            Kind::Json(inner) => {
+                guarded(|| Ok(inner.encode_fast(text, add_special)?.get_ids().to_vec()))?
+            }
         };
         if tokens.iter().any(|token| *token >= self.vocab) {
             return refuse("a token is not the model's");
@@ -184,9 +186,7 @@ impl Tokenizer {
     /// The text of tokens, without special ones; bytes that are not UTF-8 become U+FFFD.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
         match &self.kind {
-            Kind::Json(inner) => inner
-                .decode(tokens, true)
-                .map_err(|error| Error::Tokenizer(error.to_string())),
+            Kind::Json(inner) => guarded(|| inner.decode(tokens, true)),
             Kind::Bytes | Kind::Gguf(_) => {
                 let mut bytes = Vec::new();
                 for token in tokens {

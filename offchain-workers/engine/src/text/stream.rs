@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Text of tokens as they come: a character whose bytes are spread over tokens appears with its last.
 
-use super::{Kind, Tokenizer};
-use crate::{Error, Result};
+use super::{library::guarded, Kind, Tokenizer};
+use crate::Result;
 
 /// The text of tokens as they come.
 pub struct Stream<'a> {
@@ -31,18 +31,17 @@ impl<'a> Stream<'a> {
     /// The text that one more token completes; may be empty.
     pub fn push(&mut self, token: u32) -> Result<String> {
         if let Kind::Json(inner) = &self.tokenizer.kind {
-            let text = tokenizers::step_decode_stream(
-                inner,
-                vec![token],
-                true,
-                &mut self.ids,
-                &mut self.prefix,
-                &mut self.prefix_index,
-            );
-            return match text {
-                Ok(text) => Ok(text.unwrap_or_default()),
-                Err(error) => Err(Error::Tokenizer(error.to_string())),
-            };
+            let text = guarded(|| {
+                tokenizers::step_decode_stream(
+                    inner,
+                    vec![token],
+                    true,
+                    &mut self.ids,
+                    &mut self.prefix,
+                    &mut self.prefix_index,
+                )
+            })?;
+            return Ok(text.unwrap_or_default());
         }
         self.tokenizer.push_piece(token, &mut self.bytes);
         if self.begins && !self.bytes.is_empty() {
@@ -57,9 +56,7 @@ impl<'a> Stream<'a> {
     /// The text that is left when no more tokens come; bytes that are no character become U+FFFD.
     pub fn finish(mut self) -> Result<String> {
         if let Kind::Json(inner) = &self.tokenizer.kind {
-            let text = inner
-                .decode(&self.ids, true)
-                .map_err(|error| Error::Tokenizer(error.to_string()))?;
+            let text = guarded(|| inner.decode(&self.ids, true))?;
             return Ok(text.get(self.prefix.len()..).unwrap_or_default().into());
         }
         let text = self.take_characters();
