@@ -29,7 +29,8 @@ pub struct EngineConfig {
     pub threads: usize,
     /// Instruction set; `None` = the fastest of this processor.
     pub isa: Option<Isa>,
-    /// Most bytes that a job may take; larger jobs are refused.
+    /// Most bytes that a job may take; larger jobs are refused. Training keeps less and computes more where
+    /// that is needed to stay below.
     pub memory: u64,
 }
 
@@ -126,12 +127,15 @@ impl Engine {
             }
             JobSpec::Train(spec) => {
                 let base = self.model(&spec.architecture, &spec.base, blobs)?;
-                JobResult::Trained(train::train(means, spec, base.weights(), blobs, progress)?)
+                let keep = memory::keep(spec, self.memory);
+                let base = base.weights();
+                JobResult::Trained(train::train(means, keep, spec, base, blobs, progress)?)
             }
             JobSpec::Audit(spec) => {
                 let base = self.model(&spec.train.architecture, &spec.train.base, blobs)?;
+                let keep = memory::keep(&spec.train, self.memory);
                 JobResult::Audited {
-                    matches: train::audit(means, spec, base.weights(), blobs, progress)?,
+                    matches: train::audit(means, keep, spec, base.weights(), blobs, progress)?,
                 }
             }
             JobSpec::Score(spec) => {

@@ -4,12 +4,12 @@
 use crate::{
     compress,
     decoder::TOGETHER,
-    model::{Shape, Tape},
+    model::{Keep, Shape, Tape},
     text::MAX_TOKENIZER,
     weights,
 };
 use agorai_primitives::{
-    job::{GenerateSpec, JobSpec, MAX_TOKENS},
+    job::{GenerateSpec, JobSpec, TrainSpec, MAX_TOKENS},
     model::Architecture,
     training::{Corpus, Recipe},
 };
@@ -23,17 +23,14 @@ const LEAF: u64 = 64;
 /// What an idle engine takes.
 const BASIS: u64 = 16 << 20;
 
-/// Bytes that a job takes at most. Architecture and recipe must be valid.
+/// Bytes that a job takes at most, one of training with as little kept as possible. Architecture and recipe
+/// must be valid.
 pub fn needed(spec: &JobSpec, threads: usize) -> u64 {
     let job = match spec {
         JobSpec::Generate(spec) => generate(spec),
         JobSpec::Check(spec) => generate(&spec.generate),
-        JobSpec::Train(spec) => train(&spec.architecture, &spec.recipe, &spec.corpus),
-        JobSpec::Audit(spec) => train(
-            &spec.train.architecture,
-            &spec.train.recipe,
-            &spec.train.corpus,
-        ),
+        JobSpec::Train(spec) => train(spec, Keep::Streams),
+        JobSpec::Audit(spec) => train(&spec.train, Keep::Streams),
         JobSpec::Score(spec) => evaluate(&spec.architecture, &spec.recipe, &spec.corpus, threads)
             .saturating_add(parameters(&spec.architecture).saturating_mul(2)),
         JobSpec::Aggregate(spec) => {
@@ -44,6 +41,15 @@ pub fn needed(spec: &JobSpec, threads: usize) -> u64 {
         }
     };
     job.saturating_add(BASIS)
+}
+
+/// How much training may keep on the way through the model where a job may take `limit` bytes.
+pub fn keep(spec: &TrainSpec, limit: u64) -> Keep {
+    if train(spec, Keep::All).saturating_add(BASIS) <= limit {
+        Keep::All
+    } else {
+        Keep::Streams
+    }
 }
 
 fn parameters(architecture: &Architecture) -> u64 {
@@ -112,16 +118,18 @@ fn corpus(corpus: &Corpus) -> u64 {
 }
 
 /// Base, state, gradient and their bytes, both packings, the tapes.
-fn train(architecture: &Architecture, recipe: &Recipe, data: &Corpus) -> u64 {
+fn train(spec: &TrainSpec, keep: Keep) -> u64 {
+    let (architecture, recipe) = (&spec.architecture, &spec.recipe);
     let shape = Shape::new(architecture);
     let rows = recipe.sequence as usize;
-    let tape = VALUE.saturating_mul(Tape::values(&shape, architecture.layers as usize, rows));
+    let layers = architecture.layers as usize;
+    let tape = VALUE.saturating_mul(Tape::values(&shape, layers, rows, keep));
     model(architecture)
         .saturating_add(parameters(architecture).saturating_mul(4 + 6 + 3))
         .saturating_add(packed(architecture).saturating_mul(2))
         .saturating_add(tape.saturating_mul(recipe.batch.into()))
         .saturating_add(compress::most_bytes(architecture, recipe.compression))
-        .saturating_add(corpus(data))
+        .saturating_add(corpus(&spec.corpus))
 }
 
 /// Two models and one session for each thread.
@@ -157,8 +165,12 @@ mod tests {
             workers: 1,
             error_feedback: None,
         };
-        let small = needed(&JobSpec::Train(spec.clone()), 2);
-        assert!((50 << 20..300 << 20).contains(&small), "{small}");
+        let all = train(&spec, Keep::All) + BASIS;
+        let least = needed(&JobSpec::Train(spec.clone()), 2);
+        assert!((50 << 20..300 << 20).contains(&all), "{all}");
+        assert!(least < all, "{least}");
+        assert_eq!(keep(&spec, all), Keep::All);
+        assert_eq!(keep(&spec, all - 1), Keep::Streams);
         spec.recipe.sequence = 1 << 15;
         spec.recipe.batch = 1024;
         assert!(needed(&JobSpec::Train(spec), 2) > 1 << 42);

@@ -4,7 +4,8 @@
 
 mod common;
 
-use agorai_primitives::{job::*, model::Architecture};
+use agorai_engine::{Engine, EngineConfig, Error, Progress};
+use agorai_primitives::{job::*, model::Architecture, training::Recipe};
 use common::*;
 
 #[test]
@@ -49,4 +50,68 @@ fn round_has_its_committed_bits() {
             "0xf88f1e3bb3e662100450ae1e4cbd85ad44820d0208ade1a1737beda1b9cb18b1"
         ]
     );
+}
+
+#[test]
+fn generation_of_64_tokens_has_its_committed_bits() {
+    let network = Round::new(Architecture::SMALL, SHORT, 1);
+    let sampling = Sampling {
+        max_tokens: 64,
+        ..LIVELY
+    };
+    let spec = network.generate_spec(b"many small voices", sampling);
+    let JobResult::Generated { tokens, trace, .. } =
+        run(&engine(), &network.blobs, JobSpec::Generate(spec))
+    else {
+        panic!()
+    };
+    // Those of the prompt are counted too.
+    assert_eq!(tokens, 17 + 64);
+    assert_eq!(
+        [trace.result, trace.root].map(|hash| format!("{hash:?}")),
+        [
+            "0x3ce5ce3d926170520fb9d1844fdf5ce3751d892938c98f25e9e1c6849b15d958",
+            "0xddd71e3380819bbf2e013feebd757bfffcc21b5e1528a4c26fa50101c3aded3b"
+        ]
+    );
+}
+
+/// Eight steps with all kept, and with as little memory as such a job may have.
+#[test]
+fn segment_of_8_steps_has_its_committed_bits_whatever_the_memory() {
+    let recipe = Recipe {
+        inner_steps: 8,
+        segment_steps: 8,
+        ..SHORT
+    };
+    let network = Round::new(Architecture::SMALL, recipe, 1);
+    let spec = JobSpec::Train(network.train_spec(0));
+    let limited = |memory| {
+        Engine::new(EngineConfig {
+            memory,
+            ..EngineConfig::default()
+        })
+    };
+    let Err(Error::Memory { needed, .. }) =
+        limited(1).perform(&spec, &network.blobs, &Progress::new())
+    else {
+        panic!()
+    };
+    for engine in [engine(), limited(needed)] {
+        let JobResult::Trained(contribution) = run(&engine, &network.blobs, spec.clone()) else {
+            panic!()
+        };
+        assert_eq!(
+            (
+                contribution.states[0].to_string(),
+                contribution.loss_first,
+                contribution.loss_last
+            ),
+            (
+                "acfb23de6eb565d34894881664417f528a965a9eea8671e6e727c13950c17341".into(),
+                5_491_387,
+                2_735_402
+            )
+        );
+    }
 }

@@ -6,7 +6,7 @@ mod common;
 use agorai_engine::{
     data::Example,
     evaluate,
-    model::Model,
+    model::{Keep, Model},
     parallel::Means,
     train::{State, Trainer},
     Progress, Weights,
@@ -128,20 +128,23 @@ fn loss_falls_in_training() {
 }
 
 #[test]
-fn gradient_is_the_same_for_every_number_of_threads() {
+fn gradient_is_the_same_for_every_number_of_threads_and_whatever_is_kept() {
     let weights = weights();
     let examples = examples(3, 12);
-    let gradient = |threads| {
+    let gradient = |threads, keep| {
         let means = Means {
             isa: Isa::detect(),
             threads,
         };
         let state = State::start(weights.values.clone());
-        let mut trainer = Trainer::new(means, &TINY, &weights.layout, state).unwrap();
+        let trainer = Trainer::new(means, &TINY, &weights.layout, state).unwrap();
+        let mut trainer = trainer.keeping(keep);
         trainer.gradient(&examples).unwrap();
         trainer.last_gradient().to_vec()
     };
-    let one = gradient(1);
-    assert_eq!(one, gradient(2));
-    assert_eq!(one, gradient(5));
+    let one = gradient(1, Keep::All);
+    for threads in [1, 2, 3, 8] {
+        assert_eq!(one, gradient(threads, Keep::All), "{threads}");
+        assert_eq!(one, gradient(threads, Keep::Streams), "{threads}");
+    }
 }

@@ -25,6 +25,12 @@ impl Memory {
         })
     }
 
+    /// Forgets the sequence; its space is used again.
+    pub fn clear(&mut self) {
+        self.keys.truncate(0);
+        self.values.clear();
+    }
+
     /// Adds this head's part of rows `[rows, kv]`.
     fn extend(&mut self, shape: &Heads, head: usize, keys: &[f32], values: &[f32]) -> Result<()> {
         let columns = head * shape.width..(head + 1) * shape.width;

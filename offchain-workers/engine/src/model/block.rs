@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One decoder block, in the two parts before and after its attention. Inference and training share
-//! them, so that what is checked is what was trained.
+//! One block of a training sequence forward, in the parts before and after its attention, and what it leaves
+//! for the way back.
 
 use super::{matrices::BlockMatrices, Shape};
 use crate::{parallel::Means, weights::Block, Result};
@@ -9,14 +9,12 @@ use agorai_exact::{gated, matmul::Chain, norm, rope::RopeTable};
 /// Added to the mean square in RMS norms (Llama's value).
 pub const EPS: f32 = 1e-5;
 
-/// What a block computes for some rows. The backward pass needs all of it.
+/// What a block computes for some rows from the residual stream before it. The backward pass needs all of it.
 #[derive(Clone, Debug, Default)]
 pub struct Activations {
-    /// The residual stream before the block, `[rows, dim]`.
-    pub input: Vec<f32>,
-    /// 1 / rms of `input`, `[rows]`.
+    /// 1 / rms of the stream before the block, `[rows]`.
     pub input_inv: Vec<f32>,
-    /// Norm of `input`, `[rows, dim]`.
+    /// Norm of the stream before the block, `[rows, dim]`.
     pub input_normed: Vec<f32>,
     /// Rotated queries, `[rows, dim]`.
     pub query: Vec<f32>,
@@ -44,7 +42,6 @@ impl Activations {
     /// Makes room for `rows` rows.
     pub fn resize(&mut self, shape: &Shape, rows: usize) {
         let sizes = [
-            (&mut self.input, shape.dim),
             (&mut self.input_inv, 1),
             (&mut self.input_normed, shape.dim),
             (&mut self.query, shape.dim),
@@ -65,7 +62,7 @@ impl Activations {
 
     /// Values of binary32 that one row takes.
     pub fn width(shape: &Shape) -> usize {
-        6 * shape.dim + 2 * shape.kv + 3 * shape.ff + 2
+        5 * shape.dim + 2 * shape.kv + 3 * shape.ff + 2
     }
 }
 
@@ -81,18 +78,19 @@ pub struct BlockRef<'a> {
 }
 
 impl BlockRef<'_> {
-    /// From `input` to rotated queries and keys, and values.
+    /// From the residual stream before the block, `[rows, dim]`, to rotated queries and keys, and values.
     pub fn project(
         &self,
         means: Means,
         rope: &RopeTable,
         positions: &[u32],
+        input: &[f32],
         a: &mut Activations,
     ) -> Result<()> {
         let m = self.matrices;
         norm::rmsnorm(
             means.isa,
-            &a.input,
+            input,
             &self.values[self.places.attention_norm.clone()],
             EPS,
             &mut a.input_normed,
@@ -106,13 +104,13 @@ impl BlockRef<'_> {
         Ok(())
     }
 
-    /// From `attended` to the residual stream after the block, `out` `[rows, dim]`.
+    /// From `attended` and the stream before the block to what the down projection reads.
     ///
-    /// Both additions to the residual stream continue its value's chain: the terms of the projection
-    /// are accumulated onto it one by one.
-    pub fn finish(&self, means: Means, a: &mut Activations, out: &mut [f32]) -> Result<()> {
+    /// Both additions to the residual stream, here and in [`BlockRef::finish`], continue its value's chain:
+    /// the terms of the projection are accumulated onto it one by one.
+    pub fn feed(&self, means: Means, input: &[f32], a: &mut Activations) -> Result<()> {
         let m = self.matrices;
-        a.middle.copy_from_slice(&a.input);
+        a.middle.copy_from_slice(input);
         means.linear(Chain::Continue, &a.attended, &m.output, &mut a.middle)?;
         norm::rmsnorm(
             means.isa,
@@ -124,8 +122,12 @@ impl BlockRef<'_> {
         )?;
         means.linear(Chain::Start, &a.middle_normed, &m.gate, &mut a.gate)?;
         means.linear(Chain::Start, &a.middle_normed, &m.up, &mut a.up)?;
-        gated::swiglu(means.isa, &a.gate, &a.up, &mut a.gated)?;
+        Ok(gated::swiglu(means.isa, &a.gate, &a.up, &mut a.gated)?)
+    }
+
+    /// The residual stream after the block, `out` `[rows, dim]`.
+    pub fn finish(&self, means: Means, a: &Activations, out: &mut [f32]) -> Result<()> {
         out.copy_from_slice(&a.middle);
-        means.linear(Chain::Continue, &a.gated, &m.down, out)
+        means.linear(Chain::Continue, &a.gated, &self.matrices.down, out)
     }
 }

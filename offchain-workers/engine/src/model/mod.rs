@@ -4,17 +4,20 @@
 //! | module | what is in it |
 //! |---|---|
 //! | `matrices` | the weights packed for the kernels |
-//! | `block` | one block before and after its attention |
+//! | `block` | one block of a training sequence before and after its attention |
 //! | `attention` | attention of all heads, forward and backward |
-//! | `tape` | forward and backward of a training sequence |
+//! | `tape` | a training sequence's way through the model and back |
+//! | `gradient` | the gradients of the parameters from the tapes of a batch |
 
 pub(crate) mod attention;
 mod block;
+mod gradient;
 mod matrices;
 mod tape;
 
+pub use gradient::gradient;
 pub use matrices::{Direction, Matrices};
-pub use tape::{accumulate, Tape};
+pub use tape::{Keep, Tape};
 
 use crate::{
     backend::{Cpu, Heads},

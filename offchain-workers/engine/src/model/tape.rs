@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Forward and backward of one training sequence, by hand on the exact operations.
+//! One training sequence's way through the model and back, by hand on the exact operations.
 //!
-//! A tape keeps what the backward pass needs; it then keeps the gradients of every operation's output, from
-//! which [`accumulate`] makes the gradients of the parameters. Sequences are independent until
-//! there, so each may have a thread of its own; the gradient of a parameter is one chain over all rows of
-//! all sequences in order, whatever thread computes it.
+//! A tape keeps what the way back needs. Going back, it stops after each block with the gradients of that
+//! block's operations, from which [`gradient`](super::gradient()) makes those of the parameters; then the
+//! next block uses their space again.
 
 use super::{
     attention::{attend, attend_backward, BackwardScratch, Head, Memory},
@@ -15,21 +14,33 @@ use super::{
 use crate::{data::Example, parallel::Means, Result};
 use agorai_exact::{elementwise, embedding, gated, loss, matmul::Chain, norm, PackedMatrix};
 
-/// Gradients of a block's intermediate results; the names are those of [`Activations`].
+/// What a tape keeps on the way through the model. It changes memory and time, no bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// All that the way back needs.
+    #[default]
+    All,
+    /// The residual stream before each block: the way back computes the rest of a block once more.
+    Streams,
+}
+
+/// Gradients of a block's operations' outputs; the names are those of [`Activations`].
 #[derive(Default)]
-struct Gradients {
-    input_normed: Vec<f32>,
-    query: Vec<f32>,
-    key: Vec<f32>,
-    value: Vec<f32>,
+pub(super) struct Gradients {
+    pub(super) input_normed: Vec<f32>,
+    pub(super) query: Vec<f32>,
+    pub(super) key: Vec<f32>,
+    pub(super) value: Vec<f32>,
     attended: Vec<f32>,
-    middle: Vec<f32>,
-    middle_normed: Vec<f32>,
-    gate: Vec<f32>,
-    up: Vec<f32>,
+    pub(super) middle: Vec<f32>,
+    pub(super) middle_normed: Vec<f32>,
+    pub(super) gate: Vec<f32>,
+    pub(super) up: Vec<f32>,
     gated: Vec<f32>,
+    /// Of the residual stream before the block.
+    pub(super) input: Vec<f32>,
     /// Of the residual stream after the block.
-    out: Vec<f32>,
+    pub(super) out: Vec<f32>,
 }
 
 impl Gradients {
@@ -45,222 +56,102 @@ impl Gradients {
             (&mut self.gate, shape.ff),
             (&mut self.up, shape.ff),
             (&mut self.gated, shape.ff),
+            (&mut self.input, shape.dim),
             (&mut self.out, shape.dim),
         ];
         for (buffer, width) in sizes {
             buffer.resize(rows * width, 0.0);
         }
     }
+
+    /// Binary32 values that one row takes.
+    fn width(shape: &Shape) -> usize {
+        7 * shape.dim + 2 * shape.kv + 3 * shape.ff
+    }
 }
 
 /// The inputs of a block's matrices, packed for the products that make their gradients.
 #[derive(Default)]
-struct Inputs {
-    input_normed: PackedMatrix,
-    attended: PackedMatrix,
-    middle_normed: PackedMatrix,
-    gated: PackedMatrix,
+pub(super) struct Inputs {
+    pub(super) input_normed: PackedMatrix,
+    pub(super) attended: PackedMatrix,
+    pub(super) middle_normed: PackedMatrix,
+    pub(super) gated: PackedMatrix,
 }
 
+impl Inputs {
+    fn pack(&mut self, shape: &Shape, rows: usize, a: &Activations) -> Result<()> {
+        let dim = shape.dim;
+        self.input_normed.pack_in_out(rows, dim, &a.input_normed)?;
+        self.attended.pack_in_out(rows, dim, &a.attended)?;
+        self.middle_normed
+            .pack_in_out(rows, dim, &a.middle_normed)?;
+        Ok(self.gated.pack_in_out(rows, shape.ff, &a.gated)?)
+    }
+
+    /// Binary32 values that one row takes at most.
+    fn width(shape: &Shape) -> usize {
+        3 * shape.dim.next_multiple_of(32) + shape.ff.next_multiple_of(32)
+    }
+}
+
+/// What one block computes on the way through.
 #[derive(Default)]
-struct BlockTape {
-    activations: Activations,
+pub(super) struct BlockTape {
+    pub(super) activations: Activations,
     memory: Vec<Memory>,
     heads: Vec<Head>,
-    gradients: Gradients,
-    inputs: Inputs,
-}
-
-/// One sequence's way through the model and back. Its memory is used again from step to step.
-#[derive(Default)]
-pub struct Tape {
-    tokens: Vec<u32>,
-    targets: Vec<u32>,
-    positions: Vec<u32>,
-    blocks: Vec<BlockTape>,
-    /// The residual stream after the last block, its norm and 1 / rms.
-    hidden: Vec<f32>,
-    normed: Vec<f32>,
-    inv: Vec<f32>,
-    packed_normed: PackedMatrix,
-    /// The logits, then their gradient.
-    logits: Vec<f32>,
-    losses: Vec<f32>,
-    d_normed: Vec<f32>,
-    d_hidden: Vec<f32>,
-    d_embedded: Vec<f32>,
-    scratch: BackwardScratch,
-}
-
-impl Tape {
-    /// The loss of each token of the last sequence, in nats.
-    pub fn losses(&self) -> &[f32] {
-        &self.losses
-    }
-
-    /// Binary32 values that a tape of `rows` tokens holds, roughly from above.
-    pub fn values(shape: &Shape, layers: usize, rows: usize) -> u64 {
-        let row = 4 * (Activations::width(shape) + 2 * shape.ff) as u64;
-        let rows = rows as u64;
-        let attention = 2 * (shape.heads as u64) * rows * rows;
-        let block = (row * rows).saturating_add(attention);
-        let head = rows * (3 * shape.vocab + 6 * shape.dim) as u64;
-        block.saturating_mul(layers as u64).saturating_add(head)
-    }
-
-    /// Forward and backward. The gradient is that of the sum of the losses times `scale`. `backward`: the
-    /// matrices packed backward.
-    pub fn run(
-        &mut self,
-        means: Means,
-        view: View<'_>,
-        backward: &Matrices,
-        example: &Example,
-        scale: f32,
-    ) -> Result<()> {
-        self.forward(means, view, example)?;
-        loss::cross_entropy_backward(
-            means.isa,
-            &mut self.logits,
-            view.shape.vocab,
-            &self.targets,
-            scale,
-            &mut self.losses,
-        )?;
-        self.backward(means, view, backward)
-    }
-
-    fn forward(&mut self, means: Means, view: View<'_>, example: &Example) -> Result<()> {
-        let shape = view.shape;
-        let rows = example.tokens.len();
-        self.tokens.clone_from(&example.tokens);
-        self.targets.clone_from(&example.targets);
-        self.positions.clear();
-        self.positions
-            .extend((0..rows).map(|position| position as u32));
-        self.losses.resize(rows, 0.0);
-        self.blocks.resize_with(view.layers(), BlockTape::default);
-        self.hidden.resize(rows * shape.dim, 0.0);
-        for block in &mut self.blocks {
-            block.activations.resize(&shape, rows);
-            block.memory.clear();
-            for _ in 0..shape.kv_heads {
-                block.memory.push(Memory::new(shape.head)?);
-            }
-        }
-        if let Some(first) = self.blocks.first_mut() {
-            let input = &mut first.activations.input;
-            embedding::gather(view.embedding(), shape.dim, &self.tokens, input)?;
-        }
-        let mut rest = &mut self.blocks[..];
-        let mut layer = 0;
-        while let Some((block, after)) = rest.split_first_mut() {
-            let parameters = view.block(layer);
-            let a = &mut block.activations;
-            parameters.project(means, view.rope, &self.positions, a)?;
-            attend(
-                means,
-                &shape.heads(),
-                0,
-                &a.query,
-                &a.key,
-                &a.value,
-                &mut block.memory,
-                &mut block.heads,
-                &mut a.attended,
-            )?;
-            let out = match after.first_mut() {
-                Some(next) => &mut next.activations.input,
-                None => &mut self.hidden,
-            };
-            parameters.finish(means, a, out)?;
-            rest = after;
-            layer += 1;
-        }
-        self.normed.resize(rows * shape.dim, 0.0);
-        self.inv.resize(rows, 0.0);
-        self.logits.resize(rows * shape.vocab, 0.0);
-        norm::rmsnorm(
-            means.isa,
-            &self.hidden,
-            view.norm(),
-            EPS,
-            &mut self.normed,
-            &mut self.inv,
-        )?;
-        means.linear(
-            Chain::Start,
-            &self.normed,
-            &view.matrices.head,
-            &mut self.logits,
-        )
-    }
-
-    fn backward(&mut self, means: Means, view: View<'_>, backward: &Matrices) -> Result<()> {
-        let shape = view.shape;
-        let rows = self.tokens.len();
-        for buffer in [&mut self.d_normed, &mut self.d_hidden, &mut self.d_embedded] {
-            buffer.resize(rows * shape.dim, 0.0);
-        }
-        means.linear(
-            Chain::Start,
-            &self.logits,
-            &backward.head,
-            &mut self.d_normed,
-        )?;
-        norm::rmsnorm_backward_input(
-            means.isa,
-            &self.hidden,
-            view.norm(),
-            &self.inv,
-            &self.d_normed,
-            &mut self.d_hidden,
-        )?;
-        self.packed_normed
-            .pack_in_out(rows, shape.dim, &self.normed)?;
-        for block in &mut self.blocks {
-            block.gradients.resize(&shape, rows);
-        }
-        if let Some(last) = self.blocks.last_mut() {
-            last.gradients.out.copy_from_slice(&self.d_hidden);
-        }
-        let mut rest = &mut self.blocks[..];
-        while let Some((block, before)) = rest.split_last_mut() {
-            let layer = before.len();
-            let d_input = match before.last_mut() {
-                Some(previous) => &mut previous.gradients.out,
-                None => &mut self.d_embedded,
-            };
-            block.backward(
-                means,
-                view,
-                layer,
-                &backward.blocks[layer],
-                &self.positions,
-                d_input,
-                &mut self.scratch,
-            )?;
-            rest = before;
-        }
-        Ok(())
-    }
 }
 
 impl BlockTape {
+    /// From the residual stream before the block to all that the way back needs.
+    fn forward(
+        &mut self,
+        means: Means,
+        view: View<'_>,
+        layer: usize,
+        positions: &[u32],
+        input: &[f32],
+    ) -> Result<()> {
+        let shape = view.shape;
+        self.memory.iter_mut().for_each(Memory::clear);
+        while self.memory.len() < shape.kv_heads {
+            self.memory.push(Memory::new(shape.head)?);
+        }
+        let a = &mut self.activations;
+        a.resize(&shape, positions.len());
+        let block = view.block(layer);
+        block.project(means, view.rope, positions, input, a)?;
+        attend(
+            means,
+            &shape.heads(),
+            0,
+            &a.query,
+            &a.key,
+            &a.value,
+            &mut self.memory,
+            &mut self.heads,
+            &mut a.attended,
+        )?;
+        block.feed(means, input, a)
+    }
+
+    /// From the gradient of the stream after the block, `g.out`, to that of the stream before it, `g.input`.
     #[allow(clippy::too_many_arguments)]
     fn backward(
-        &mut self,
+        &self,
         means: Means,
         view: View<'_>,
         layer: usize,
         matrices: &BlockMatrices,
         positions: &[u32],
-        d_input: &mut [f32],
+        input: &[f32],
+        g: &mut Gradients,
         scratch: &mut BackwardScratch,
     ) -> Result<()> {
         let (isa, shape) = (means.isa, view.shape);
         let places = &view.layout.blocks[layer];
-        let (a, g) = (&self.activations, &mut self.gradients);
+        let a = &self.activations;
         means.linear(Chain::Start, &g.out, &matrices.down, &mut g.gated)?;
         gated::swiglu_backward(isa, &a.gate, &a.up, &g.gated, &mut g.gate, &mut g.up)?;
         means.linear(Chain::Start, &g.gate, &matrices.gate, &mut g.middle_normed)?;
@@ -289,152 +180,207 @@ impl BlockTape {
         )?;
         view.rope.rotate_back(isa, positions, &mut g.query)?;
         view.rope.rotate_back(isa, positions, &mut g.key)?;
-        means.linear(Chain::Start, &g.query, &matrices.query, &mut g.input_normed)?;
-        means.linear(Chain::Continue, &g.key, &matrices.key, &mut g.input_normed)?;
-        means.linear(
-            Chain::Continue,
-            &g.value,
-            &matrices.value,
-            &mut g.input_normed,
-        )?;
+        let normed = &mut g.input_normed;
+        means.linear(Chain::Start, &g.query, &matrices.query, normed)?;
+        means.linear(Chain::Continue, &g.key, &matrices.key, normed)?;
+        means.linear(Chain::Continue, &g.value, &matrices.value, normed)?;
         norm::rmsnorm_backward_input(
             isa,
-            &a.input,
+            input,
             &view.values[places.attention_norm.clone()],
             &a.input_inv,
             &g.input_normed,
-            d_input,
+            &mut g.input,
         )?;
-        elementwise::add_assign(isa, d_input, &g.middle)?;
-        let rows = positions.len();
-        let inputs = &mut self.inputs;
-        inputs
-            .input_normed
-            .pack_in_out(rows, shape.dim, &a.input_normed)?;
-        inputs.attended.pack_in_out(rows, shape.dim, &a.attended)?;
-        inputs
-            .middle_normed
-            .pack_in_out(rows, shape.dim, &a.middle_normed)?;
-        inputs.gated.pack_in_out(rows, shape.ff, &a.gated)?;
-        Ok(())
+        Ok(elementwise::add_assign(isa, &mut g.input, &g.middle)?)
+    }
+
+    /// Binary32 values that a sequence of `rows` tokens takes.
+    fn values(shape: &Shape, rows: u64) -> u64 {
+        // Keys and values grow as vectors do: up to twice what they hold. Queries and outputs are copied
+        // for each head.
+        let row = Activations::width(shape) + 4 * shape.kv + 2 * shape.dim;
+        rows.saturating_mul(row as u64)
+            .saturating_add((shape.heads as u64).saturating_mul(rows.saturating_mul(rows)))
+            .saturating_add(64 * shape.kv as u64)
     }
 }
 
-/// Rows of a matrix's gradient that one task computes.
-const BAND: usize = 128;
+/// One sequence's way through the model and back. Its memory is used again from step to step.
+#[derive(Default)]
+pub struct Tape {
+    keep: Keep,
+    pub(super) tokens: Vec<u32>,
+    targets: Vec<u32>,
+    positions: Vec<u32>,
+    /// The residual stream before each block, and after the last.
+    pub(super) streams: Vec<Vec<f32>>,
+    /// One for each block, or one for all of them.
+    blocks: Vec<BlockTape>,
+    normed: Vec<f32>,
+    /// 1 / rms of the last stream.
+    pub(super) inv: Vec<f32>,
+    pub(super) packed_normed: PackedMatrix,
+    /// The logits, then their gradient.
+    pub(super) logits: Vec<f32>,
+    losses: Vec<f32>,
+    pub(super) d_normed: Vec<f32>,
+    /// Those of the block that the way back has come to.
+    pub(super) gradients: Gradients,
+    pub(super) inputs: Inputs,
+    scratch: BackwardScratch,
+}
 
-/// The gradients of all parameters from the tapes of a batch, into `gradient` in the layout's order.
-pub fn accumulate(
-    means: Means,
-    view: View<'_>,
-    tapes: &[Tape],
-    gradient: &mut [f32],
-) -> Result<()> {
-    let isa = means.isa;
-    gradient.fill(0.0);
-    let mut rest = gradient;
-    let mut parts = view.layout.slots.iter().map(|slot| {
-        let (part, after) = std::mem::take(&mut rest).split_at_mut(slot.range.len());
-        rest = after;
-        part
-    });
-    let mut next = || parts.next().unwrap_or_default();
-    let mut tasks: Vec<Task<'_>> = Vec::new();
-    let width = view.shape.dim;
-    let part = next();
-    tasks.push(Box::new(move || {
-        for tape in tapes {
-            embedding::scatter_add(isa, part, width, &tape.tokens, &tape.d_embedded)?;
+impl Tape {
+    /// An empty tape.
+    pub fn new(keep: Keep) -> Self {
+        Self {
+            keep,
+            ..Self::default()
         }
-        Ok(())
-    }));
-    for layer in 0..view.layers() {
-        let mut matrix = |part, pick: fn(&BlockTape) -> (&[f32], &PackedMatrix)| {
-            push_matrix(isa, &mut tasks, part, tapes, move |tape| {
-                pick(&tape.blocks[layer])
-            });
+    }
+
+    /// The loss of each token of the last sequence, in nats.
+    pub fn losses(&self) -> &[f32] {
+        &self.losses
+    }
+
+    /// Binary32 values that a tape of `rows` tokens holds, from above.
+    pub fn values(shape: &Shape, layers: usize, rows: usize, keep: Keep) -> u64 {
+        let blocks = match keep {
+            Keep::All => layers as u64,
+            Keep::Streams => layers.min(1) as u64,
         };
-        let attention_norm = next();
-        matrix(next(), |b| (&b.gradients.query, &b.inputs.input_normed));
-        matrix(next(), |b| (&b.gradients.key, &b.inputs.input_normed));
-        matrix(next(), |b| (&b.gradients.value, &b.inputs.input_normed));
-        matrix(next(), |b| (&b.gradients.middle, &b.inputs.attended));
-        let ff_norm = next();
-        matrix(next(), |b| (&b.gradients.gate, &b.inputs.middle_normed));
-        matrix(next(), |b| (&b.gradients.up, &b.inputs.middle_normed));
-        matrix(next(), |b| (&b.gradients.out, &b.inputs.gated));
-        push_norm(isa, &mut tasks, attention_norm, tapes, move |tape| {
-            let b = &tape.blocks[layer];
-            let a = &b.activations;
-            (&a.input, &a.input_inv, &b.gradients.input_normed)
-        });
-        push_norm(isa, &mut tasks, ff_norm, tapes, move |tape| {
-            let b = &tape.blocks[layer];
-            let a = &b.activations;
-            (&a.middle, &a.middle_inv, &b.gradients.middle_normed)
-        });
+        let panels = |width: usize| width.next_multiple_of(32);
+        // The head's buffers, those of the way back, and attention's in it.
+        let row = shape.vocab
+            + 2 * shape.dim
+            + panels(shape.dim)
+            + 5
+            + Gradients::width(shape)
+            + Inputs::width(shape)
+            + 9 * panels(shape.head)
+            + shape.dim * (layers + 1);
+        let rows = rows as u64;
+        rows.saturating_mul((row as u64).saturating_add(rows))
+            .saturating_add(BlockTape::values(shape, rows).saturating_mul(blocks))
     }
-    push_norm(isa, &mut tasks, next(), tapes, |tape| {
-        (&tape.hidden, &tape.inv, &tape.d_normed)
-    });
-    push_matrix(isa, &mut tasks, next(), tapes, |tape| {
-        (&tape.logits, &tape.packed_normed)
-    });
-    means.run(tasks)
-}
 
-type Task<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
-
-/// Tasks that make the gradient of a matrix `[outputs, inputs]`, some outputs each: `pick` gives a tape's
-/// gradient of the outputs, `[rows, outputs]`, and the packed inputs `[rows, inputs]`.
-fn push_matrix<'a>(
-    isa: agorai_exact::Isa,
-    tasks: &mut Vec<Task<'a>>,
-    gradient: &'a mut [f32],
-    tapes: &'a [Tape],
-    pick: impl Fn(&'a Tape) -> (&'a [f32], &'a PackedMatrix) + Copy + Send + 'a,
-) {
-    let Some((_, inputs)) = tapes.first().map(pick) else {
-        return;
-    };
-    let width = inputs.n();
-    let outputs = gradient.len() / width;
-    for (band, part) in gradient.chunks_mut(BAND * width).enumerate() {
-        let first = band * BAND;
-        let columns = first..first + part.len() / width;
-        tasks.push(Box::new(move || {
-            for tape in tapes {
-                let (d_out, inputs) = pick(tape);
-                agorai_exact::matmul_at(
-                    isa,
-                    Chain::Continue,
-                    d_out,
-                    outputs,
-                    columns.clone(),
-                    inputs,
-                    part,
-                )?;
-            }
-            Ok(())
-        }));
-    }
-}
-
-/// The task that makes the gradient of a norm's weight: `pick` gives a tape's input, 1 / rms and gradient
-/// of the output.
-fn push_norm<'a>(
-    isa: agorai_exact::Isa,
-    tasks: &mut Vec<Task<'a>>,
-    gradient: &'a mut [f32],
-    tapes: &'a [Tape],
-    pick: impl Fn(&'a Tape) -> (&'a [f32], &'a [f32], &'a [f32]) + Send + 'a,
-) {
-    tasks.push(Box::new(move || {
-        let width = gradient.len();
-        for tape in tapes {
-            let (x, inv, d_out) = pick(tape);
-            norm::rmsnorm_backward_weight(isa, x, width, inv, d_out, 0..width, gradient)?;
+    /// Through the model to the gradient of the last residual stream, that of the sum of the losses times
+    /// `scale`. `backward`: the matrices packed backward.
+    pub fn forward(
+        &mut self,
+        means: Means,
+        view: View<'_>,
+        backward: &Matrices,
+        example: &Example,
+        scale: f32,
+    ) -> Result<()> {
+        let shape = view.shape;
+        let rows = example.tokens.len();
+        let layers = view.layers();
+        self.tokens.clone_from(&example.tokens);
+        self.targets.clone_from(&example.targets);
+        self.positions.clear();
+        self.positions
+            .extend((0..rows).map(|position| position as u32));
+        self.streams.resize_with(layers + 1, Vec::new);
+        for stream in &mut self.streams {
+            stream.resize(rows * shape.dim, 0.0);
         }
-        Ok(())
-    }));
+        let blocks = match self.keep {
+            Keep::All => layers,
+            Keep::Streams => layers.min(1),
+        };
+        self.blocks.resize_with(blocks, BlockTape::default);
+        embedding::gather(
+            view.embedding(),
+            shape.dim,
+            &self.tokens,
+            &mut self.streams[0],
+        )?;
+        for layer in 0..layers {
+            let block = &mut self.blocks[layer.min(blocks - 1)];
+            let (before, after) = self.streams.split_at_mut(layer + 1);
+            let (input, out) = (&before[layer], &mut after[0]);
+            block.forward(means, view, layer, &self.positions, input)?;
+            view.block(layer).finish(means, &block.activations, out)?;
+        }
+        self.head(means, view, backward, scale)
+    }
+
+    /// From the last residual stream to the losses, and back to its gradient.
+    fn head(
+        &mut self,
+        means: Means,
+        view: View<'_>,
+        backward: &Matrices,
+        scale: f32,
+    ) -> Result<()> {
+        let (isa, shape) = (means.isa, view.shape);
+        let rows = self.tokens.len();
+        self.inv.resize(rows, 0.0);
+        self.losses.resize(rows, 0.0);
+        self.normed.resize(rows * shape.dim, 0.0);
+        self.d_normed.resize(rows * shape.dim, 0.0);
+        self.logits.resize(rows * shape.vocab, 0.0);
+        self.gradients.resize(&shape, rows);
+        let hidden = &self.streams[view.layers()];
+        let weight = view.norm();
+        norm::rmsnorm(isa, hidden, weight, EPS, &mut self.normed, &mut self.inv)?;
+        let logits = &mut self.logits;
+        means.linear(Chain::Start, &self.normed, &view.matrices.head, logits)?;
+        loss::cross_entropy_backward(
+            isa,
+            logits,
+            shape.vocab,
+            &self.targets,
+            scale,
+            &mut self.losses,
+        )?;
+        means.linear(Chain::Start, logits, &backward.head, &mut self.d_normed)?;
+        norm::rmsnorm_backward_input(
+            isa,
+            hidden,
+            weight,
+            &self.inv,
+            &self.d_normed,
+            &mut self.gradients.input,
+        )?;
+        Ok(self
+            .packed_normed
+            .pack_in_out(rows, shape.dim, &self.normed)?)
+    }
+
+    /// Back through one block, after the one behind it.
+    pub fn backward(
+        &mut self,
+        means: Means,
+        view: View<'_>,
+        backward: &Matrices,
+        layer: usize,
+    ) -> Result<()> {
+        let (positions, input) = (&self.positions, &self.streams[layer]);
+        let block = match self.keep {
+            Keep::All => &self.blocks[layer],
+            Keep::Streams => {
+                let block = &mut self.blocks[0];
+                block.forward(means, view, layer, positions, input)?;
+                block
+            }
+        };
+        let g = &mut self.gradients;
+        std::mem::swap(&mut g.input, &mut g.out);
+        let matrices = &backward.blocks[layer];
+        let scratch = &mut self.scratch;
+        block.backward(means, view, layer, matrices, positions, input, g, scratch)?;
+        self.inputs
+            .pack(&view.shape, positions.len(), &block.activations)
+    }
+
+    /// What the block computed that the way back has come to.
+    pub(super) fn activations(&self, layer: usize) -> &Activations {
+        let last = self.blocks.len().saturating_sub(1);
+        &self.blocks[layer.min(last)].activations
+    }
 }

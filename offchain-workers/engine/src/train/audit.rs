@@ -5,6 +5,7 @@ use super::{Course, State, Trainer};
 use crate::{
     access::{fetch, BlobAccess},
     compress::encode_feedback,
+    model::Keep,
     parallel::Means,
     progress::Progress,
     weights::Weights,
@@ -20,6 +21,7 @@ use agorai_primitives::{job::AuditSpec, BlobId};
 /// worker's fault: no honest worker commits to it. A missing blob is not a verdict but an error.
 pub fn audit(
     means: Means,
+    keep: Keep,
     spec: &AuditSpec,
     base: &Weights,
     blobs: &dyn BlobAccess,
@@ -34,7 +36,7 @@ pub fn audit(
     if spec.contribution.states.len() != recipe.segments() as usize {
         return Ok(false);
     }
-    match replay(means, spec, base, blobs, course) {
+    match replay(means, keep, spec, base, blobs, course) {
         Err(Error::Exact(_)) => Ok(false),
         verdict => verdict,
     }
@@ -42,6 +44,7 @@ pub fn audit(
 
 fn replay(
     means: Means,
+    keep: Keep,
     spec: &AuditSpec,
     base: &Weights,
     blobs: &dyn BlobAccess,
@@ -60,7 +63,8 @@ fn replay(
             }
         }
     };
-    let mut trainer = Trainer::new(means, &spec.train.architecture, &base.layout, start)?;
+    let trainer = Trainer::new(means, &spec.train.architecture, &base.layout, start)?;
+    let mut trainer = trainer.keeping(keep);
     let losses = course.segment(&mut trainer, spec.segment)?;
     if BlobId::of(&trainer.state.to_bytes()) != committed.states[segment]
         || (segment == 0 && losses.first != committed.loss_first)

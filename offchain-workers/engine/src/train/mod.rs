@@ -15,6 +15,7 @@ use crate::{
     access::{fetch, BlobAccess},
     compress::{compress, decode_feedback, encode_feedback, Compressed},
     data::Data,
+    model::Keep,
     parallel::Means,
     progress::Progress,
     weights::Weights,
@@ -101,6 +102,7 @@ impl<'a> Course<'a> {
 /// error feedback are stored as blobs.
 pub fn train(
     means: Means,
+    keep: Keep,
     spec: &TrainSpec,
     base: &Weights,
     blobs: &dyn BlobAccess,
@@ -108,7 +110,7 @@ pub fn train(
 ) -> Result<Contribution> {
     progress.begin(spec.recipe.inner_steps.into());
     let mut states = Vec::new();
-    let result = train_and_store(means, spec, base, blobs, progress, &mut states);
+    let result = train_and_store(means, keep, spec, base, blobs, progress, &mut states);
     if result.is_err() {
         // Nobody will ask for the states of a round that came to nothing.
         for state in &states {
@@ -120,6 +122,7 @@ pub fn train(
 
 fn train_and_store(
     means: Means,
+    keep: Keep,
     spec: &TrainSpec,
     base: &Weights,
     blobs: &dyn BlobAccess,
@@ -128,7 +131,8 @@ fn train_and_store(
 ) -> Result<Contribution> {
     let mut course = Course::new(spec, blobs, progress)?;
     let start = State::start(base.values.clone());
-    let mut trainer = Trainer::new(means, &spec.architecture, &base.layout, start)?;
+    let trainer = Trainer::new(means, &spec.architecture, &base.layout, start)?;
+    let mut trainer = trainer.keeping(keep);
     let (mut loss_first, mut loss_last) = (0, 0);
     for segment in 0..spec.recipe.segments() {
         let losses = course.segment(&mut trainer, segment)?;

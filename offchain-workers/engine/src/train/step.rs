@@ -5,7 +5,7 @@ use super::State;
 use crate::{
     data::Example,
     loss::Total,
-    model::{accumulate, rope, Direction, Matrices, Shape, Tape, View},
+    model::{gradient, rope, Direction, Keep, Matrices, Shape, Tape, View},
     parallel::Means,
     weights::{Layout, Slot},
     Error, Result,
@@ -34,6 +34,7 @@ pub struct Trainer<'a> {
     rope: RopeTable,
     forward: Matrices,
     backward: Matrices,
+    keep: Keep,
     tapes: Vec<Tape>,
     gradient: Vec<f32>,
     /// The state between steps.
@@ -59,10 +60,16 @@ impl<'a> Trainer<'a> {
             rope: rope(architecture)?,
             forward: Matrices::default(),
             backward: Matrices::default(),
+            keep: Keep::All,
             tapes: Vec::new(),
             gradient: vec![0.0; layout.len()],
             state,
         })
+    }
+
+    /// The same trainer, keeping only so much on the way through the model.
+    pub fn keeping(self, keep: Keep) -> Self {
+        Self { keep, ..self }
     }
 
     /// The gradient of the mean loss over all tokens of the examples, which must be of equal length; returns
@@ -95,12 +102,17 @@ impl<'a> Trainer<'a> {
         };
         let backward = &self.backward;
         let scale = 1.0 / tokens as f32;
-        self.tapes.resize_with(examples.len(), Tape::default);
-        let tapes = self.tapes.iter_mut().zip(examples);
-        means.run(tapes.map(|(tape, example)| {
-            move || tape.run(means.alone(), view, backward, example, scale)
-        }))?;
-        accumulate(means, view, &self.tapes, &mut self.gradient)?;
+        let keep = self.keep;
+        self.tapes.resize_with(examples.len(), || Tape::new(keep));
+        gradient(
+            means,
+            view,
+            backward,
+            &mut self.tapes,
+            examples,
+            scale,
+            &mut self.gradient,
+        )?;
         let mut total = Total::default();
         for tape in &self.tapes {
             total.add(tape.losses());

@@ -52,7 +52,7 @@ pub fn engines() -> Vec<(&'static str, Engine)> {
         ("1 thread, scalar", engine(1, Some(Isa::Scalar))),
         ("2 threads, AVX2", engine(2, Some(Isa::Avx2))),
         ("3 threads, AVX-512", engine(3, Some(Isa::Avx512))),
-        ("2 threads, detected", engine(2, None)),
+        ("8 threads, detected", engine(8, None)),
     ]
 }
 

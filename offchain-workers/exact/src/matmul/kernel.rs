@@ -6,8 +6,8 @@
 //! right operand's part (a block of one panel) stays in the first-level cache while the tiles of
 //! some rows pass over it, and those rows, for a group of k blocks, in the second-level cache.
 
-use alloc::vec;
-use core::ops::Range;
+use alloc::vec::Vec;
+use core::{cell::Cell, ops::Range};
 
 use super::{Chain, Left, Product, PANEL};
 use crate::simd::{PointerLanes, LANES};
@@ -19,6 +19,12 @@ const K_BLOCK: usize = 256;
 const K_GROUP: usize = 4 * K_BLOCK;
 /// Elements of the left operand that stay in the second-level cache.
 const LEFT_BLOCK: usize = 1 << 17;
+
+std::thread_local! {
+    /// Where a thread packs transposed left operands: at most a left block of elements, kept because new
+    /// memory of this size would be asked from the system, and faulted in, at every product.
+    static LEFT: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
 
 /// Where a tile reads and writes.
 #[derive(Clone, Copy)]
@@ -47,11 +53,13 @@ pub(super) unsafe fn product<V: PointerLanes, const MR: usize, const NV: usize, 
     let m_block = (LEFT_BLOCK / k_group).next_multiple_of(MR).min(p.m);
     // The transposed left operand is packed tile by tile; plain rows are read where they are.
     let transposed = p.left.step != 1 && p.m > 1;
-    let mut packed = if transposed {
-        vec![0.0; k_group * m_block]
-    } else {
-        vec![]
-    };
+    let mut packed = Vec::new();
+    if transposed {
+        packed = LEFT.take();
+        if packed.len() < k_group * m_block {
+            packed.resize(k_group * m_block, 0.0);
+        }
+    }
     for m0 in (0..p.m).step_by(m_block) {
         let m = m_block.min(p.m - m0);
         for g0 in (0..p.k).step_by(k_group) {
@@ -102,6 +110,9 @@ pub(super) unsafe fn product<V: PointerLanes, const MR: usize, const NV: usize, 
             }
         }
     }
+    if transposed {
+        LEFT.set(packed);
+    }
 }
 
 /// # Safety
@@ -143,17 +154,31 @@ fn pack<const MR: usize>(
             let rows = tile_rows::<MR>(m - i);
             let at = i * group.len() + (k0 - group.start) * rows;
             let tile = &mut to[at..at + block.len() * rows];
-            for (k, row) in block.clone().zip(tile.chunks_exact_mut(rows)) {
-                let from = (m0 + i) * left.row + k * left.step;
-                if left.row == 1 {
-                    row.copy_from_slice(&left.data[from..from + rows]);
-                } else {
-                    for (r, to) in row.iter_mut().enumerate() {
-                        *to = left.data[from + r * left.row];
-                    }
-                }
+            let from = &left.data[(m0 + i) * left.row..];
+            match rows {
+                8 if MR > 8 => pack_tile::<8>(left, from, block.clone(), tile),
+                4 => pack_tile::<4>(left, from, block.clone(), tile),
+                2 => pack_tile::<2>(left, from, block.clone(), tile),
+                1 => pack_tile::<1>(left, from, block.clone(), tile),
+                _ => pack_tile::<MR>(left, from, block.clone(), tile),
             }
             i += rows;
+        }
+    }
+}
+
+/// Packs some k of R rows, the first of which begins at `from`.
+#[inline(always)]
+fn pack_tile<const R: usize>(left: &Left<'_>, from: &[f32], block: Range<usize>, tile: &mut [f32]) {
+    for (k, row) in block.zip(tile.chunks_exact_mut(R)) {
+        let from = &from[k * left.step..];
+        if left.row == 1 {
+            // Of a length known here: a copy of registers and not a call.
+            row.copy_from_slice(&from[..R]);
+        } else {
+            for (r, to) in row.iter_mut().enumerate() {
+                *to = from[r * left.row];
+            }
         }
     }
 }

@@ -92,8 +92,12 @@ impl PackedMatrix {
         for (p, panel) in self.data.chunks_exact_mut(k * PANEL).enumerate() {
             let first = p * PANEL;
             let last = n.min(first + PANEL);
-            for (to, row) in panel.chunks_exact_mut(PANEL).zip(w.chunks_exact(n)) {
-                to[..last - first].copy_from_slice(&row[first..last]);
+            let rows = panel.chunks_exact_mut(PANEL).zip(w.chunks_exact(n));
+            if last - first == PANEL {
+                // Of a length known here: a copy of registers and not a call.
+                rows.for_each(|(to, row)| to.copy_from_slice(&row[first..][..PANEL]));
+            } else {
+                rows.for_each(|(to, row)| to[..last - first].copy_from_slice(&row[first..last]));
             }
         }
         Ok(())
