@@ -57,7 +57,7 @@ impl Peers {
 
     /// GFLOP/s of the `gemm` crate on each shape, one thread.
     pub fn gemm(&self) -> Figure<Vec<f64>> {
-        let result = run(&mut self.candle_side(1)?.arg("gemm"))?;
+        let result = run(self.candle_side(1)?.arg("gemm"))?;
         let speeds = result["gflops"]
             .as_array()
             .map(|list| list.iter().map(Value::as_f64));

@@ -59,7 +59,7 @@ impl Heads {
 }
 
 /// One weight matrix of a product with shared input, and where the product goes.
-pub struct Product<'a, B: Backend + ?Sized> {
+pub struct Product<'a, B: Backend> {
     /// `[n, k]`.
     pub matrix: &'a B::Matrix,
     /// `[rows, n]`.
