@@ -13,11 +13,12 @@
 //! 1/64 radian below position 131,072. The binary32 tables with which such models are trained err as
 //! much; this one is the same on every machine.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::error::{area, no_nan, shape, Error, Result};
 use crate::fma::fma;
-use crate::math::{cos, ln, sin};
+use crate::math::{cos_slice, ln, sin_slice};
 use crate::simd::Lanes;
 use crate::Isa;
 
@@ -193,12 +194,17 @@ impl RopeTable {
                 .try_reserve_exact(length)
                 .map_err(|_| Error::TooLarge)?;
         }
-        for position in 0..positions {
-            for &frequency in frequencies {
-                let angle = position as f32 * frequency;
-                table.cos.push(cos(angle));
-                table.sin.push(sin(angle));
+        table.cos.resize(length, 0.0);
+        table.sin.resize(length, 0.0);
+        let isa = Isa::detect();
+        let mut angles = vec![0.0; half];
+        let rows = table.cos.chunks_exact_mut(half);
+        for (position, (c, s)) in rows.zip(table.sin.chunks_exact_mut(half)).enumerate() {
+            for (angle, frequency) in angles.iter_mut().zip(frequencies) {
+                *angle = position as f32 * frequency;
             }
+            cos_slice(isa, &angles, c)?;
+            sin_slice(isa, &angles, s)?;
         }
         Ok(table)
     }

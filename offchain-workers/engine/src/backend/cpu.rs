@@ -124,6 +124,11 @@ impl Cpu {
             }
             Ok(())
         };
+        if self.means.threads == 1 {
+            let mut buffer = Vec::new();
+            let mut parts = parts.into_iter().enumerate();
+            return parts.try_for_each(|part| work(&mut buffer, part));
+        }
         self.means.spread(|| {
             let parts = parts.into_par_iter().enumerate();
             parts.try_for_each_init(Vec::new, work)
@@ -290,7 +295,7 @@ impl Backend for Cpu {
                 .spread(|| products.par_iter_mut().try_for_each(work));
         }
         if let [p] = products {
-            if p.matrix.n() >= WIDE && self.means.threads > 1 {
+            if p.matrix.n() >= WIDE {
                 return self.wide(chain, x, p, &mut scratch.quantised[0]);
             }
         }

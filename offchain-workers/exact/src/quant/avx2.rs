@@ -8,8 +8,9 @@
 use core::arch::x86_64::*;
 use core::ops::Range;
 
+use super::matrix::Line;
 use super::unpack::Chunk;
-use super::{prefetch, Left, QuantMatrix, QuantRows, BLOCK, BLOCK_CODES, QUAD};
+use super::{Ahead, Left, QuantMatrix, QuantRows, BLOCK, BLOCK_CODES, QUAD};
 use crate::matmul::{Chain, PANEL};
 
 /// Vectors of a panel's outputs.
@@ -28,22 +29,25 @@ pub(super) unsafe fn product(
     columns: usize,
     out: &mut [f32],
 ) {
-    let part = |x: &Left<'_>, first: usize, w: &Chunk<'_>, acc: &mut [[f32; PANEL]]| {
-        // SAFETY: the caller's promise.
-        unsafe { part(x, first, w, acc) }
-    };
-    super::product(chain, x, w, panels, columns, out, prefetch, part);
+    let part =
+        |x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &mut [[f32; PANEL]]| {
+            // SAFETY: the caller's promise.
+            unsafe { part(x, first, w, next, acc) }
+        };
+    super::product(chain, x, w, panels, columns, out, part);
 }
 
 /// # Safety
 /// The processor has the instructions.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, acc: &mut [[f32; PANEL]]) {
+unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &mut [[f32; PANEL]]) {
     let blocks = x.k / BLOCK;
     let quads = BLOCK / QUAD / w.groups;
     let zero = _mm256_set1_epi8(w.zero as u8 as i8);
     let ones = _mm256_set1_epi16(1);
+    let mut ahead = Ahead::new(next, acc.len());
     for (row, acc) in acc.iter_mut().enumerate() {
+        ahead.step();
         let mut out = [_mm256_setzero_ps(); VECTORS];
         for (out, acc) in out.iter_mut().zip(acc.chunks_exact(8)) {
             // SAFETY: the slice has eight elements.

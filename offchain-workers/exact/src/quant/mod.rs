@@ -104,7 +104,7 @@ pub fn quant_matmul(
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         // SAFETY: the processor has the instructions; every one with AVX-512 has AVX2 and FMA.
         Isa::Avx512 | Isa::Avx2 => unsafe { avx2::product(chain, x, w, panels, columns, out) },
-        _ => product(chain, x, w, panels, columns, out, |_| {}, scalar::part),
+        _ => product(chain, x, w, panels, columns, out, scalar::part),
     }
     crate::reduce::refuse_nan(isa, out)
 }
@@ -113,7 +113,7 @@ pub fn quant_matmul(
 type Accumulators = [[f32; PANEL]; ROWS];
 
 /// The product by parts: a chunk of a panel is unpacked, then multiplied with all rows of a block.
-/// `ahead` is told of the codes that come next.
+/// `part` is also told of the codes that come next.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 fn product(
@@ -123,8 +123,7 @@ fn product(
     panels: Range<usize>,
     columns: usize,
     out: &mut [f32],
-    ahead: impl Fn(&[Line]),
-    part: impl Fn(&Left<'_>, usize, &Chunk<'_>, &mut [[f32; PANEL]]),
+    part: impl Fn(&Left<'_>, usize, &Chunk<'_>, &[Line], &mut [[f32; PANEL]]),
 ) {
     let mut acc: Accumulators = [[0.0; PANEL]; ROWS];
     let mut unpacked = Unpacked::new();
@@ -145,13 +144,12 @@ fn product(
             for first in (0..blocks).step_by(CHUNK_BLOCKS) {
                 let count = CHUNK_BLOCKS.min(blocks - first);
                 let chunk = unpacked.chunk(w, panel, first, count);
-                let next = first + count;
-                if next < blocks {
-                    ahead(w.lines(panel, next, CHUNK_BLOCKS.min(blocks - next)));
-                } else if panel + 1 < panels.end {
-                    ahead(w.lines(panel + 1, 0, CHUNK_BLOCKS.min(blocks)));
-                }
-                part(&left, first, &chunk, acc);
+                let next = match first + count {
+                    next if next < blocks => w.lines(panel, next, CHUNK_BLOCKS.min(blocks - next)),
+                    _ if panel + 1 < panels.end => w.lines(panel + 1, 0, CHUNK_BLOCKS.min(blocks)),
+                    _ => &[],
+                };
+                part(&left, first, &chunk, next, acc);
             }
             for (row, acc) in acc.iter().enumerate() {
                 let out = &mut out[at(row)..][..valid];
@@ -165,13 +163,24 @@ fn product(
     }
 }
 
-/// Brings codes whose use is near into the cache.
+/// Brings codes whose use is near into the cache, a part of them for each of so many steps: all at once
+/// they would fill the buffers that wait for memory, and the processor with them.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
-#[inline(always)]
-fn prefetch(lines: &[Line]) {
-    use core::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
-    for line in lines {
-        // SAFETY: a hint; it reads nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.0.as_ptr().cast()) };
+struct Ahead<'a>(core::slice::Chunks<'a, Line>);
+
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+impl<'a> Ahead<'a> {
+    #[inline(always)]
+    fn new(lines: &'a [Line], steps: usize) -> Self {
+        Ahead(lines.chunks(lines.len().div_ceil(steps.max(1)).max(1)))
+    }
+
+    #[inline(always)]
+    fn step(&mut self) {
+        use core::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
+        for line in self.0.next().unwrap_or(&[]) {
+            // SAFETY: a hint; it reads nothing.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.0.as_ptr().cast()) };
+        }
     }
 }

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The scalar reference: the definition, literally.
 
+use super::matrix::Line;
 use super::unpack::Chunk;
 use super::{Left, BLOCK, BLOCK_CODES, QUAD};
 use crate::fma::fma;
 use crate::matmul::PANEL;
 
 /// Continues the accumulators of rows with blocks `first ..` of their inputs.
-pub(super) fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, acc: &mut [[f32; PANEL]]) {
+pub(super) fn part(
+    x: &Left<'_>,
+    first: usize,
+    w: &Chunk<'_>,
+    _next: &[Line],
+    acc: &mut [[f32; PANEL]],
+) {
     let group = BLOCK / w.groups;
     let blocks = x.k / BLOCK;
     for (row, acc) in acc.iter_mut().enumerate() {

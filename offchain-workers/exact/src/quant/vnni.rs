@@ -7,8 +7,9 @@
 use core::arch::x86_64::*;
 use core::ops::Range;
 
-use super::unpack::{Chunk, CHUNK_BLOCKS};
-use super::{prefetch, Left, QuantMatrix, QuantRows, BLOCK, BLOCK_CODES, QUAD, ROWS};
+use super::matrix::Line;
+use super::unpack::Chunk;
+use super::{Ahead, Left, QuantMatrix, QuantRows, BLOCK, BLOCK_CODES, QUAD};
 use crate::matmul::{Chain, PANEL};
 
 /// Rows of a tile.
@@ -35,17 +36,18 @@ pub(super) unsafe fn product(
     columns: usize,
     out: &mut [f32],
 ) {
-    let part = |x: &Left<'_>, first: usize, w: &Chunk<'_>, acc: &mut [[f32; PANEL]]| {
-        // SAFETY: the caller's promise.
-        unsafe { part(x, first, w, acc) }
-    };
-    super::product(chain, x, w, panels, columns, out, prefetch, part);
+    let part =
+        |x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &mut [[f32; PANEL]]| {
+            // SAFETY: the caller's promise.
+            unsafe { part(x, first, w, next, acc) }
+        };
+    super::product(chain, x, w, panels, columns, out, part);
 }
 
 /// # Safety
 /// The processor has the instructions.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, acc: &mut [[f32; PANEL]]) {
+unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &mut [[f32; PANEL]]) {
     // What the pointers below rely on.
     let rows = acc.len();
     let blocks = x.k / BLOCK;
@@ -54,28 +56,11 @@ unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, acc: &mut [[f32; PANEL
     assert!(w.codes.len() * 64 >= w.blocks * BLOCK_CODES);
     assert!(w.scales.len() >= w.blocks * w.groups);
     assert!(w.mins.is_empty() || w.mins.len() >= w.blocks);
-    // What would be a multiplication and a move between register files for each row of a tile.
-    let mut starts = [[0i32; 2 * CHUNK_BLOCKS]; ROWS];
-    let mut sums = [[0.0f32; CHUNK_BLOCKS]; ROWS];
-    assert!(rows <= ROWS && w.blocks <= CHUNK_BLOCKS);
-    for (row, (starts, sums)) in starts.iter_mut().zip(&mut sums).take(rows).enumerate() {
-        let halves = &x.sums[2 * (row * blocks + first)..][..2 * w.blocks];
-        for (block, half) in halves.chunks_exact(2).enumerate() {
-            match w.groups {
-                1 => starts[block] = -w.zero * (half[0] + half[1]),
-                _ => {
-                    starts[2 * block] = -w.zero * half[0];
-                    starts[2 * block + 1] = -w.zero * half[1];
-                }
-            }
-            sums[block] = (half[0] + half[1]) as f32;
-        }
-    }
+    let mut ahead = Ahead::new(next, rows.div_ceil(TILE));
     let mut row = 0;
     while row < rows {
-        // Tiles of nearly the same height: a low one is slower by far for each row.
-        let left = rows - row;
-        let count = left.div_ceil(left.div_ceil(TILE));
+        ahead.step();
+        let count = TILE.min(rows - row);
         // SAFETY: rows row .. row + count exist by the checks above.
         unsafe {
             let tile = match (w.groups, count) {
@@ -92,16 +77,7 @@ unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, acc: &mut [[f32; PANEL
                 (_, 5) => tile::<5, 2>,
                 (_, _) => tile::<6, 2>,
             };
-            let (starts, sums) = (&starts[row..row + count], &sums[row..row + count]);
-            tile(
-                x,
-                row,
-                first,
-                w,
-                starts,
-                sums,
-                acc.as_mut_ptr().add(row).cast(),
-            );
+            tile(x, row, first, w, acc.as_mut_ptr().add(row).cast());
         }
         row += count;
     }
@@ -109,19 +85,15 @@ unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, acc: &mut [[f32; PANEL
 
 /// R rows by 32 outputs, G groups in a block.
 ///
-/// `starts` are the integers at which the accumulators of each row's groups begin, `sums` those of q.
-///
 /// # Safety
 /// The processor has the instructions; rows `row .. row + R` exist in `x` and at `acc`, and the blocks
-/// of `w`, no more than a chunk's, exist in `x` from `first` on; `starts` and `sums` have R rows.
+/// of `w` exist in `x` from `first` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 unsafe fn tile<const R: usize, const G: usize>(
     x: &Left<'_>,
     row: usize,
     first: usize,
     w: &Chunk<'_>,
-    starts: &[[i32; 2 * CHUNK_BLOCKS]],
-    sums: &[[f32; CHUNK_BLOCKS]],
     acc: *mut f32,
 ) {
     // SAFETY (whole function): the caller's promise.
@@ -129,6 +101,7 @@ unsafe fn tile<const R: usize, const G: usize>(
         let blocks = x.k / BLOCK;
         let q = x.q.as_ptr().add(row * x.k + first * BLOCK);
         let d = x.d.as_ptr().add(row * blocks + first);
+        let sums = x.sums.as_ptr().add(2 * (row * blocks + first));
         let codes: *const u8 = w.codes.as_ptr().cast();
         let scales: *const f32 = w.scales.as_ptr().cast();
         let mut out = [[_mm512_setzero_ps(); 2]; R];
@@ -138,11 +111,15 @@ unsafe fn tile<const R: usize, const G: usize>(
             }
         }
         for block in 0..w.blocks {
+            let sum16 = |r: usize, half: usize| *sums.add(2 * (r * blocks + block) + half);
             for group in 0..G {
                 let mut dots = [[_mm512_setzero_si512(); 2]; R];
                 for (r, dots) in dots.iter_mut().enumerate() {
-                    let start = starts.get_unchecked(r).get_unchecked(G * block + group);
-                    *dots = [_mm512_set1_epi32(*start); 2];
+                    let sum = match G {
+                        1 => sum16(r, 0) + sum16(r, 1),
+                        _ => sum16(r, group),
+                    };
+                    *dots = [_mm512_set1_epi32(-w.zero * sum); 2];
                 }
                 let quads = BLOCK / QUAD / G;
                 for quad in 0..quads {
@@ -172,7 +149,7 @@ unsafe fn tile<const R: usize, const G: usize>(
                 let mins = [_mm512_load_ps(mins), _mm512_load_ps(mins.add(16))];
                 for (r, out) in out.iter_mut().enumerate() {
                     let d = _mm512_set1_ps(*d.add(r * blocks + block));
-                    let sum = _mm512_set1_ps(*sums.get_unchecked(r).get_unchecked(block));
+                    let sum = _mm512_set1_ps((sum16(r, 0) + sum16(r, 1)) as f32);
                     for (out, min) in out.iter_mut().zip(mins) {
                         *out = _mm512_fnmadd_ps(_mm512_mul_ps(d, min), sum, *out);
                     }
