@@ -64,12 +64,15 @@ pub fn function(
     Ok(())
 }
 
+/// An operation of two vectors into a third.
+type Binary = fn(Isa, &[f32], &[f32], &mut [f32]) -> Result<()>;
+
 /// Of two vectors into a third.
 pub fn binary(
     isa: Isa,
     draw: &mut Draw,
     out: &mut Digest,
-    operation: fn(Isa, &[f32], &[f32], &mut [f32]) -> Result<()>,
+    operation: Binary,
 ) -> Result<()> {
     let count = draw.within(0, LONGEST);
     let (a, b) = (draw.numbers(count), draw.numbers(count));
