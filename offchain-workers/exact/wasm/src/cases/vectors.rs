@@ -68,12 +68,7 @@ pub fn function(
 type Binary = fn(Isa, &[f32], &[f32], &mut [f32]) -> Result<()>;
 
 /// Of two vectors into a third.
-pub fn binary(
-    isa: Isa,
-    draw: &mut Draw,
-    out: &mut Digest,
-    operation: Binary,
-) -> Result<()> {
+pub fn binary(isa: Isa, draw: &mut Draw, out: &mut Digest, operation: Binary) -> Result<()> {
     let count = draw.within(0, LONGEST);
     let (a, b) = (draw.numbers(count), draw.numbers(count));
     let mut c = vec![0.0; count];
