@@ -33,8 +33,8 @@ impl Means {
         Self { threads, ..self }
     }
 
-    /// Runs a whole job on threads of its own, which end with it. Parallel work inside it starts in a few
-    /// microseconds, and jobs that run at once do not wait for each other's threads.
+    /// Runs a whole job on threads of its own, which end with it: parallel work inside it starts no threads,
+    /// and jobs that run at once do not wait for each other's.
     pub fn job<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         match self.threads {
             0 | 1 => work(),

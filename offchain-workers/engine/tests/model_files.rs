@@ -229,6 +229,24 @@ fn values_are_refused_when_they_are_not_finite() {
 }
 
 #[test]
+fn rows_of_a_matrix_are_refused_when_they_are_not_finite() {
+    let gate = Part::Block(2, BlockPart::Gate);
+    for element in [ElementType::F32, ElementType::F16, ElementType::Bf16] {
+        let file = changed("llama", |part, values| match (part == gate, element) {
+            (false, _) => f32s(part, values),
+            (true, ElementType::F32) => (element, f32::NAN.to_le_bytes().repeat(values.len())),
+            // An infinity in bfloat16, not a number in binary16.
+            (true, _) => (element, 0x7f80u16.to_le_bytes().repeat(values.len())),
+        });
+        let refusal = file.unwrap().read_rows(gate, 5, 2, &mut Vec::new());
+        assert_eq!(
+            refusal.unwrap_err().to_string(),
+            "tensor blk.2.ffn_gate.weight holds values that are not finite"
+        );
+    }
+}
+
+#[test]
 fn safetensors_header_is_refused_when_it_lies() {
     let file = |header: &str| {
         let mut bytes = (header.len() as u64).to_le_bytes().to_vec();

@@ -6,7 +6,7 @@
 
 use super::{Backend, Heads, MatrixRows, Product};
 use crate::{
-    files::{config::Activation, element, ElementType},
+    files::config::Activation,
     model::attention::{attend, Head, Memory},
     parallel::Means,
     Error, Result,
@@ -193,7 +193,7 @@ impl Backend for Cpu {
             match &mut matrix {
                 Matrix::Quant(matrix) => matrix.set_rows(first, &bytes)?,
                 Matrix::F32(matrix) => {
-                    plain(element, &bytes, &mut values);
+                    element.values(&bytes, &mut values);
                     matrix.set_rows(first, &values)?;
                 }
             }
@@ -451,21 +451,6 @@ impl Backend for Cpu {
             let inputs = gate.par_chunks(VALUES).zip(up.par_chunks(VALUES));
             inputs.zip(out.par_chunks_mut(VALUES)).try_for_each(work)
         })
-    }
-}
-
-/// The values of plain elements, exactly.
-fn plain(element: ElementType, bytes: &[u8], values: &mut Vec<f32>) {
-    values.clear();
-    let halves = || {
-        bytes
-            .chunks_exact(2)
-            .map(|b| u16::from_le_bytes([b[0], b[1]]))
-    };
-    match element {
-        ElementType::F16 => values.extend(halves().map(element::f16_to_f32)),
-        ElementType::Bf16 => values.extend(halves().map(element::bf16_to_f32)),
-        _ => crate::weights::extend_from_le_bytes(values, bytes),
     }
 }
 

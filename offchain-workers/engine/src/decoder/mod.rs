@@ -7,11 +7,9 @@
 //! | `block` | one block: its weights, and what it computes |
 //! | `rope` | the frequencies of rotary positions |
 //! | `session` | a sequence that is read and continued |
-//! | `memory` | how much a decoder and its sessions take |
 
 mod block;
 mod load;
-pub mod memory;
 mod rope;
 mod session;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Types of a tensor's elements, with the numbers that GGUF gives them.
 
+use crate::weights::extend_from_le_bytes;
+
 /// How the elements of a tensor are stored: plain floating point, or in blocks that share scales.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ElementType {
@@ -93,6 +95,44 @@ impl ElementType {
             return None;
         }
         (elements / block).checked_mul(self.block_bytes() as u64)
+    }
+}
+
+impl ElementType {
+    /// Replaces `out` by the values of plain elements, exactly; without effect, and false, for those in
+    /// blocks.
+    pub fn values(self, bytes: &[u8], out: &mut Vec<f32>) -> bool {
+        let halves = || {
+            let pairs = bytes.chunks_exact(2);
+            pairs.map(|b| u16::from_le_bytes([b[0], b[1]]))
+        };
+        if !self.is_plain() {
+            return false;
+        }
+        out.clear();
+        match self {
+            F16 => out.extend(halves().map(f16_to_f32)),
+            Bf16 => out.extend(halves().map(bf16_to_f32)),
+            _ => extend_from_le_bytes(out, bytes),
+        }
+        true
+    }
+
+    /// Whether no plain element is an infinity or not a number; true for those in blocks.
+    pub fn is_finite(self, bytes: &[u8]) -> bool {
+        // All bits of the exponent are set in what is not finite.
+        let halves = |exponent: u16| {
+            let mut pairs = bytes.chunks_exact(2);
+            pairs.all(|b| u16::from_le_bytes([b[0], b[1]]) & exponent != exponent)
+        };
+        match self {
+            F32 => bytes
+                .chunks_exact(4)
+                .all(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]).is_finite()),
+            F16 => halves(0x7c00),
+            Bf16 => halves(0x7f80),
+            _ => true,
+        }
     }
 }
 

@@ -7,12 +7,8 @@
 //! - Hugging Face's norms of Gemma 3 are stored less 1; they are read as binary32 with 1 added.
 
 use super::{
-    config::Family,
-    element::{bf16_to_f32, f16_to_f32},
-    folder::Folder,
-    metadata::Metadata,
-    places::TensorInfo,
-    safetensors, ElementType, FileError, FileSource, Gguf, ModelConfig, Result, Source,
+    config::Family, folder::Folder, metadata::Metadata, places::TensorInfo, safetensors,
+    ElementType, FileError, FileSource, Gguf, ModelConfig, Result, Source,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -178,7 +174,8 @@ impl ModelFile {
         })
     }
 
-    /// Reads `count` rows from row `first` into `out`, whose former contents are dropped.
+    /// Reads `count` rows from row `first` into `out`, whose former contents are dropped. Plain values that
+    /// are not finite are refused.
     pub fn read_rows(
         &self,
         part: Part,
@@ -233,21 +230,11 @@ impl ModelFile {
             _ => self.read_stored(place, first, count, &mut bytes)?,
         }
         let element = place.info.element;
-        out.clear();
-        match element {
-            ElementType::F32 => out.extend(words(&bytes).map(f32::from_le_bytes)),
-            ElementType::F16 => {
-                out.extend(words(&bytes).map(|b| f16_to_f32(u16::from_le_bytes(b))))
-            }
-            ElementType::Bf16 => {
-                out.extend(words(&bytes).map(|b| bf16_to_f32(u16::from_le_bytes(b))))
-            }
-            _ => {
-                return Err(FileError::NotPlain {
-                    name: place.info.name.clone(),
-                    element: element.name(),
-                })
-            }
+        if !element.values(&bytes, out) {
+            return Err(FileError::NotPlain {
+                name: place.info.name.clone(),
+                element: element.name(),
+            });
         }
         if place.change == Change::AddOne {
             out.iter_mut().for_each(|value| *value += 1.0);
@@ -272,17 +259,14 @@ impl ModelFile {
         let offset = place.info.offset + (first * row) as u64;
         // No more than the file's bytes.
         out.resize(count * row, 0);
-        Ok(self.shards[place.shard].read_at(offset, out)?)
+        self.shards[place.shard].read_at(offset, out)?;
+        if !place.info.element.is_finite(out) {
+            return Err(FileError::NotFinite {
+                name: place.info.name.clone(),
+            });
+        }
+        Ok(())
     }
-}
-
-/// The little endian words of some bytes.
-fn words<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
-    bytes.chunks_exact(N).map(|chunk| {
-        let mut word = [0; N];
-        word.copy_from_slice(chunk);
-        word
-    })
 }
 
 /// The row after the last of those asked for.
