@@ -7,22 +7,28 @@
 //! token was sampled.
 
 use crate::{
-    backend::Backend,
+    backend::{Backend, COLUMNS},
     decoder::{Decoder, Session, TOGETHER},
     parallel::Means,
     progress::Progress,
     text::Tokenizer,
-    trace::{Opening, Recorder},
+    trace::{Opening, Recorder, RowHashes},
     Error, Result,
 };
-use agorai_exact::sampling;
+use agorai_exact::sampling::{self, Candidate, Draw};
 use agorai_primitives::{
     job::{CheckSpec, GenerateSpec, Sampling, MAX_PROMPT, MAX_TOKENS},
     receipt::{output_result, Trace},
 };
+use std::{
+    ops::Range,
+    sync::{Mutex, PoisonError},
+};
 
-/// Logits that are held at once while an answer is checked.
-const LOGITS: usize = 16 << 20;
+/// Rows of logits that are computed together at most: a part of them stays in the second-level cache.
+const ROWS: usize = 64;
+/// Candidates that are held at once, unless one row has more.
+const CANDIDATES: usize = 1 << 21;
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,33 +148,74 @@ impl Sampler {
         }
     }
 
-    /// Token `index` of the answer, from 0.
-    pub fn token(&self, index: usize, logits: &[f32]) -> Result<u32> {
-        Ok(self
-            .how
-            .sample(self.means.isa, self.seed, index as u64, logits)?)
+    /// The draw of token `index` of the answer, from 0.
+    fn draw(&self, index: usize) -> Result<Draw> {
+        Ok(Draw::new(self.how, self.seed, index as u64)?)
     }
 
-    /// Whether the tokens of the answer from `first` on are those drawn from rows of logits; the number
-    /// of rows before the first that is not.
-    fn right(&self, first: usize, logits: &[f32], tokens: &[u32]) -> Result<usize> {
-        let vocab = logits.len() / tokens.len().max(1);
-        let mut drawn = Vec::new();
-        drawn.resize_with(tokens.len(), || Ok(0));
-        let rows = drawn.iter_mut().zip(logits.chunks_exact(vocab.max(1)));
-        self.means
-            .run(rows.enumerate().map(|(row, (token, logits))| {
-                move || {
-                    *token = self.token(first + row, logits);
-                    Ok(())
-                }
-            }))?;
-        for (row, (drawn, token)) in drawn.into_iter().zip(tokens).enumerate() {
-            if drawn? != *token {
-                return Ok(row);
-            }
+    /// Rows of logits of so many tokens that are drawn from together: bounds the candidates that are held.
+    fn rows(&self, vocab: usize) -> usize {
+        let (p, k) = (self.how.top_p < 1.0, self.how.top_k as usize);
+        let each = match self.how.temperature > 0.0 && (p || k > 0) {
+            // Of each part at most k, or all.
+            true if k > 0 => (vocab.div_ceil(COLUMNS) * k).min(vocab),
+            true => vocab,
+            false => vocab.div_ceil(COLUMNS),
+        };
+        (CANDIDATES / each.max(1)).clamp(1, ROWS)
+    }
+
+    /// The tokens of the answer from `first` on, each from its row of logits of the last feed; `recorder` gets
+    /// a leaf for each row. The logits are read where and when they are made, and not kept.
+    fn tokens<B: Backend>(
+        &self,
+        first: usize,
+        session: &mut Session<'_, B>,
+        rows: Range<usize>,
+        recorder: Option<&mut Recorder>,
+    ) -> Result<Vec<u32>> {
+        let count = rows.len();
+        if count == 0 {
+            return Ok(Vec::new());
         }
-        Ok(tokens.len())
+        let draws = (first..first + count).map(|index| self.draw(index));
+        let draws = draws.collect::<Result<Vec<Draw>>>()?;
+        let mut candidates: Vec<Mutex<Vec<Candidate>>> = Vec::new();
+        candidates.resize_with(count, Default::default);
+        let hashes = RowHashes::new(count, session.vocab());
+        let (isa, record) = (self.means.isa, recorder.is_some());
+        session.each_logits(rows.clone(), &|first, part| {
+            let token = u32::try_from(first).map_err(|_| Error::Spec("a vocabulary"))?;
+            let mut found = Vec::new();
+            let part = part.chunks_exact(part.len() / count);
+            for (row, (logits, draw)) in part.zip(&draws).enumerate() {
+                found.clear();
+                draw.sift(isa, token, logits, &mut found)?;
+                let mut all = candidates[row]
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                all.extend_from_slice(&found);
+                if record {
+                    hashes.see(row, first, logits);
+                }
+            }
+            Ok(())
+        })?;
+        if let Some(recorder) = recorder {
+            if let Some(row) = recorder.kept(count) {
+                let row = rows.start + row;
+                recorder.keep(&*session.logits(row..row + 1)?);
+            }
+            recorder.push_hashes(&hashes.finish());
+        }
+        let candidates = candidates.into_iter().zip(&draws);
+        candidates
+            .map(|(candidates, draw)| {
+                let candidates = candidates.into_inner();
+                let candidates = candidates.unwrap_or_else(PoisonError::into_inner);
+                Ok(draw.choose(isa, candidates)?)
+            })
+            .collect()
     }
 }
 
@@ -225,11 +272,12 @@ pub fn answer<B: Backend>(
     let mut tokens = Vec::with_capacity(request.limit);
     loop {
         going()?;
-        let row = session.logits(last - 1..last)?;
-        if let Some(recorders) = recorders.as_deref_mut() {
-            recorders.logits.push(&row);
-        }
-        let token = request.sampler.token(tokens.len(), &row)?;
+        let recorder = recorders.as_deref_mut().map(|r| &mut r.logits);
+        let sampler = &request.sampler;
+        let drawn = sampler.tokens(tokens.len(), &mut session, last - 1..last, recorder)?;
+        let [token] = drawn[..] else {
+            return Err(Error::Spec("a row without a token"));
+        };
         tokens.push(token);
         each(token)?;
         if request.ends(&tokens) {
@@ -265,7 +313,7 @@ pub fn check_answer<B: Backend>(
     }
     let mut session = decoder.session(request.positions())?;
     read(&mut session, before, &mut recorders, &mut || going(0))?;
-    let together = (LOGITS / vocab).clamp(1, TOGETHER);
+    let together = request.sampler.rows(vocab);
     let mut right = 0;
     for part in rest.chunks(TOGETHER) {
         going(right)?;
@@ -273,18 +321,16 @@ pub fn check_answer<B: Backend>(
         for first in (0..part.len()).step_by(together) {
             going(right)?;
             let rows = first..part.len().min(first + together);
-            let count = rows.len();
-            let logits = session.logits(rows)?;
-            if let Some(recorders) = recorders.as_deref_mut() {
-                recorders.logits.push_rows(&logits, vocab);
-            }
-            let found = request
+            let recorder = recorders.as_deref_mut().map(|r| &mut r.logits);
+            let drawn = request
                 .sampler
-                .right(right, &logits, &answer[right..right + count])?;
-            if found < count {
-                return Ok(false);
+                .tokens(right, &mut session, rows, recorder)?;
+            for token in drawn {
+                if answer.get(right) != Some(&token) {
+                    return Ok(false);
+                }
+                right += 1;
             }
-            right += count;
         }
     }
     Ok(true)

@@ -4,10 +4,7 @@
 use crate::Result;
 use agorai_exact::{matmul::Chain, Isa, PackedMatrix};
 use rayon::{prelude::*, ThreadPool, ThreadPoolBuilder};
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Mutex, PoisonError};
 
 /// Multiply-adds for which starting a thread costs little: some 0.2 ms of work.
 const WORTH_A_THREAD: usize = 1 << 23;
@@ -33,28 +30,28 @@ impl Means {
         Self { threads, ..self }
     }
 
-    /// Runs a whole job on threads of its own, which end with it: parallel work inside it starts no threads,
-    /// and jobs that run at once do not wait for each other's.
+    /// Runs a whole job on threads of its own: parallel work inside it starts no threads, and jobs that run at
+    /// once do not wait for each other's. A job that ends leaves its threads to a later one.
     pub fn job<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        match self.threads {
-            0 | 1 => work(),
-            threads => match pool(threads) {
-                Some(pool) => pool.install(work),
-                None => work(),
-            },
+        if self.threads <= 1 {
+            return work();
+        }
+        match idle(self.threads).or_else(|| pool(self.threads)) {
+            Some(pool) => {
+                let result = pool.install(work);
+                leave(pool);
+                result
+            }
+            None => work(),
         }
     }
 
-    /// Runs work in which parallel iterators use the threads of the job, or, outside of a job, of a pool
-    /// that is kept.
+    /// Runs work in which parallel iterators use the threads of the job; outside of one, it is a job itself.
     pub fn spread<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         if self.threads <= 1 || rayon::current_thread_index().is_some() {
             return work();
         }
-        match kept(self.threads) {
-            Some(pool) => pool.install(work),
-            None => work(),
-        }
+        self.job(work)
     }
 
     /// Runs tasks, each on some thread. Of several errors, the first task's is returned.
@@ -106,14 +103,26 @@ fn pool(threads: usize) -> Option<ThreadPool> {
         .ok()
 }
 
-/// Threads for work outside of jobs, made at their first use.
-fn kept(threads: usize) -> Option<Arc<ThreadPool>> {
-    static POOLS: Mutex<BTreeMap<usize, Arc<ThreadPool>>> = Mutex::new(BTreeMap::new());
-    let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(pool) = pools.get(&threads) {
-        return Some(pool.clone());
+/// Pools that no job uses: starting threads, and the first use of their memory, takes longer than a short job.
+static IDLE: Mutex<Vec<ThreadPool>> = Mutex::new(Vec::new());
+
+/// Most pools that are left idle.
+const MOST_IDLE: usize = 4;
+
+/// An idle pool of so many threads.
+fn idle(threads: usize) -> Option<ThreadPool> {
+    let mut pools = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = pools
+        .iter()
+        .position(|pool| pool.current_num_threads() == threads)?;
+    Some(pools.remove(place))
+}
+
+/// Leaves a pool to later jobs. Of too many, those that have waited longest end.
+fn leave(pool: ThreadPool) {
+    let mut pools = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+    pools.push(pool);
+    if pools.len() > MOST_IDLE {
+        pools.remove(0);
     }
-    let pool = Arc::new(pool(threads)?);
-    pools.insert(threads, pool.clone());
-    Some(pool)
 }

@@ -10,21 +10,17 @@ pub enum Isa {
     Avx2,
     /// AVX-512F, sixteen lanes.
     Avx512,
+    /// AVX-512 with VNNI, and the tiles of AMX where small integers are multiplied.
+    Amx,
 }
 
 impl Isa {
     /// All instruction sets, slowest first.
-    pub const ALL: [Isa; 3] = [Isa::Scalar, Isa::Avx2, Isa::Avx512];
+    pub const ALL: [Isa; 4] = [Isa::Scalar, Isa::Avx2, Isa::Avx512, Isa::Amx];
 
     /// The fastest instruction set of this processor (without the `std` feature: scalar).
     pub fn detect() -> Isa {
-        if Isa::Avx512.is_available() {
-            Isa::Avx512
-        } else if Isa::Avx2.is_available() {
-            Isa::Avx2
-        } else {
-            Isa::Scalar
-        }
+        Isa::available().last().unwrap_or(Isa::Scalar)
     }
 
     /// The instruction sets that this processor has, slowest first.
@@ -44,8 +40,10 @@ impl Isa {
             }
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
             Isa::Avx512 => std::arch::is_x86_feature_detected!("avx512f"),
+            #[cfg(all(feature = "std", target_arch = "x86_64"))]
+            Isa::Amx => crate::quant::amx::is_available(),
             #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
-            Isa::Avx2 | Isa::Avx512 => false,
+            Isa::Avx2 | Isa::Avx512 | Isa::Amx => false,
         }
     }
 

@@ -59,97 +59,177 @@ impl Sampling {
     /// The token for a position, from its row of logits. The same seed, position and logits give
     /// the same token.
     pub fn sample(&self, isa: Isa, seed: [u8; 32], position: u64, logits: &[f32]) -> Result<u32> {
-        self.validate()?;
-        shape(!logits.is_empty() && u32::try_from(logits.len()).is_ok())?;
-        if self.temperature == 0.0 {
-            return Ok(argmax(isa, logits)? as u32);
-        }
-        if self.keeps_all(logits) {
-            return self.draw_from_all(isa, seed, position, logits);
-        }
-        let candidates = self.candidates(isa, logits)?;
-        let mut words = Words::new(seed, position);
-        let mut best: Option<(f32, u32)> = None;
-        for (z, index) in candidates {
-            let gumbel = z - ln(-ln(words.uniform(index)));
-            let wins = match best {
-                None => true,
-                Some((g, i)) => gumbel > g || (gumbel == g && index < i),
-            };
-            if wins {
-                best = Some((gumbel, index));
-            }
-        }
-        best.map(|(_, index)| index).ok_or(Error::Shape)
+        let draw = Draw::new(*self, seed, position)?;
+        let mut candidates = Vec::new();
+        draw.sift(isa, 0, logits, &mut candidates)?;
+        draw.choose(isa, candidates)
     }
 
     /// Whether steps 3 and 4 keep every candidate.
-    fn keeps_all(&self, logits: &[f32]) -> bool {
-        let k = self.top_k as usize;
-        (k == 0 || k >= logits.len()) && self.top_p == 1.0
+    fn keeps_all(&self) -> bool {
+        self.top_k == 0 && self.top_p == 1.0
+    }
+}
+
+/// A token that may be drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate {
+    /// What candidates are compared by: the logit, z or g, as far as the parts of a row tell.
+    value: f32,
+    token: u32,
+}
+
+impl Candidate {
+    /// Descending values, equal ones by token ascending.
+    fn order(&self, other: &Candidate) -> core::cmp::Ordering {
+        let values = other.value.total_cmp(&self.value);
+        values.then(self.token.cmp(&other.token))
+    }
+}
+
+/// The draw of one token from a row of logits that is seen in parts, in any order: [`Draw::sift`] takes out of
+/// each part the candidates that may win, [`Draw::choose`] draws from those of all parts.
+#[derive(Clone, Copy, Debug)]
+pub struct Draw {
+    how: Sampling,
+    seed: [u8; 32],
+    position: u64,
+}
+
+impl Draw {
+    /// The draw for a position.
+    pub fn new(how: Sampling, seed: [u8; 32], position: u64) -> Result<Draw> {
+        how.validate()?;
+        Ok(Draw {
+            how,
+            seed,
+            position,
+        })
     }
 
-    /// Steps 2 and 5 for all candidates, some at a time.
-    fn draw_from_all(
+    /// Adds the candidates among the tokens from `first` on, a multiple of 256, whose logits are `part`. None
+    /// are lost: where there is neither top-k nor top-p one is added, with top-k at most k, else all.
+    pub fn sift(
         &self,
         isa: Isa,
-        seed: [u8; 32],
-        position: u64,
-        logits: &[f32],
-    ) -> Result<u32> {
-        let mut best: Option<(f32, u32)> = None;
+        first: u32,
+        part: &[f32],
+        candidates: &mut Vec<Candidate>,
+    ) -> Result<()> {
+        let last = u32::try_from(part.len())
+            .ok()
+            .and_then(|len| first.checked_add(len));
+        shape(first.is_multiple_of(256) && last.is_some())?;
+        if part.is_empty() {
+            return Ok(());
+        }
+        if self.how.temperature == 0.0 {
+            let index = argmax(isa, part)?;
+            candidates.push(Candidate {
+                // Zeros of both signs are equal.
+                value: part[index] + 0.0,
+                token: first + index as u32,
+            });
+            return Ok(());
+        }
+        match self.how.keeps_all() {
+            true => self.sift_drawn(isa, first, part, candidates),
+            false => self.sift_ordered(first, part, candidates),
+        }
+    }
+
+    /// Steps 2 and 5 for all tokens of a part, some at a time: the one that wins.
+    fn sift_drawn(
+        &self,
+        isa: Isa,
+        first: u32,
+        part: &[f32],
+        candidates: &mut Vec<Candidate>,
+    ) -> Result<()> {
+        let mut best: Option<Candidate> = None;
         let mut buffers = [[0.0f32; TOGETHER]; 2];
-        for (part, logits) in logits.chunks(TOGETHER).enumerate() {
-            let first = (part * TOGETHER) as u32;
+        for (index, logits) in part.chunks(TOGETHER).enumerate() {
+            let first = first + (index * TOGETHER) as u32;
             let [a, b] = &mut buffers;
             let (a, b) = (&mut a[..logits.len()], &mut b[..logits.len()]);
-            uniforms(isa, &seed, position, first, a);
+            uniforms(isa, &self.seed, self.position, first, a);
             ln_slice(isa, a, b)?;
             b.iter_mut().for_each(|x| *x = -*x);
             ln_slice(isa, b, a)?;
             for ((g, &logit), &ln) in b.iter_mut().zip(logits).zip(a.iter()) {
-                *g = logit / self.temperature + 0.0 - ln;
+                *g = logit / self.how.temperature + 0.0 - ln;
             }
             let index = argmax(isa, b)?;
-            let gumbel = b[index];
-            if best.is_none_or(|(most, _)| gumbel > most) {
-                best = Some((gumbel, first + index as u32));
+            let value = b[index] + 0.0;
+            if best.is_none_or(|best| value > best.value) {
+                let token = first + index as u32;
+                best = Some(Candidate { value, token });
             }
         }
-        best.map(|(_, index)| index).ok_or(Error::Shape)
+        candidates.extend(best);
+        Ok(())
     }
 
-    /// Steps 2 to 4: the kept candidates as (z, index), in order.
-    fn candidates(&self, isa: Isa, logits: &[f32]) -> Result<Vec<(f32, u32)>> {
-        let mut candidates = Vec::with_capacity(logits.len());
-        for (index, &logit) in (0u32..).zip(logits) {
-            // Adding +0.0 makes a -0.0 equal to +0.0 in the order below.
-            let z = logit / self.temperature + 0.0;
-            if z.is_nan() {
+    /// Step 2, and step 3 as far as a part tells.
+    fn sift_ordered(
+        &self,
+        first: u32,
+        part: &[f32],
+        candidates: &mut Vec<Candidate>,
+    ) -> Result<()> {
+        let before = candidates.len();
+        for (token, &logit) in (first..).zip(part) {
+            // Adding +0.0 makes a -0.0 equal to +0.0 in the order.
+            let value = logit / self.how.temperature + 0.0;
+            if value.is_nan() {
                 return Err(Error::NotANumber);
             }
-            candidates.push((z, index));
+            candidates.push(Candidate { value, token });
         }
-        let order = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-        let k = self.top_k as usize;
+        let k = self.how.top_k as usize;
+        if k > 0 && k < part.len() {
+            candidates[before..].select_nth_unstable_by(k - 1, Candidate::order);
+            candidates.truncate(before + k);
+        }
+        Ok(())
+    }
+
+    /// The token, from the candidates of all parts of the row. No candidates: [`Error::Shape`].
+    pub fn choose(&self, isa: Isa, mut candidates: Vec<Candidate>) -> Result<u32> {
+        shape(!candidates.is_empty())?;
+        if self.how.temperature > 0.0 && !self.how.keeps_all() {
+            self.cut(isa, &mut candidates)?;
+            let mut words = Words::new(self.seed, self.position);
+            for candidate in &mut candidates {
+                candidate.value -= ln(-ln(words.uniform(candidate.token)));
+                candidate.value += 0.0;
+            }
+        }
+        let first = candidates.into_iter().min_by(Candidate::order);
+        first.map(|first| first.token).ok_or(Error::Shape)
+    }
+
+    /// Steps 3 and 4.
+    fn cut(&self, isa: Isa, candidates: &mut Vec<Candidate>) -> Result<()> {
+        let k = self.how.top_k as usize;
         if k > 0 && k < candidates.len() {
-            candidates.select_nth_unstable_by(k - 1, order);
+            candidates.select_nth_unstable_by(k - 1, Candidate::order);
             candidates.truncate(k);
         }
-        if self.top_p < 1.0 {
-            candidates.sort_unstable_by(order);
-            let mut p: Vec<f32> = candidates.iter().map(|c| c.0).collect();
+        if self.how.top_p < 1.0 {
+            candidates.sort_unstable_by(Candidate::order);
+            let mut p: Vec<f32> = candidates.iter().map(|c| c.value).collect();
             let width = p.len();
             softmax(isa, &mut p, width)?;
             let mut sum = 0.0f32;
             let reached = p.iter().position(|&p| {
                 sum += p;
-                sum >= self.top_p
+                sum >= self.how.top_p
             });
             if let Some(last) = reached {
                 candidates.truncate(last + 1);
             }
         }
-        Ok(candidates)
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ mod common;
 
 use agorai_exact::referee::{dot_segment, MAX_TERMS};
 use agorai_exact::rng::{chacha20_block, Words};
-use agorai_exact::sampling::Sampling;
+use agorai_exact::sampling::{Draw, Sampling};
 use agorai_exact::topk::top_k_abs;
 use agorai_exact::{math, Error, Isa};
 use common::{any_number, bits, chain, finite, numbers};
@@ -242,6 +242,38 @@ proptest! {
         let all: Vec<_> = Isa::ALL.iter().map(|&isa| sampling.sample(isa, [1; 32], position, &x)).collect();
         prop_assert!(all[0].is_ok());
         prop_assert!(all.iter().all(|t| *t == all[0]));
+    }
+
+    #[test]
+    fn draw_from_the_parts_of_a_row_in_any_order_is_the_draw_from_the_row(
+        x in prop::collection::vec(finite(), 1..1500), temperature in 0u8..3, top_k in 0u32..40, top_p in 0.3f32..1.3,
+        lengths in prop::collection::vec(1usize..4, 6), position: u64, backward: bool,
+    ) {
+        // Few distinct values, so that there are ties.
+        let x: Vec<f32> = x.iter().map(|v| v.clamp(-9.0, 9.0).round()).collect();
+        let sampling = Sampling { temperature: f32::from(temperature) / 2.0, top_k, top_p: top_p.min(1.0) };
+        let (mut parts, mut first) = (Vec::new(), 0);
+        for length in lengths {
+            let end = x.len().min(first + 256 * length);
+            parts.push((first, &x[first..end]));
+            first = end;
+            if first == x.len() || !first.is_multiple_of(256) {
+                break;
+            }
+        }
+        let seen: usize = parts.iter().map(|(_, part)| part.len()).sum();
+        if backward {
+            parts.reverse();
+        }
+        let draw = Draw::new(sampling, [1; 32], position).unwrap();
+        for isa in Isa::available() {
+            let mut candidates = Vec::new();
+            for (first, part) in &parts {
+                draw.sift(isa, *first as u32, part, &mut candidates).unwrap();
+            }
+            let whole = sampling.sample(isa, [1; 32], position, &x[..seen]);
+            prop_assert_eq!(draw.choose(isa, candidates), whole);
+        }
     }
 }
 

@@ -2,9 +2,10 @@
 //! The processor's backend: rows are vectors in memory, matrices are packed for the kernels of
 //! `agorai-exact`, work is spread over the threads of [`Means`].
 //!
-//! Several rows are split by rows, one row is split by its outputs; neither changes a bit.
+//! Several rows are split by rows, one row is split by its outputs, and so are products that are handed out in
+//! parts; nothing of this changes a bit.
 
-use super::{Backend, Heads, MatrixRows, Product};
+use super::{Backend, Each, Heads, MatrixRows, Product, COLUMNS};
 use crate::{
     files::config::Activation,
     model::attention::{attend, Head, Memory},
@@ -20,15 +21,14 @@ use agorai_exact::{
     PackedMatrix,
 };
 use rayon::prelude::*;
-use std::{borrow::Cow, ops::Range};
+use std::{
+    borrow::Cow,
+    ops::Range,
+    sync::{Mutex, PoisonError},
+};
 
 /// Rows that one task computes at most: its inputs stay in the second-level cache.
 const ROWS: usize = 64;
-/// Outputs of a matrix above which several rows are split by outputs, not by rows: the matrix is so large
-/// that reading it once for each task takes longer than putting the outputs together.
-const WIDE: usize = 1 << 14;
-/// Panels that one task of a wide product computes: its outputs stay in the second-level cache.
-const WIDE_PANELS: usize = 16;
 /// Multiply-adds that are worth a task of their own.
 const TASK: usize = 1 << 17;
 /// Values that are worth a task of their own in elementwise work.
@@ -82,57 +82,14 @@ impl Matrix {
 pub struct Scratch {
     quantised: Vec<QuantRows>,
     heads: Vec<Head>,
+    /// A part of a product for each thread.
+    parts: Vec<Mutex<Vec<f32>>>,
 }
 
 impl Cpu {
     /// Rows of one task out of so many.
     fn rows_each(&self, rows: usize) -> usize {
         rows.div_ceil(self.means.threads.max(1)).clamp(1, ROWS)
-    }
-
-    /// The product of several rows with a wide matrix, split by outputs.
-    fn wide(
-        &self,
-        chain: Chain,
-        x: &[f32],
-        p: &mut Product<'_, Self>,
-        quantised: &mut QuantRows,
-    ) -> Result<()> {
-        let (n, k) = (p.matrix.n(), p.matrix.k());
-        if matches!(p.matrix, Matrix::Quant(_)) {
-            quantised.quantise(self.means.isa, x, k)?;
-        }
-        let (matrix, quantised) = (p.matrix, &*quantised);
-        // For each task its part of every row.
-        let columns = WIDE_PANELS * PANEL;
-        let mut parts: Vec<Vec<&mut [f32]>> = Vec::new();
-        parts.resize_with(n.div_ceil(columns), Vec::new);
-        for row in p.out.chunks_exact_mut(n) {
-            for (part, columns) in parts.iter_mut().zip(row.chunks_mut(columns)) {
-                part.push(columns);
-            }
-        }
-        let work = |buffer: &mut Vec<f32>, (index, part): (usize, Vec<&mut [f32]>)| {
-            let first = index * WIDE_PANELS;
-            let range = first..panels(n).min(first + WIDE_PANELS);
-            buffer.clear();
-            part.iter().for_each(|row| buffer.extend_from_slice(row));
-            self.product(chain, x, quantised, matrix, range, buffer)?;
-            let width = buffer.len() / part.len().max(1);
-            for (row, from) in part.into_iter().zip(buffer.chunks_exact(width.max(1))) {
-                row.copy_from_slice(from);
-            }
-            Ok(())
-        };
-        if self.means.threads == 1 {
-            let mut buffer = Vec::new();
-            let mut parts = parts.into_iter().enumerate();
-            return parts.try_for_each(|part| work(&mut buffer, part));
-        }
-        self.means.spread(|| {
-            let parts = parts.into_par_iter().enumerate();
-            parts.try_for_each_init(Vec::new, work)
-        })
     }
 
     /// The product of some rows with some panels.
@@ -294,11 +251,6 @@ impl Backend for Cpu {
                 .means
                 .spread(|| products.par_iter_mut().try_for_each(work));
         }
-        if let [p] = products {
-            if p.matrix.n() >= WIDE {
-                return self.wide(chain, x, p, &mut scratch.quantised[0]);
-            }
-        }
         // Quantise once, then every product of these rows.
         let work = |first: usize, quantised: &mut QuantRows, outs: &mut [(&Matrix, &mut [f32])]| {
             let x = &x[first * k..][..outs_rows(outs) * k];
@@ -329,6 +281,47 @@ impl Backend for Cpu {
                 .with_max_len(1)
                 .try_for_each(|(i, (outs, q))| work(i * each, q, outs))
         })
+    }
+
+    fn columns(
+        &self,
+        x: &Vec<f32>,
+        matrix: &Matrix,
+        scratch: &mut Scratch,
+        each: &Each<'_>,
+    ) -> Result<()> {
+        let (k, n) = (matrix.k(), matrix.n());
+        if k == 0 || !x.len().is_multiple_of(k) {
+            return Err(agorai_exact::Error::Shape.into());
+        }
+        let rows = x.len() / k;
+        scratch
+            .quantised
+            .resize_with(1.max(scratch.quantised.len()), QuantRows::default);
+        let quantised = &mut scratch.quantised[0];
+        if matches!(matrix, Matrix::Quant(_)) {
+            quantised.quantise(self.means.isa, x, k)?;
+        }
+        let threads = self.means.threads.max(1);
+        scratch.parts.resize_with(threads, Default::default);
+        let (quantised, parts) = (&*quantised, &scratch.parts);
+        let work = |first: usize| {
+            let thread = rayon::current_thread_index().unwrap_or(0) % threads;
+            let mut part = parts[thread].lock().unwrap_or_else(PoisonError::into_inner);
+            let last = n.min(first + COLUMNS);
+            part.resize(rows * (last - first), 0.0);
+            let range = first / PANEL..panels(last);
+            self.product(Chain::Start, x, quantised, matrix, range, &mut part)?;
+            each(first, &part)
+        };
+        let firsts = (0..n.div_ceil(COLUMNS)).map(|index| index * COLUMNS);
+        if threads == 1 {
+            let mut firsts = firsts;
+            return firsts.try_for_each(work);
+        }
+        let firsts: Vec<usize> = firsts.collect();
+        self.means
+            .spread(|| firsts.into_par_iter().with_max_len(1).try_for_each(work))
     }
 
     fn norm(&self, x: &Vec<f32>, weight: &Vec<f32>, eps: f32, out: &mut Vec<f32>) -> Result<()> {

@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | [`embed`](Backend::embed) | tokens -> [rows, width] | a row of the table, times a scale |
 //! | [`linear`](Backend::linear) | [rows, k] -> [rows, n], several n at once | a chain along k, or along its blocks |
+//! | [`columns`](Backend::columns) | [rows, k] -> [rows, n], in parts | the same |
 //! | [`norm`](Backend::norm) | [rows, width] | RMS norm |
 //! | [`add`](Backend::add), [`add_bias`](Backend::add_bias) | [rows, width] | elementwise |
 //! | [`rotate`](Backend::rotate) | [rows, heads, width] | rotary positions, halves paired |
@@ -57,6 +58,12 @@ impl Heads {
         self.query / self.key
     }
 }
+
+/// Outputs of a part that [`Backend::columns`] hands out.
+pub const COLUMNS: usize = 4096;
+
+/// Takes a part of a product: the first output, and `[rows, outputs of the part]`.
+pub type Each<'a> = dyn Fn(usize, &[f32]) -> Result<()> + Sync + 'a;
 
 /// One weight matrix of a product with shared input, and where the product goes.
 pub struct Product<'a, B: Backend> {
@@ -117,6 +124,15 @@ pub trait Backend: Clone + Send + Sync + 'static {
         x: &Self::Rows,
         products: &mut [Product<'_, Self>],
         scratch: &mut Self::Scratch,
+    ) -> Result<()>;
+    /// `x w^T` in parts of [`COLUMNS`] outputs, the last one shorter, for products that are too large to keep:
+    /// `each` takes every part once, in any order and on any thread, while it is still near.
+    fn columns(
+        &self,
+        x: &Self::Rows,
+        matrix: &Self::Matrix,
+        scratch: &mut Self::Scratch,
+        each: &Each<'_>,
     ) -> Result<()>;
     /// `out = norm(x) * weight` for rows as wide as the weight.
     fn norm(

@@ -14,7 +14,7 @@
 //! onto it one by one.
 
 use crate::{
-    backend::{Backend, Heads, Product},
+    backend::{Backend, Each, Heads, Product},
     files::config::Activation,
     Result,
 };
@@ -93,20 +93,37 @@ impl<B: Backend> Activations<B> {
         &mut self,
         backend: &B,
         hidden: &B::Rows,
-        norm: &B::Rows,
-        eps: f32,
-        head: &B::Matrix,
+        head: &Head<'_, B>,
         logits: &mut B::Rows,
     ) -> Result<()> {
-        backend.norm(hidden, norm, eps, &mut self.normed)?;
+        backend.norm(hidden, head.norm, head.eps, &mut self.normed)?;
         linear(
             backend,
             Chain::Start,
             &self.normed,
             &mut self.scratch,
-            [(head, logits)],
+            [(head.matrix, logits)],
         )
     }
+
+    /// The same in parts.
+    pub fn each_logits(
+        &mut self,
+        backend: &B,
+        hidden: &B::Rows,
+        head: &Head<'_, B>,
+        each: &Each<'_>,
+    ) -> Result<()> {
+        backend.norm(hidden, head.norm, head.eps, &mut self.normed)?;
+        backend.columns(&self.normed, head.matrix, &mut self.scratch, each)
+    }
+}
+
+/// From the residual stream after the last block to logits.
+pub struct Head<'a, B: Backend> {
+    pub norm: &'a B::Rows,
+    pub eps: f32,
+    pub matrix: &'a B::Matrix,
 }
 
 /// Several products of the same input.

@@ -20,7 +20,7 @@ use crate::{
     backend::{Backend, Cpu, Heads},
     files::ModelConfig,
 };
-use block::Block;
+use block::{Block, Head};
 use std::sync::Arc;
 
 /// A model whose weights a backend holds, ready for sessions.
@@ -59,8 +59,12 @@ impl<B: Backend> Decoder<B> {
         Session::new(self, positions)
     }
 
-    fn head(&self) -> &B::Matrix {
-        self.head.as_ref().unwrap_or(&self.embedding)
+    fn head(&self) -> Head<'_, B> {
+        Head {
+            norm: &self.norm,
+            eps: self.config.norm_eps,
+            matrix: self.head.as_ref().unwrap_or(&self.embedding),
+        }
     }
 
     fn heads(&self, local: bool) -> Heads {

@@ -4,10 +4,15 @@
 //! Feeding tokens one by one or all at once gives the same bits, in the results and in the trace.
 
 use super::{
-    block::{Activations, Place},
+    block::{Activations, Head, Place},
     Decoder,
 };
-use crate::{backend::Backend, files::ModelConfig, trace::Recorder, Error, Result};
+use crate::{
+    backend::{Backend, Each},
+    files::ModelConfig,
+    trace::Recorder,
+    Error, Result,
+};
 use std::{borrow::Cow, ops::Range};
 
 /// Rows that are computed together in a long feed: bounds the memory of activations.
@@ -186,24 +191,34 @@ impl<'a, B: Backend> Session<'a, B> {
 
     /// The logits `[rows, vocab]` after some of the last feed's tokens.
     pub fn logits(&mut self, rows: Range<usize>) -> Result<Cow<'_, [f32]>> {
+        let (backend, head) = self.pick(rows)?;
+        self.activations
+            .logits(backend, &self.part, &head, &mut self.logits)?;
+        backend.values(&self.logits)
+    }
+
+    /// The same logits in parts of [`COLUMNS`](crate::backend::COLUMNS) tokens, none of which are kept: `each`
+    /// takes the first token of a part and `[rows, tokens of the part]`, in any order and on any thread.
+    pub fn each_logits(&mut self, rows: Range<usize>, each: &Each<'_>) -> Result<()> {
+        let (backend, head) = self.pick(rows)?;
+        self.activations
+            .each_logits(backend, &self.part, &head, each)
+    }
+
+    /// Puts some rows of the residual stream after the last block into `part`.
+    fn pick(&mut self, rows: Range<usize>) -> Result<(&'a B, Head<'a, B>)> {
         if rows.start > rows.end || rows.end > self.rows {
             return Err(Error::Spec("logits of tokens that were not read"));
         }
         let decoder = self.decoder;
-        let (backend, dim) = (&decoder.backend, decoder.config.dim);
-        backend.part(
-            &self.hidden,
-            rows.start * dim..rows.end * dim,
-            &mut self.part,
-        )?;
-        self.activations.logits(
-            backend,
-            &self.part,
-            &decoder.norm,
-            decoder.config.norm_eps,
-            decoder.head(),
-            &mut self.logits,
-        )?;
-        backend.values(&self.logits)
+        let dim = decoder.config.dim;
+        let values = rows.start * dim..rows.end * dim;
+        decoder.backend.part(&self.hidden, values, &mut self.part)?;
+        Ok((&decoder.backend, decoder.head()))
+    }
+
+    /// Tokens of the vocabulary.
+    pub fn vocab(&self) -> usize {
+        self.decoder.vocab()
     }
 }

@@ -14,7 +14,7 @@ pub(crate) use parts::FlatParts;
 use crate::Result;
 use agorai_primitives::{model::Architecture, BlobId};
 use candle_core::Tensor;
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 /// The parameters of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,14 +83,18 @@ impl Weights {
     }
 }
 
-/// Appends values as little-endian bytes.
-pub(crate) fn extend_le_bytes(bytes: &mut Vec<u8>, values: &[f32]) {
-    let from = bytes.len();
-    bytes.resize(from + 4 * values.len(), 0);
-    // In this form the compiler makes it one copy.
-    for (to, value) in bytes[from..].chunks_exact_mut(4).zip(values) {
-        to.copy_from_slice(&value.to_le_bytes());
+/// The bits of values, little endian: borrowed where memory holds them so.
+pub(crate) fn le_bytes(values: &[f32]) -> Cow<'_, [u8]> {
+    if cfg!(target_endian = "little") {
+        Cow::Borrowed(bytemuck::cast_slice(values))
+    } else {
+        Cow::Owned(values.iter().flat_map(|v| v.to_le_bytes()).collect())
     }
+}
+
+/// Appends the bits of values, little endian.
+pub(crate) fn extend_le_bytes(bytes: &mut Vec<u8>, values: &[f32]) {
+    bytes.extend_from_slice(&le_bytes(values));
 }
 
 /// Appends values from little-endian bytes; a rest of fewer than 4 bytes is left out.

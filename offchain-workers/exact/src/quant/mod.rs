@@ -24,8 +24,10 @@
 //! | `unpack` | a part of a panel as bytes and binary32 scales |
 //! | `rows` | quantised activations |
 //! | `referee` | a segment of one output, from the file's bytes |
-//! | `scalar`, `avx2`, `vnni` | the product of some rows with an unpacked part |
+//! | `scalar`, `avx2`, `vnni`, `amx` | the product of some rows with an unpacked part |
 
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+pub(crate) mod amx;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod avx2;
 mod format;
@@ -97,14 +99,21 @@ pub fn quant_matmul(
     }
     match isa.usable() {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
+        // SAFETY: the processor has the instructions, and the system has granted tiles.
+        Isa::Amx if amx::is_fastest(x.rows(), w.format()) => unsafe {
+            amx::product(chain, x, w, panels, columns, out)
+        },
+        #[cfg(all(feature = "std", target_arch = "x86_64"))]
         // SAFETY: the processor has the instructions.
-        Isa::Avx512 if vnni::is_available() => unsafe {
+        Isa::Avx512 | Isa::Amx if vnni::is_available() => unsafe {
             vnni::product(chain, x, w, panels, columns, out)
         },
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         // SAFETY: the processor has the instructions; every one with AVX-512 has AVX2 and FMA.
-        Isa::Avx512 | Isa::Avx2 => unsafe { avx2::product(chain, x, w, panels, columns, out) },
-        _ => product(chain, x, w, panels, columns, out, scalar::part),
+        Isa::Amx | Isa::Avx512 | Isa::Avx2 => unsafe {
+            avx2::product(chain, x, w, panels, columns, out)
+        },
+        _ => product::<false>(chain, x, w, panels, columns, out, scalar::part),
     }
     crate::reduce::refuse_nan(isa, out)
 }
@@ -113,10 +122,10 @@ pub fn quant_matmul(
 type Accumulators = [[f32; PANEL]; ROWS];
 
 /// The product by parts: a chunk of a panel is unpacked, then multiplied with all rows of a block.
-/// `part` is also told of the codes that come next.
+/// `part` is also told of the codes that come next. `SIGNED`: it takes codes from which their zero is subtracted.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-fn product(
+fn product<const SIGNED: bool>(
     chain: Chain,
     x: &QuantRows,
     w: &QuantMatrix,
@@ -143,7 +152,7 @@ fn product(
             }
             for first in (0..blocks).step_by(CHUNK_BLOCKS) {
                 let count = CHUNK_BLOCKS.min(blocks - first);
-                let chunk = unpacked.chunk(w, panel, first, count);
+                let chunk = unpacked.chunk::<SIGNED>(w, panel, first, count);
                 let next = match first + count {
                     next if next < blocks => w.lines(panel, next, CHUNK_BLOCKS.min(blocks - next)),
                     _ if panel + 1 < panels.end => w.lines(panel + 1, 0, CHUNK_BLOCKS.min(blocks)),

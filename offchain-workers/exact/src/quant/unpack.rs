@@ -27,7 +27,7 @@ pub(super) struct Chunk<'a> {
     pub mins: &'a [Row],
     /// Groups of a block: 1 or 2.
     pub groups: usize,
-    /// The code that stands for zero.
+    /// The code that stands for zero; the codes are bytes with a sign where it was subtracted.
     pub zero: i32,
     /// Blocks.
     pub blocks: usize,
@@ -50,9 +50,10 @@ impl Unpacked {
         }
     }
 
-    /// Blocks `first .. first + count` of a panel, at most [`CHUNK_BLOCKS`].
+    /// Blocks `first .. first + count` of a panel, at most [`CHUNK_BLOCKS`]; `SIGNED`: the codes' zero is
+    /// subtracted from them.
     #[inline(always)]
-    pub(super) fn chunk<'a>(
+    pub(super) fn chunk<'a, const SIGNED: bool>(
         &'a mut self,
         w: &'a QuantMatrix,
         panel: usize,
@@ -61,7 +62,8 @@ impl Unpacked {
     ) -> Chunk<'a> {
         let format = w.format();
         let groups = BLOCK / format.group();
-        let codes = if format.codes() == Codes::U8 {
+        let zero = if SIGNED { format.zero() } else { 0 };
+        let codes = if format.codes() == Codes::U8 && zero == 0 {
             w.lines(panel, first, count)
         } else {
             for (index, codes) in self
@@ -75,7 +77,14 @@ impl Unpacked {
                     Codes::U4 => unpack::<0>(lines, codes),
                     Codes::U5 => unpack::<1>(lines, codes),
                     Codes::U6 => unpack::<2>(lines, codes),
-                    Codes::U8 => {}
+                    Codes::U8 => codes.copy_from_slice(lines),
+                }
+                if SIGNED {
+                    for line in codes {
+                        line.0
+                            .iter_mut()
+                            .for_each(|code| *code = code.wrapping_sub(zero as u8));
+                    }
                 }
             }
             &self.codes[..count * BLOCK_LINES]
@@ -106,7 +115,7 @@ impl Unpacked {
             scales: &self.scales[..count * groups],
             mins: &self.mins[..count * usize::from(format.has_mins())],
             groups,
-            zero: format.zero(),
+            zero: format.zero() - zero,
             blocks: count,
         }
     }

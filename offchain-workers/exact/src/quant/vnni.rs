@@ -41,7 +41,7 @@ pub(super) unsafe fn product(
             // SAFETY: the caller's promise.
             unsafe { part(x, first, w, next, acc) }
         };
-    super::product(chain, x, w, panels, columns, out, part);
+    super::product::<false>(chain, x, w, panels, columns, out, part);
 }
 
 /// # Safety

@@ -158,7 +158,7 @@ macro_rules! dispatch {
             crate::Isa::Avx2 => unsafe { on_avx2($($arg),*) },
             // SAFETY: as above.
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            crate::Isa::Avx512 => unsafe { on_avx512($($arg),*) },
+            crate::Isa::Avx512 | crate::Isa::Amx => unsafe { on_avx512($($arg),*) },
             _ => $body::<crate::simd::Scalar>($($arg),*),
         }
     }};

@@ -12,6 +12,10 @@
 //! To open a leaf, compute again with [`Recorder::keeping`] and take the [`Opening`]: it holds the
 //! leaf's rows and their proof below the root.
 
+mod parts;
+
+pub(crate) use parts::RowHashes;
+
 use crate::{parallel::Means, weights::extend_le_bytes};
 use agorai_primitives::{
     merkle::{self, Proof},
@@ -82,6 +86,27 @@ impl Recorder {
         let count = rows.len() / width.max(1);
         let place = self.reserve(count);
         self.rows(place, 1, count, &[rows]);
+    }
+
+    /// Adds the leaf of each row whose BLAKE3 hash is given.
+    pub(crate) fn push_hashes(&mut self, hashes: &[[u8; 32]]) {
+        self.leaves
+            .extend(hashes.iter().map(|hash| merkle::leaf(hash)));
+    }
+
+    /// Which of the next `rows` leaves this recorder keeps the row of.
+    pub(crate) fn kept(&self, rows: usize) -> Option<usize> {
+        let (kept, _) = self.kept.as_ref()?;
+        let index = kept.checked_sub(self.leaves.len())?;
+        (index < rows).then_some(index)
+    }
+
+    /// Keeps the row of the leaf that is to be opened.
+    pub(crate) fn keep(&mut self, row: &[f32]) {
+        if let Some((_, bytes)) = &mut self.kept {
+            bytes.clear();
+            extend_le_bytes(bytes, row);
+        }
     }
 
     /// Fills one reserved leaf for each row: row i's is at `place + i * stride`. It covers that row

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+//! AMX: one instruction multiplies sixteen rows by sixteen outputs and 32 inputs. For the formats whose blocks have
+//! one scale and no minimum; in the others the work on the products is so much that VNNI is as fast.
+//!
+//! The integer dot products come out of tiles, for all blocks of a part first; then they are scaled and accumulated
+//! with AVX-512 as the order demands. (Doing both at once gains nothing: while tiles are in use, only one of the
+//! processor's two 512-bit multiply-add units works.) The codes are signed, the zero subtracted.
+//!
+//! The tile registers are named in assembly, because the language has no stable functions for them. Source: Intel's
+//! Software Developer's Manual, volume 1, chapter 18.
+
+use core::arch::{asm, x86_64::*};
+use core::mem::MaybeUninit;
+use core::ops::Range;
+use std::sync::OnceLock;
+
+use super::matrix::Line;
+use super::unpack::{Chunk, CHUNK_BLOCKS};
+use super::{vnni, Ahead, BlockFormat, Left, QuantMatrix, QuantRows, BLOCK, BLOCK_CODES, QUAD};
+use crate::matmul::{Chain, PANEL};
+
+/// Rows of a tile.
+const ROWS: usize = 16;
+/// Rows below which a tile is so empty that VNNI is as fast.
+const LEAST_ROWS: usize = 24;
+/// Bytes of a plane of codes.
+const PLANE: usize = PANEL * QUAD;
+
+/// Whether this processor has the instructions used here, and the system grants the memory that switching between
+/// threads needs for tiles; it is asked for once.
+pub(crate) fn is_available() -> bool {
+    static AVAILABLE: OnceLock<bool> = OnceLock::new();
+    *AVAILABLE.get_or_init(|| vnni::is_available() && has_tiles() && request_tiles())
+}
+
+/// Whether tiles are the fastest way for so many rows.
+pub(super) fn is_fastest(rows: usize, format: BlockFormat) -> bool {
+    rows >= LEAST_ROWS && format.group() == BLOCK && !format.has_mins()
+}
+
+/// AMX-TILE and AMX-INT8.
+fn has_tiles() -> bool {
+    const TILE_AND_INT8: u32 = 1 << 24 | 1 << 25;
+    if __cpuid(0).eax < 7 {
+        return false;
+    }
+    __cpuid_count(7, 0).edx & TILE_AND_INT8 == TILE_AND_INT8
+}
+
+/// `arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)`: Linux lends tiles only to programs that ask.
+#[cfg(target_os = "linux")]
+fn request_tiles() -> bool {
+    const ARCH_PRCTL: i64 = 158;
+    const ARCH_REQ_XCOMP_PERM: u64 = 0x1023;
+    const XFEATURE_XTILEDATA: u64 = 18;
+    let result: i64;
+    // SAFETY: the call changes nothing but the permission, and touches no memory of ours.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") ARCH_PRCTL => result,
+            in("rdi") ARCH_REQ_XCOMP_PERM,
+            in("rsi") XFEATURE_XTILEDATA,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result == 0
+}
+
+#[cfg(not(target_os = "linux"))]
+fn request_tiles() -> bool {
+    false
+}
+
+/// Shapes of the tile registers (palette 1): rows and bytes of a row of each.
+#[repr(C, align(64))]
+struct Shapes([u8; 64]);
+
+impl Shapes {
+    /// For so many rows of activations.
+    fn new(rows: usize) -> Shapes {
+        let mut shapes = Shapes([0; 64]);
+        shapes.0[0] = 1;
+        let mut set = |register: usize, rows: usize, bytes: usize| {
+            shapes.0[16 + 2 * register] = bytes as u8;
+            shapes.0[48 + register] = rows as u8;
+        };
+        for activations in [0, 1] {
+            set(activations, rows, BLOCK);
+        }
+        for codes in [2, 3] {
+            set(codes, BLOCK / QUAD, PLANE / 2);
+        }
+        for products in [4, 5, 6, 7] {
+            set(products, rows, PLANE / 2);
+        }
+        shapes
+    }
+
+    /// # Safety
+    /// The processor has the instructions, and the system has granted tiles.
+    unsafe fn load(&self) {
+        // SAFETY: the caller's promise; the shapes are valid ones of palette 1.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) self, options(nostack, readonly)) }
+    }
+}
+
+/// # Safety
+/// The processor has the instructions, and the system has granted tiles.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+pub(super) unsafe fn product(
+    chain: Chain,
+    x: &QuantRows,
+    w: &QuantMatrix,
+    panels: Range<usize>,
+    columns: usize,
+    out: &mut [f32],
+) {
+    let part =
+        |x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &mut [[f32; PANEL]]| {
+            // SAFETY: the caller's promise.
+            unsafe { part(x, first, w, next, acc) }
+        };
+    super::product::<true>(chain, x, w, panels, columns, out, part);
+    // SAFETY: the caller's promise. Tiles in their initial state cost the system nothing.
+    unsafe { asm!("tilerelease", options(nostack, nomem)) }
+}
+
+/// # Safety
+/// The processor has the instructions, and the system has granted tiles.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &mut [[f32; PANEL]]) {
+    // What the pointers below rely on.
+    let rows = acc.len();
+    let blocks = x.k / BLOCK;
+    assert!(x.q.len() >= rows * x.k && x.d.len() >= rows * blocks);
+    assert!(first + w.blocks <= blocks);
+    assert!(w.codes.len() * 64 >= w.blocks * BLOCK_CODES && w.blocks <= CHUNK_BLOCKS);
+    assert!(w.scales.len() >= w.blocks && w.groups == 1 && w.mins.is_empty());
+    let mut ahead = Ahead::new(next, rows.div_ceil(ROWS));
+    let mut products = MaybeUninit::<Products>::uninit();
+    let products = products.as_mut_ptr().cast::<i32>();
+    let mut shaped = 0;
+    for row in (0..rows).step_by(ROWS) {
+        ahead.step();
+        let count = ROWS.min(rows - row);
+        // SAFETY: rows row .. row + count exist by the checks above, and `products` has room for the products
+        // of each block.
+        unsafe {
+            if shaped != count {
+                Shapes::new(count).load();
+                shaped = count;
+            }
+            multiply(x, row, first, w, products);
+            let mut done = 0;
+            while done < count {
+                // 13 rows are 8, 4 and 1.
+                let some = 1 << (count - done).ilog2();
+                let accumulate = match some {
+                    1 => accumulate::<1>,
+                    2 => accumulate::<2>,
+                    4 => accumulate::<4>,
+                    8 => accumulate::<8>,
+                    _ => accumulate::<16>,
+                };
+                let (products, acc) = (products.add(done * PANEL / 2), acc.as_mut_ptr());
+                accumulate(
+                    x,
+                    row + done,
+                    first,
+                    w,
+                    products,
+                    acc.add(row + done).cast(),
+                );
+                done += some;
+            }
+        }
+    }
+}
+
+/// Products of a part: `[blocks][2 halves][16 rows][16 outputs]`.
+#[repr(C, align(64))]
+struct Products([i32; CHUNK_BLOCKS * PANEL * ROWS]);
+
+/// Products of one half of a block's outputs.
+const HALF: usize = ROWS * PANEL / 2;
+
+/// The dot products of the rows of a tile with all blocks of a part.
+///
+/// # Safety
+/// As [`part`]; the registers are shaped for the rows that exist from `row` on.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+unsafe fn multiply(x: &Left<'_>, row: usize, first: usize, w: &Chunk<'_>, products: *mut i32) {
+    // A block into the registers of activations $x and products $low and $high. The processor does not rename
+    // tiles, so neighbouring blocks use different ones, and are stored late.
+    macro_rules! block {
+        ($x:literal, $low:literal, $high:literal, $q:literal, $codes:literal) => {
+            concat!(
+                "tileloadd tmm",
+                $x,
+                ", [{q} + {k} + ",
+                $q,
+                "]\n",
+                "tileloadd tmm2, [{codes} + {plane} + ",
+                $codes,
+                "]\n",
+                "tilezero tmm",
+                $low,
+                "\n",
+                "tdpbssd tmm",
+                $low,
+                ", tmm",
+                $x,
+                ", tmm2\n",
+                "tileloadd tmm3, [{codes} + {plane} + ",
+                $codes,
+                " + 64]\n",
+                "tilezero tmm",
+                $high,
+                "\n",
+                "tdpbssd tmm",
+                $high,
+                ", tmm",
+                $x,
+                ", tmm3",
+            )
+        };
+    }
+    const _: () = assert!(BLOCK == 32 && BLOCK_CODES == 1024 && 4 * HALF == 1024);
+    // SAFETY (whole function): the caller's promise.
+    unsafe {
+        let q = x.q.as_ptr().add(row * x.k + first * BLOCK);
+        let codes: *const u8 = w.codes.as_ptr().cast();
+        let mut at = 0;
+        while at + 1 < w.blocks {
+            asm!(
+                block!("0", "4", "5", "0", "0"),
+                block!("1", "6", "7", "32", "1024"),
+                "tilestored [{products} + {line}], tmm4",
+                "tilestored [{products} + {line} + 1024], tmm5",
+                "tilestored [{products} + {line} + 2048], tmm6",
+                "tilestored [{products} + {line} + 3072], tmm7",
+                q = in(reg) q.add(at * BLOCK),
+                k = in(reg) x.k,
+                codes = in(reg) codes.add(at * BLOCK_CODES),
+                plane = in(reg) PLANE,
+                products = in(reg) products.add(at * 2 * HALF),
+                line = in(reg) 64usize,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack),
+            );
+            at += 2;
+        }
+        if at < w.blocks {
+            asm!(
+                block!("0", "4", "5", "0", "0"),
+                "tilestored [{products} + {line}], tmm4",
+                "tilestored [{products} + {line} + 1024], tmm5",
+                q = in(reg) q.add(at * BLOCK),
+                k = in(reg) x.k,
+                codes = in(reg) codes.add(at * BLOCK_CODES),
+                plane = in(reg) PLANE,
+                products = in(reg) products.add(at * 2 * HALF),
+                line = in(reg) 64usize,
+                out("tmm0") _, out("tmm2") _, out("tmm3") _, out("tmm4") _, out("tmm5") _,
+                options(nostack),
+            );
+        }
+    }
+}
+
+/// Scales the products of R rows and accumulates them.
+///
+/// # Safety
+/// As [`part`]; rows `row .. row + R` exist in `x`, at `products` and at `acc`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+unsafe fn accumulate<const R: usize>(
+    x: &Left<'_>,
+    row: usize,
+    first: usize,
+    w: &Chunk<'_>,
+    products: *const i32,
+    acc: *mut f32,
+) {
+    // SAFETY (whole function): the caller's promise.
+    unsafe {
+        let blocks = x.k / BLOCK;
+        let d = x.d.as_ptr().add(row * blocks + first);
+        let scales: *const f32 = w.scales.as_ptr().cast();
+        for half in [0, 1] {
+            let acc = acc.add(half * PANEL / 2);
+            let mut out = [_mm512_setzero_ps(); R];
+            for (r, out) in out.iter_mut().enumerate() {
+                *out = _mm512_loadu_ps(acc.add(r * PANEL));
+            }
+            for block in 0..w.blocks {
+                let scale = _mm512_load_ps(scales.add((2 * block + half) * PANEL / 2));
+                let products = products.add((2 * block + half) * HALF);
+                for (r, out) in out.iter_mut().enumerate() {
+                    let both = _mm512_mul_ps(_mm512_set1_ps(*d.add(r * blocks + block)), scale);
+                    let dots = _mm512_load_si512(products.add(r * PANEL / 2).cast());
+                    *out = _mm512_fmadd_ps(both, _mm512_cvtepi32_ps(dots), *out);
+                }
+            }
+            for (r, out) in out.iter().enumerate() {
+                _mm512_storeu_ps(acc.add(r * PANEL), *out);
+            }
+        }
+    }
+}
