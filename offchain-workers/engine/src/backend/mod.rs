@@ -15,7 +15,7 @@
 //! | [`attend`](Backend::attend) | [rows, heads, width] | scores, softmax, weighted values |
 //! | [`gate`](Backend::gate) | [rows, width] | activation(gate) * up |
 
-mod cpu;
+pub(crate) mod cpu;
 
 pub use cpu::{Cpu, Matrix};
 

@@ -5,11 +5,9 @@
 //! |---|---|
 //! | `matrices` | the weights packed for the kernels |
 //! | `block` | one block of a training sequence before and after its attention |
-//! | `attention` | attention of all heads, forward and backward |
 //! | `tape` | a training sequence's way through the model and back |
 //! | `gradient` | the gradients of the parameters from the tapes of a batch |
 
-pub(crate) mod attention;
 mod block;
 mod gradient;
 mod matrices;

@@ -6,12 +6,16 @@
 //! next block uses their space again.
 
 use super::{
-    attention::{attend, attend_backward, BackwardScratch, Head, Memory},
     block::{Activations, EPS},
     matrices::{BlockMatrices, Matrices},
     Shape, View,
 };
-use crate::{data::Example, parallel::Means, Result};
+use crate::{
+    backend::cpu::attention::{attend, attend_backward, BackwardScratch, Head, Memory},
+    data::Example,
+    parallel::Means,
+    Result,
+};
 use agorai_exact::{elementwise, embedding, gated, loss, matmul::Chain, norm, PackedMatrix};
 
 /// What a tape keeps on the way through the model. It changes memory and time, no bit.

@@ -4,13 +4,10 @@
 //!
 //! Several rows are split by rows, one row is split by its outputs; neither changes a bit.
 
+pub(crate) mod attention;
+
 use super::{Backend, Heads, MatrixRows, Product};
-use crate::{
-    files::config::Activation,
-    model::attention::{attend, Head, Memory},
-    parallel::Means,
-    Error, Result,
-};
+use crate::{files::config::Activation, parallel::Means, Error, Result};
 use agorai_exact::{
     elementwise, gated,
     matmul::{matmul_panels, Chain, PANEL},
@@ -19,6 +16,7 @@ use agorai_exact::{
     rope::RopeTable,
     PackedMatrix,
 };
+use attention::{attend, Head, Memory};
 use rayon::prelude::*;
 use std::{borrow::Cow, ops::Range};
 
