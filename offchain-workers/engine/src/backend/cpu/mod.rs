@@ -4,19 +4,20 @@
 //!
 //! Several rows are split by rows, one row is split by its outputs; neither changes a bit.
 
-pub(crate) mod attention;
+mod attention;
+mod rows;
+mod training;
 
 use super::{Backend, Heads, MatrixRows, Product};
-use crate::{files::config::Activation, parallel::Means, Error, Result};
+use crate::{files::config::Activation, parallel::Means, Result};
 use agorai_exact::{
-    elementwise, gated,
+    elementwise,
     matmul::{matmul_panels, Chain, PANEL},
-    norm,
     quant::{quant_matmul, BlockFormat, QuantMatrix, QuantRows},
     rope::RopeTable,
     PackedMatrix,
 };
-use attention::{attend, Head, Memory};
+use attention::{attend, BackwardScratch, Head, Memory};
 use rayon::prelude::*;
 use std::{borrow::Cow, ops::Range};
 
@@ -29,8 +30,6 @@ const WIDE: usize = 1 << 14;
 const WIDE_PANELS: usize = 16;
 /// Multiply-adds that are worth a task of their own.
 const TASK: usize = 1 << 17;
-/// Values that are worth a task of their own in elementwise work.
-const VALUES: usize = 1 << 14;
 /// Bytes of a file that are read at once while a matrix is taken in.
 const READ: usize = 4 << 20;
 
@@ -47,6 +46,13 @@ pub enum Matrix {
     F32(PackedMatrix),
     /// Blocks of small integers.
     Quant(QuantMatrix),
+}
+
+impl Default for Matrix {
+    /// No outputs.
+    fn default() -> Self {
+        Matrix::F32(PackedMatrix::default())
+    }
 }
 
 impl Matrix {
@@ -79,7 +85,7 @@ impl Matrix {
 #[derive(Default)]
 pub struct Scratch {
     quantised: Vec<QuantRows>,
-    heads: Vec<Head>,
+    backward: BackwardScratch,
 }
 
 impl Cpu {
@@ -157,19 +163,12 @@ fn panels(n: usize) -> usize {
     n.div_ceil(PANEL)
 }
 
-fn same_length(a: &[f32], b: &[f32]) -> Result<()> {
-    if a.len() == b.len() {
-        Ok(())
-    } else {
-        Err(agorai_exact::Error::Shape.into())
-    }
-}
-
 impl Backend for Cpu {
     type Rows = Vec<f32>;
     type Matrix = Matrix;
     type Angles = RopeTable;
     type Memory = Vec<Memory>;
+    type Attention = Vec<Head>;
     type Scratch = Scratch;
 
     fn matrix(&self, rows: &mut dyn MatrixRows) -> Result<Matrix> {
@@ -199,8 +198,8 @@ impl Backend for Cpu {
         Ok(matrix)
     }
 
-    fn upload(&self, values: &[f32]) -> Result<Vec<f32>> {
-        Ok(values.to_vec())
+    fn upload(&self, values: Vec<f32>) -> Result<Vec<f32>> {
+        Ok(values)
     }
 
     fn values<'a>(&self, rows: &'a Vec<f32>) -> Result<Cow<'a, [f32]>> {
@@ -329,29 +328,18 @@ impl Backend for Cpu {
         })
     }
 
-    fn norm(&self, x: &Vec<f32>, weight: &Vec<f32>, eps: f32, out: &mut Vec<f32>) -> Result<()> {
-        out.resize(x.len(), 0.0);
-        let width = weight.len().max(1);
-        let together = (VALUES / width).clamp(1, ROWS);
-        let isa = self.means.isa;
-        let work = |(x, out): (&[f32], &mut [f32])| {
-            let mut inv = [0.0; ROWS];
-            let inv = &mut inv[..x.len() / width];
-            Ok(norm::rmsnorm(isa, x, weight, eps, out, inv)?)
-        };
-        let step = together * width;
-        if self.means.threads == 1 || x.len() <= step {
-            return x.chunks(step).zip(out.chunks_mut(step)).try_for_each(work);
-        }
-        self.means.spread(|| {
-            x.par_chunks(step)
-                .zip(out.par_chunks_mut(step))
-                .try_for_each(work)
-        })
+    fn norm(
+        &self,
+        x: &Vec<f32>,
+        weight: &Vec<f32>,
+        eps: f32,
+        out: &mut Vec<f32>,
+        inv: &mut Vec<f32>,
+    ) -> Result<()> {
+        rows::norm(self.means, x, weight, eps, out, inv)
     }
 
     fn add(&self, x: &Vec<f32>, out: &mut Vec<f32>) -> Result<()> {
-        same_length(x, out)?;
         Ok(elementwise::add_assign(self.means.isa, out, x)?)
     }
 
@@ -378,26 +366,7 @@ impl Backend for Cpu {
         rows: &mut Vec<f32>,
         row: usize,
     ) -> Result<()> {
-        let isa = self.means.isa;
-        if row == 0 || !rows.len().is_multiple_of(row) {
-            return Err(agorai_exact::Error::Shape.into());
-        }
-        let together = (VALUES / row).clamp(1, ROWS);
-        let work = |(index, part): (usize, &mut [f32])| {
-            let mut positions = [0u32; ROWS];
-            let positions = &mut positions[..part.len() / row];
-            for (i, position) in positions.iter_mut().enumerate() {
-                let at = offset + index * together + i;
-                *position = u32::try_from(at).map_err(|_| Error::Spec("a position"))?;
-            }
-            Ok(angles.rotate(isa, positions, part)?)
-        };
-        let step = together * row;
-        if self.means.threads == 1 || rows.len() <= step {
-            return rows.chunks_mut(step).enumerate().try_for_each(work);
-        }
-        self.means
-            .spread(|| rows.par_chunks_mut(step).enumerate().try_for_each(work))
+        rows::rotate(self.means, RopeTable::rotate, angles, offset, rows, row)
     }
 
     fn attend(
@@ -408,20 +377,12 @@ impl Backend for Cpu {
         key: &Vec<f32>,
         value: &Vec<f32>,
         memory: &mut Vec<Memory>,
+        attention: &mut Vec<Head>,
         out: &mut Vec<f32>,
-        scratch: &mut Scratch,
     ) -> Result<()> {
         out.resize(query.len(), 0.0);
         attend(
-            self.means,
-            heads,
-            offset,
-            query,
-            key,
-            value,
-            memory,
-            &mut scratch.heads,
-            out,
+            self.means, heads, offset, query, key, value, memory, attention, out,
         )
     }
 
@@ -432,23 +393,7 @@ impl Backend for Cpu {
         up: &Vec<f32>,
         out: &mut Vec<f32>,
     ) -> Result<()> {
-        same_length(gate, up)?;
-        out.resize(gate.len(), 0.0);
-        let isa = self.means.isa;
-        let work = |((gate, up), out): ((&[f32], &[f32]), &mut [f32])| {
-            match activation {
-                Activation::Silu => gated::swiglu(isa, gate, up, out)?,
-                Activation::GeluTanh => gated::geglu(isa, gate, up, out)?,
-            }
-            Ok(())
-        };
-        if self.means.threads == 1 || gate.len() <= VALUES {
-            return work(((gate, up), out));
-        }
-        self.means.spread(|| {
-            let inputs = gate.par_chunks(VALUES).zip(up.par_chunks(VALUES));
-            inputs.zip(out.par_chunks_mut(VALUES)).try_for_each(work)
-        })
+        rows::gate(self.means, activation, gate, up, out)
     }
 }
 
