@@ -21,8 +21,9 @@ use attention::{attend, BackwardScratch, Head, Memory};
 use rayon::prelude::*;
 use std::{borrow::Cow, ops::Range};
 
-/// Rows that one task computes at most: its inputs stay in the second-level cache.
-const ROWS: usize = 64;
+/// Rows that one task computes at most: its inputs stay in the second-level cache. Whole tiles of the
+/// kernels, which have 12 rows.
+const ROWS: usize = 72;
 /// Outputs of a matrix above which several rows are split by outputs, not by rows: the matrix is so large
 /// that reading it once for each task takes longer than putting the outputs together.
 const WIDE: usize = 1 << 14;
