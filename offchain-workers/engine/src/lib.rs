@@ -13,7 +13,7 @@
 //! | [`files`] | published models: GGUF, safetensors |
 //! | [`weights`] | parameters: layout, safetensors, fresh ones from a seed |
 //! | [`text`] | text to tokens and back |
-//! | [`backend`] | where a decoder's numbers live and who computes with them |
+//! | [`backend`] | where a model's numbers live and who computes with them |
 //! | [`decoder`] | decoders of the Llama, Qwen and Gemma families |
 //! | [`model`] | a chain model, and its forward and backward in training |
 //! | [`generate`] | answers, and their check by one prefill |

@@ -88,7 +88,7 @@ fn session(architecture: &Architecture, positions: u64) -> u64 {
     let memory = u64::from(a.layers)
         .saturating_mul(2 * shape.kv as u64)
         .saturating_mul(positions.next_multiple_of(PANEL) * 2);
-    let row = (12 * shape.dim + 4 * shape.kv + 4 * shape.ff + 2 * shape.vocab) as u64;
+    let row = (13 * shape.dim + 4 * shape.kv + 4 * shape.ff + 2 * shape.vocab) as u64;
     let attention = (shape.heads as u64).saturating_mul(positions);
     let rows = (TOGETHER as u64).saturating_mul(row.saturating_add(attention));
     VALUE.saturating_mul(memory.saturating_add(rows))

@@ -2,7 +2,7 @@
 //! Work spread over threads. Every task owns its outputs, so the number of threads changes no bit.
 
 use crate::Result;
-use agorai_exact::{matmul::Chain, Isa, PackedMatrix};
+use agorai_exact::Isa;
 use rayon::{prelude::*, ThreadPool, ThreadPoolBuilder};
 use std::sync::{Mutex, PoisonError};
 
@@ -68,28 +68,6 @@ impl Means {
         let each = tasks.into_par_iter().with_max_len(1).map(|task| task());
         let results: Vec<Result<()>> = self.spread(|| each.collect());
         results.into_iter().collect()
-    }
-
-    /// `out = x w` or, continuing chains, `out += x w`: x [rows, k], w [k, n], out [rows, n].
-    pub fn linear(&self, chain: Chain, x: &[f32], w: &PackedMatrix, out: &mut [f32]) -> Result<()> {
-        let (k, n) = (w.k().max(1), w.n().max(1));
-        let rows = out.len() / n;
-        let means = self.for_work(rows.saturating_mul(k).saturating_mul(n));
-        let threads = means.threads.min(rows).max(1);
-        if threads == 1 {
-            return Ok(agorai_exact::matmul::matmul_chain(
-                self.isa, chain, x, w, out,
-            )?);
-        }
-        let each = rows.div_ceil(threads);
-        let parts = x.chunks(each * k).zip(out.chunks_mut(each * n));
-        means.run(parts.map(|(x, out)| {
-            move || {
-                Ok(agorai_exact::matmul::matmul_chain(
-                    self.isa, chain, x, w, out,
-                )?)
-            }
-        }))
     }
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Where a decoder's numbers live and who computes with them.
+//! Where a model's numbers live and who computes with them.
 //!
-//! A decoder is written once, against [`Backend`]. A backend carries out each operation in the
-//! canonical order of docs/numerics.md, so that every backend gives the same bits; it chooses
-//! where rows and matrices are kept (in memory, on a device) and how work is spread.
+//! A decoder is written once, against [`Backend`], and training once, against [`TrainingBackend`],
+//! which adds the way back. A backend carries out each operation in the canonical order of
+//! docs/numerics.md, so that every backend gives the same bits; it chooses where rows and matrices
+//! are kept (in memory, on a device) and how work is spread.
 //!
 //! | operation | shape | order |
 //! |---|---|---|
@@ -15,10 +16,30 @@
 //! | [`rotate`](Backend::rotate) | [rows, heads, width] | rotary positions, halves paired |
 //! | [`attend`](Backend::attend) | [rows, heads, width] | scores, softmax, weighted values |
 //! | [`gate`](Backend::gate) | [rows, width] | activation(gate) * up |
+//!
+//! Those of training:
+//!
+//! | operation | shape | order |
+//! |---|---|---|
+//! | [`each`](TrainingBackend::each) | | work on the sequences of a batch, spread as the backend likes |
+//! | [`pack`](TrainingBackend::pack) | [n, k] -> a matrix, or its transpose | values as they are |
+//! | [`loss`](TrainingBackend::loss) | [rows, vocab] -> `[rows]` | cross entropy and its gradient |
+//! | [`norm_backward`](TrainingBackend::norm_backward) | [rows, width] | RMS norm's gradient by its input |
+//! | [`gate_backward`](TrainingBackend::gate_backward) | [rows, width] | gradients of both factors |
+//! | [`rotate_back`](TrainingBackend::rotate_back) | [rows, heads, width] | the other way round |
+//! | [`attend_backward`](TrainingBackend::attend_backward) | [rows, heads, width] | heads that share a key head ascending |
+//! | [`gradients`](TrainingBackend::gradients) | rows of all sequences -> parameters | a chain along the rows |
+//! | [`clip`](TrainingBackend::clip) | parameters -> a factor | a sum of squares for each tensor, then their sum |
+//! | [`adamw`](TrainingBackend::adamw) | parameters | elementwise |
+//!
+//! The gradient of a product by its input is a product too: [`linear`](Backend::linear) with the
+//! transposed matrix.
 
 mod cpu;
+mod training;
 
 pub use cpu::{Cpu, Matrix};
+pub use training::{Packing, Terms, TrainingBackend};
 
 use crate::{
     files::{config::Activation, ElementType},
@@ -93,13 +114,15 @@ pub trait Backend: Clone + Send + Sync + 'static {
     type Angles: Send + Sync;
     /// The keys and values of one block at the positions read so far.
     type Memory: Send;
+    /// What attention computes on the way, for the way back.
+    type Attention: Default + Send;
     /// Buffers of operations, used again from call to call.
     type Scratch: Default + Send;
 
     /// Takes a matrix in, some rows at a time, so that no second copy of it is ever held.
     fn matrix(&self, rows: &mut dyn MatrixRows) -> Result<Self::Matrix>;
     /// Takes values in.
-    fn upload(&self, values: &[f32]) -> Result<Self::Rows>;
+    fn upload(&self, values: Vec<f32>) -> Result<Self::Rows>;
     /// The values of rows, borrowed where they are in memory.
     fn values<'a>(&self, rows: &'a Self::Rows) -> Result<Cow<'a, [f32]>>;
     /// Makes room for so many values; what they are is left open.
@@ -134,13 +157,14 @@ pub trait Backend: Clone + Send + Sync + 'static {
         scratch: &mut Self::Scratch,
         each: &Each<'_>,
     ) -> Result<()>;
-    /// `out = norm(x) * weight` for rows as wide as the weight.
+    /// `out = norm(x) * weight` for rows as wide as the weight; 1 / rms of each row in `inv`, `[rows]`.
     fn norm(
         &self,
         x: &Self::Rows,
         weight: &Self::Rows,
         eps: f32,
         out: &mut Self::Rows,
+        inv: &mut Self::Rows,
     ) -> Result<()>;
     /// `out += x`.
     fn add(&self, x: &Self::Rows, out: &mut Self::Rows) -> Result<()>;
@@ -158,7 +182,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
         rows: &mut Self::Rows,
         row: usize,
     ) -> Result<()>;
-    /// Adds keys and values to the memory and attends; the first row is at position `offset`.
+    /// Puts keys and values into the memory, in place of what it holds from position `offset` on, and
+    /// attends; the first row is at position `offset`.
     #[allow(clippy::too_many_arguments)]
     fn attend(
         &self,
@@ -168,8 +193,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
         key: &Self::Rows,
         value: &Self::Rows,
         memory: &mut Self::Memory,
+        attention: &mut Self::Attention,
         out: &mut Self::Rows,
-        scratch: &mut Self::Scratch,
     ) -> Result<()>;
     /// `out = activation(gate) * up`.
     fn gate(

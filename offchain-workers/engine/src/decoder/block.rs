@@ -20,32 +20,39 @@ use crate::{
 };
 use agorai_exact::matmul::Chain;
 
+/// Something for each matrix of a block.
+#[derive(Default)]
+pub struct Matrices<M> {
+    pub query: M,
+    pub key: M,
+    pub value: M,
+    pub output: M,
+    pub gate: M,
+    pub up: M,
+    pub down: M,
+}
+
 /// The weights of one block.
 pub struct Block<B: Backend> {
     /// Whether it sees a window only.
     pub local: bool,
     pub attention_norm: B::Rows,
-    pub query: B::Matrix,
-    pub key: B::Matrix,
-    pub value: B::Matrix,
+    pub matrices: Matrices<B::Matrix>,
     /// Of query, key and value.
     pub bias: Option<[B::Rows; 3]>,
     /// Norms of each head of query and key.
     pub head_norms: Option<[B::Rows; 2]>,
-    pub output: B::Matrix,
     pub post_attention_norm: Option<B::Rows>,
     pub ff_norm: B::Rows,
-    pub gate: B::Matrix,
-    pub up: B::Matrix,
-    pub down: B::Matrix,
     pub post_ff_norm: Option<B::Rows>,
 }
 
-/// What a block computes for some rows.
+/// What a block computes for some rows; the way back of training reads it.
 pub struct Activations<B: Backend> {
-    /// The residual stream before the block, `[rows, dim]`.
-    pub input: B::Rows,
-    normed: B::Rows,
+    /// Norm of the stream before the block, `[rows, dim]`.
+    pub input_normed: B::Rows,
+    /// 1 / rms of the stream before the block, `[rows]`.
+    pub input_inv: B::Rows,
     /// Rotated queries, `[rows, heads, width]`.
     pub query: B::Rows,
     /// Rotated keys, `[rows, key heads, width]`.
@@ -56,32 +63,43 @@ pub struct Activations<B: Backend> {
     pub attended: B::Rows,
     /// The residual stream after attention, `[rows, dim]`.
     pub middle: B::Rows,
-    gate: B::Rows,
-    up: B::Rows,
+    /// Norm of `middle`, `[rows, dim]`.
+    pub middle_normed: B::Rows,
+    /// 1 / rms of `middle`, `[rows]`.
+    pub middle_inv: B::Rows,
+    /// Gate projection, `[rows, ff]`.
+    pub gate: B::Rows,
+    /// Up projection, `[rows, ff]`.
+    pub up: B::Rows,
     /// activation(gate) * up, `[rows, ff]`.
     pub gated: B::Rows,
-    /// The residual stream after the block, `[rows, dim]`.
-    pub out: B::Rows,
+    /// What attention leaves for the way back.
+    pub attention: B::Attention,
     /// A projection before it is normed.
     projected: B::Rows,
+    /// 1 / rms of what nobody goes back through.
+    inv: B::Rows,
     scratch: B::Scratch,
 }
 
 impl<B: Backend> Default for Activations<B> {
     fn default() -> Self {
         Self {
-            input: Default::default(),
-            normed: Default::default(),
+            input_normed: Default::default(),
+            input_inv: Default::default(),
             query: Default::default(),
             key: Default::default(),
             value: Default::default(),
             attended: Default::default(),
             middle: Default::default(),
+            middle_normed: Default::default(),
+            middle_inv: Default::default(),
             gate: Default::default(),
             up: Default::default(),
             gated: Default::default(),
-            out: Default::default(),
+            attention: Default::default(),
             projected: Default::default(),
+            inv: Default::default(),
             scratch: Default::default(),
         }
     }
@@ -96,11 +114,12 @@ impl<B: Backend> Activations<B> {
         head: &Head<'_, B>,
         logits: &mut B::Rows,
     ) -> Result<()> {
-        backend.norm(hidden, head.norm, head.eps, &mut self.normed)?;
+        let normed = &mut self.input_normed;
+        backend.norm(hidden, head.norm, head.eps, normed, &mut self.input_inv)?;
         linear(
             backend,
             Chain::Start,
-            &self.normed,
+            normed,
             &mut self.scratch,
             [(head.matrix, logits)],
         )
@@ -114,8 +133,9 @@ impl<B: Backend> Activations<B> {
         head: &Head<'_, B>,
         each: &Each<'_>,
     ) -> Result<()> {
-        backend.norm(hidden, head.norm, head.eps, &mut self.normed)?;
-        backend.columns(&self.normed, head.matrix, &mut self.scratch, each)
+        let normed = &mut self.input_normed;
+        backend.norm(hidden, head.norm, head.eps, normed, &mut self.input_inv)?;
+        backend.columns(normed, head.matrix, &mut self.scratch, each)
     }
 }
 
@@ -149,7 +169,9 @@ pub struct Place<'a, B: Backend> {
 }
 
 impl<B: Backend> Block<B> {
-    /// From `a.input` to `a.out`; every other field is left as computed on the way.
+    /// From the residual stream before the block to that after it, both `[rows, dim]`; `a` is what the
+    /// block computes on the way.
+    #[allow(clippy::too_many_arguments)]
     pub fn run(
         &self,
         backend: &B,
@@ -157,9 +179,38 @@ impl<B: Backend> Block<B> {
         activation: Activation,
         eps: f32,
         memory: &mut B::Memory,
+        input: &B::Rows,
+        a: &mut Activations<B>,
+        out: &mut B::Rows,
+    ) -> Result<()> {
+        self.feed(backend, place, activation, eps, memory, input, a)?;
+        extend(
+            backend,
+            &self.matrices.down,
+            &self.post_ff_norm,
+            eps,
+            &a.gated,
+            &a.middle,
+            out,
+            &mut a.projected,
+            &mut a.inv,
+            &mut a.scratch,
+        )
+    }
+
+    /// From the residual stream before the block to `a.gated`: all that the way back reads.
+    #[allow(clippy::too_many_arguments)]
+    pub fn feed(
+        &self,
+        backend: &B,
+        place: &Place<'_, B>,
+        activation: Activation,
+        eps: f32,
+        memory: &mut B::Memory,
+        input: &B::Rows,
         a: &mut Activations<B>,
     ) -> Result<()> {
-        self.project(backend, place, eps, a)?;
+        self.project(backend, place, eps, input, a)?;
         backend.attend(
             &place.heads,
             place.offset,
@@ -167,60 +218,66 @@ impl<B: Backend> Block<B> {
             &a.key,
             &a.value,
             memory,
+            &mut a.attention,
             &mut a.attended,
-            &mut a.scratch,
         )?;
         extend(
             backend,
-            &self.output,
+            &self.matrices.output,
             &self.post_attention_norm,
             eps,
             &a.attended,
-            &a.input,
+            input,
             &mut a.middle,
             &mut a.projected,
+            &mut a.inv,
             &mut a.scratch,
         )?;
-        backend.norm(&a.middle, &self.ff_norm, eps, &mut a.normed)?;
+        backend.norm(
+            &a.middle,
+            &self.ff_norm,
+            eps,
+            &mut a.middle_normed,
+            &mut a.middle_inv,
+        )?;
         linear(
             backend,
             Chain::Start,
-            &a.normed,
+            &a.middle_normed,
             &mut a.scratch,
-            [(&self.gate, &mut a.gate), (&self.up, &mut a.up)],
+            [
+                (&self.matrices.gate, &mut a.gate),
+                (&self.matrices.up, &mut a.up),
+            ],
         )?;
-        backend.gate(activation, &a.gate, &a.up, &mut a.gated)?;
-        extend(
-            backend,
-            &self.down,
-            &self.post_ff_norm,
-            eps,
-            &a.gated,
-            &a.middle,
-            &mut a.out,
-            &mut a.projected,
-            &mut a.scratch,
-        )
+        backend.gate(activation, &a.gate, &a.up, &mut a.gated)
     }
 
-    /// From `a.input` to rotated queries and keys, and values.
+    /// From the residual stream before the block to rotated queries and keys, and values.
     fn project(
         &self,
         backend: &B,
         place: &Place<'_, B>,
         eps: f32,
+        input: &B::Rows,
         a: &mut Activations<B>,
     ) -> Result<()> {
-        backend.norm(&a.input, &self.attention_norm, eps, &mut a.normed)?;
+        backend.norm(
+            input,
+            &self.attention_norm,
+            eps,
+            &mut a.input_normed,
+            &mut a.input_inv,
+        )?;
         linear(
             backend,
             Chain::Start,
-            &a.normed,
+            &a.input_normed,
             &mut a.scratch,
             [
-                (&self.query, &mut a.query),
-                (&self.key, &mut a.key),
-                (&self.value, &mut a.value),
+                (&self.matrices.query, &mut a.query),
+                (&self.matrices.key, &mut a.key),
+                (&self.matrices.value, &mut a.value),
             ],
         )?;
         if let Some([query, key, value]) = &self.bias {
@@ -229,9 +286,9 @@ impl<B: Backend> Block<B> {
             backend.add_bias(value, &mut a.value)?;
         }
         if let Some([query, key]) = &self.head_norms {
-            backend.norm(&a.query, query, eps, &mut a.projected)?;
+            backend.norm(&a.query, query, eps, &mut a.projected, &mut a.inv)?;
             std::mem::swap(&mut a.query, &mut a.projected);
-            backend.norm(&a.key, key, eps, &mut a.projected)?;
+            backend.norm(&a.key, key, eps, &mut a.projected, &mut a.inv)?;
             std::mem::swap(&mut a.key, &mut a.projected);
         }
         let (query, key) = (place.heads.query_width(), place.heads.key_width());
@@ -251,6 +308,7 @@ fn extend<B: Backend>(
     stream: &B::Rows,
     out: &mut B::Rows,
     projected: &mut B::Rows,
+    inv: &mut B::Rows,
     scratch: &mut B::Scratch,
 ) -> Result<()> {
     match post_norm {
@@ -266,7 +324,7 @@ fn extend<B: Backend>(
                 scratch,
                 [(matrix, &mut *projected)],
             )?;
-            backend.norm(projected, weight, eps, out)?;
+            backend.norm(projected, weight, eps, out, inv)?;
             backend.add(stream, out)
         }
     }

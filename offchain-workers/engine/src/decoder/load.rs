@@ -2,7 +2,7 @@
 //! A decoder out of a model's parts.
 
 use super::{
-    block::Block,
+    block::{Block, Matrices},
     rope::{frequencies, local_frequencies},
     Decoder,
 };
@@ -28,7 +28,7 @@ impl<B: Backend> Decoder<B> {
     pub fn load(backend: B, parts: &dyn Parts, each: &mut dyn FnMut()) -> Result<Self> {
         let config = Arc::new(parts.config().clone());
         let matrix = |part| backend.matrix(&mut *parts.matrix(part)?);
-        let vector = |part| backend.upload(&parts.vector(part)?);
+        let vector = |part| backend.upload(parts.vector(part)?);
         let mut blocks = Vec::with_capacity(config.layers);
         for layer in 0..config.layers {
             let matrix = |part| matrix(Part::Block(layer, part));
@@ -49,17 +49,19 @@ impl<B: Backend> Decoder<B> {
             blocks.push(Block {
                 local: config.local[layer],
                 attention_norm: vector(BlockPart::AttentionNorm)?,
-                query: matrix(BlockPart::Query)?,
-                key: matrix(BlockPart::Key)?,
-                value: matrix(BlockPart::Value)?,
+                matrices: Matrices {
+                    query: matrix(BlockPart::Query)?,
+                    key: matrix(BlockPart::Key)?,
+                    value: matrix(BlockPart::Value)?,
+                    output: matrix(BlockPart::Output)?,
+                    gate: matrix(BlockPart::Gate)?,
+                    up: matrix(BlockPart::Up)?,
+                    down: matrix(BlockPart::Down)?,
+                },
                 bias,
                 head_norms,
-                output: matrix(BlockPart::Output)?,
                 post_attention_norm: when(config.post_norms, BlockPart::PostAttentionNorm)?,
                 ff_norm: vector(BlockPart::FfNorm)?,
-                gate: matrix(BlockPart::Gate)?,
-                up: matrix(BlockPart::Up)?,
-                down: matrix(BlockPart::Down)?,
                 post_ff_norm: when(config.post_norms, BlockPart::PostFfNorm)?,
             });
             each();

@@ -8,7 +8,7 @@
 //! | `rope` | the frequencies of rotary positions |
 //! | `session` | a sequence that is read and continued |
 
-mod block;
+pub(crate) mod block;
 mod load;
 mod rope;
 mod session;

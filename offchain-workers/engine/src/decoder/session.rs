@@ -74,6 +74,8 @@ pub struct Session<'a, B: Backend> {
     read: usize,
     /// The residual stream after the last block, of the last rows read.
     hidden: B::Rows,
+    /// The same after the block that computes.
+    out: B::Rows,
     /// How many rows `hidden` holds.
     rows: usize,
     part: B::Rows,
@@ -104,6 +106,7 @@ impl<'a, B: Backend> Session<'a, B> {
             positions,
             read: 0,
             hidden: Default::default(),
+            out: Default::default(),
             rows: 0,
             part: Default::default(),
             logits: Default::default(),
@@ -132,11 +135,13 @@ impl<'a, B: Backend> Session<'a, B> {
         }
         let (backend, config) = (&decoder.backend, &decoder.config);
         let a = &mut self.activations;
+        // What the last feed read is gone, even if this one fails.
+        self.rows = 0;
         backend.embed(
             &decoder.embedding,
             tokens,
             config.embedding_scale,
-            &mut a.input,
+            &mut self.hidden,
         )?;
         let stride = decoder.blocks.len();
         let first = recorder
@@ -158,7 +163,9 @@ impl<'a, B: Backend> Session<'a, B> {
                 config.activation,
                 config.norm_eps,
                 memory,
+                &self.hidden,
                 a,
+                &mut self.out,
             )?;
             if let Some(recorder) = recorder.as_deref_mut() {
                 let operations = [
@@ -168,7 +175,7 @@ impl<'a, B: Backend> Session<'a, B> {
                     &a.attended,
                     &a.middle,
                     &a.gated,
-                    &a.out,
+                    &self.out,
                 ];
                 let mut values: [Cow<'_, [f32]>; 7] = Default::default();
                 for (to, rows) in values.iter_mut().zip(operations) {
@@ -181,9 +188,8 @@ impl<'a, B: Backend> Session<'a, B> {
                     &values.each_ref().map(|v| &v[..]),
                 );
             }
-            std::mem::swap(&mut a.input, &mut a.out);
+            std::mem::swap(&mut self.hidden, &mut self.out);
         }
-        std::mem::swap(&mut self.hidden, &mut a.input);
         self.rows = rows;
         self.read += rows;
         Ok(())

@@ -1,35 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A Llama-style decoder on the exact operations.
+//! A chain's model: a Llama-style decoder, and its forward and backward in training.
 //!
 //! | module | what is in it |
 //! |---|---|
-//! | `matrices` | the weights packed for the kernels |
-//! | `block` | one block of a training sequence before and after its attention |
-//! | `attention` | attention of all heads, forward and backward |
+//! | `parameters` | the weights as the operations of training read them |
 //! | `tape` | a training sequence's way through the model and back |
 //! | `gradient` | the gradients of the parameters from the tapes of a batch |
 
-pub(crate) mod attention;
-mod block;
 mod gradient;
-mod matrices;
+mod parameters;
 mod tape;
 
-pub use gradient::gradient;
-pub use matrices::{Direction, Matrices};
-pub use tape::{Keep, Tape};
+pub(crate) use gradient::gradient;
+pub(crate) use parameters::Parameters;
+pub use tape::Keep;
+pub(crate) use tape::Tape;
 
 use crate::{
-    backend::{Cpu, Heads},
-    decoder::Decoder,
+    backend::{Cpu, Heads, TrainingBackend},
+    decoder::{
+        block::{Block, Matrices, Place},
+        Decoder,
+    },
     parallel::Means,
     weights::{FlatParts, Layout, Weights},
     Error, Result,
 };
-use agorai_exact::rope::RopeTable;
+use agorai_exact::rope;
 use agorai_primitives::model::Architecture;
-use block::BlockRef;
-pub(crate) use block::EPS;
+
+/// Added to the mean square in RMS norms (Llama's value).
+pub(crate) const EPS: f32 = 1e-5;
 
 /// The sizes of an architecture, for indexing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,40 +81,36 @@ impl Shape {
     }
 }
 
-/// Everything that a forward pass reads.
-#[derive(Clone, Copy)]
-pub struct View<'a> {
+/// Everything that the way through the model and back reads.
+pub(crate) struct View<'a, B: TrainingBackend> {
     /// The sizes.
     pub shape: Shape,
-    /// All parameters.
-    pub values: &'a [f32],
     /// Where each tensor stands.
     pub layout: &'a Layout,
-    /// The matrices, packed forward.
-    pub matrices: &'a Matrices,
+    /// All parameters.
+    pub parameters: &'a Parameters<B>,
     /// The rotary angles.
-    pub rope: &'a RopeTable,
+    pub angles: &'a B::Angles,
 }
 
-impl<'a> View<'a> {
-    fn block(&self, layer: usize) -> BlockRef<'a> {
-        BlockRef {
-            values: self.values,
-            places: &self.layout.blocks[layer],
-            matrices: &self.matrices.blocks[layer],
-        }
+impl<B: TrainingBackend> View<'_, B> {
+    /// A block, and its matrices for the way back.
+    fn block(&self, layer: usize) -> (&Block<B>, &Matrices<B::Matrix>) {
+        let p = self.parameters;
+        (&p.blocks[layer], &p.back[layer])
     }
 
     fn layers(&self) -> usize {
-        self.layout.blocks.len()
+        self.parameters.blocks.len()
     }
 
-    fn embedding(&self) -> &'a [f32] {
-        &self.values[self.layout.embedding.clone()]
-    }
-
-    fn norm(&self) -> &'a [f32] {
-        &self.values[self.layout.norm.clone()]
+    /// A whole sequence.
+    fn place(&self) -> Place<'_, B> {
+        Place {
+            heads: self.shape.heads(),
+            offset: 0,
+            angles: self.angles,
+        }
     }
 }
 
@@ -157,10 +154,7 @@ impl Model {
 }
 
 /// The rotary angles of an architecture.
-pub fn rope(a: &Architecture) -> Result<RopeTable> {
-    Ok(RopeTable::new(
-        a.head_dim() as usize,
-        a.rope_theta as f32,
-        a.context as usize,
-    )?)
+pub(crate) fn angles<B: TrainingBackend>(backend: &B, a: &Architecture) -> Result<B::Angles> {
+    let frequencies = rope::frequencies(a.head_dim() as usize, a.rope_theta as f32)?;
+    backend.angles(&frequencies, a.context as usize)
 }

@@ -9,15 +9,16 @@ use crate::weights::{extend_from_le_bytes, extend_le_bytes};
 const MAGIC: &[u8; 16] = b"agorai/state/1\0\0";
 const HEADER: usize = MAGIC.len() + 4;
 
-/// Parameters, moments and the number of inner steps made in this round.
+/// Parameters, moments and the number of inner steps made in this round; while training, `R` are a backend's
+/// rows.
 #[derive(Clone, Debug, PartialEq)]
-pub struct State {
+pub struct State<R = Vec<f32>> {
     /// The parameters.
-    pub values: Vec<f32>,
+    pub values: R,
     /// AdamW's first moments.
-    pub first: Vec<f32>,
+    pub first: R,
     /// AdamW's second moments.
-    pub second: Vec<f32>,
+    pub second: R,
     /// Inner steps made.
     pub step: u32,
 }

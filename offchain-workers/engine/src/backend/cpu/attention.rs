@@ -25,14 +25,17 @@ impl Memory {
         })
     }
 
-    /// Forgets the sequence; its space is used again.
-    pub fn clear(&mut self) {
-        self.keys.truncate(0);
-        self.values.clear();
-    }
-
-    /// Adds this head's part of rows `[rows, kv]`.
-    fn extend(&mut self, shape: &Heads, head: usize, keys: &[f32], values: &[f32]) -> Result<()> {
+    /// Puts this head's part of rows `[rows, kv]` at positions from `offset` on, in place of what is there.
+    fn extend(
+        &mut self,
+        shape: &Heads,
+        head: usize,
+        offset: usize,
+        keys: &[f32],
+        values: &[f32],
+    ) -> Result<()> {
+        self.keys.truncate(offset);
+        self.values.truncate(offset.saturating_mul(shape.width));
         let columns = head * shape.width..(head + 1) * shape.width;
         let rows = keys
             .chunks_exact(shape.key_width())
@@ -74,7 +77,7 @@ fn operation(shape: &Heads, rows: usize, offset: usize) -> Attention {
     }
 }
 
-/// Adds keys and values to the memory, one [`Memory`] for each key head, and attends: `query` and
+/// Puts keys and values into the memory, one [`Memory`] for each key head, and attends: `query` and
 /// `attended` `[rows, heads, width]`, `key` and `value` `[rows, kv]`, the first row at position `offset`.
 #[allow(clippy::too_many_arguments)]
 pub fn attend(
@@ -90,7 +93,7 @@ pub fn attend(
 ) -> Result<()> {
     let rows = query.len() / shape.query_width();
     for (head, memory) in memory.iter_mut().enumerate() {
-        memory.extend(shape, head, key, value)?;
+        memory.extend(shape, head, offset, key, value)?;
     }
     let memory = &*memory;
     let operation = operation(shape, rows, offset);

@@ -5,21 +5,20 @@
 //! Several rows are split by rows, one row is split by its outputs, and so are products that are handed out in
 //! parts; nothing of this changes a bit.
 
+mod attention;
+mod rows;
+mod training;
+
 use super::{Backend, Each, Heads, MatrixRows, Product, COLUMNS};
-use crate::{
-    files::config::Activation,
-    model::attention::{attend, Head, Memory},
-    parallel::Means,
-    Error, Result,
-};
+use crate::{files::config::Activation, parallel::Means, Result};
 use agorai_exact::{
-    elementwise, gated,
+    elementwise,
     matmul::{matmul_panels, Chain, PANEL},
-    norm,
     quant::{quant_matmul, BlockFormat, QuantMatrix, QuantRows},
     rope::RopeTable,
     PackedMatrix,
 };
+use attention::{attend, BackwardScratch, Head, Memory};
 use rayon::prelude::*;
 use std::{
     borrow::Cow,
@@ -27,12 +26,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Rows that one task computes at most: its inputs stay in the second-level cache.
-const ROWS: usize = 64;
+/// Rows that one task computes at most: its inputs stay in the second-level cache. Whole tiles of the
+/// kernels, which have 12 rows for binary32 ...
+const ROWS: usize = 72;
+/// ... and 16 for blocks.
+const QUANT_ROWS: usize = 64;
 /// Multiply-adds that are worth a task of their own.
 const TASK: usize = 1 << 17;
-/// Values that are worth a task of their own in elementwise work.
-const VALUES: usize = 1 << 14;
 /// Bytes of a file that are read at once while a matrix is taken in.
 const READ: usize = 4 << 20;
 
@@ -49,6 +49,13 @@ pub enum Matrix {
     F32(PackedMatrix),
     /// Blocks of small integers.
     Quant(QuantMatrix),
+}
+
+impl Default for Matrix {
+    /// No outputs.
+    fn default() -> Self {
+        Matrix::F32(PackedMatrix::default())
+    }
 }
 
 impl Matrix {
@@ -81,15 +88,15 @@ impl Matrix {
 #[derive(Default)]
 pub struct Scratch {
     quantised: Vec<QuantRows>,
-    heads: Vec<Head>,
+    backward: BackwardScratch,
     /// A part of a product for each thread.
     parts: Vec<Mutex<Vec<f32>>>,
 }
 
 impl Cpu {
     /// Rows of one task out of so many.
-    fn rows_each(&self, rows: usize) -> usize {
-        rows.div_ceil(self.means.threads.max(1)).clamp(1, ROWS)
+    fn rows_each(&self, rows: usize, most: usize) -> usize {
+        rows.div_ceil(self.means.threads.max(1)).clamp(1, most)
     }
 
     /// The product of some rows with some panels.
@@ -116,19 +123,12 @@ fn panels(n: usize) -> usize {
     n.div_ceil(PANEL)
 }
 
-fn same_length(a: &[f32], b: &[f32]) -> Result<()> {
-    if a.len() == b.len() {
-        Ok(())
-    } else {
-        Err(agorai_exact::Error::Shape.into())
-    }
-}
-
 impl Backend for Cpu {
     type Rows = Vec<f32>;
     type Matrix = Matrix;
     type Angles = RopeTable;
     type Memory = Vec<Memory>;
+    type Attention = Vec<Head>;
     type Scratch = Scratch;
 
     fn matrix(&self, rows: &mut dyn MatrixRows) -> Result<Matrix> {
@@ -158,8 +158,8 @@ impl Backend for Cpu {
         Ok(matrix)
     }
 
-    fn upload(&self, values: &[f32]) -> Result<Vec<f32>> {
-        Ok(values.to_vec())
+    fn upload(&self, values: Vec<f32>) -> Result<Vec<f32>> {
+        Ok(values)
     }
 
     fn values<'a>(&self, rows: &'a Vec<f32>) -> Result<Cow<'a, [f32]>> {
@@ -219,7 +219,8 @@ impl Backend for Cpu {
                 Chain::Continue => {}
             }
         }
-        let each = self.rows_each(rows);
+        let most = if quantise { QUANT_ROWS } else { ROWS };
+        let each = self.rows_each(rows, most);
         let tasks = rows.div_ceil(each).max(1);
         scratch
             .quantised
@@ -324,29 +325,18 @@ impl Backend for Cpu {
             .spread(|| firsts.into_par_iter().with_max_len(1).try_for_each(work))
     }
 
-    fn norm(&self, x: &Vec<f32>, weight: &Vec<f32>, eps: f32, out: &mut Vec<f32>) -> Result<()> {
-        out.resize(x.len(), 0.0);
-        let width = weight.len().max(1);
-        let together = (VALUES / width).clamp(1, ROWS);
-        let isa = self.means.isa;
-        let work = |(x, out): (&[f32], &mut [f32])| {
-            let mut inv = [0.0; ROWS];
-            let inv = &mut inv[..x.len() / width];
-            Ok(norm::rmsnorm(isa, x, weight, eps, out, inv)?)
-        };
-        let step = together * width;
-        if self.means.threads == 1 || x.len() <= step {
-            return x.chunks(step).zip(out.chunks_mut(step)).try_for_each(work);
-        }
-        self.means.spread(|| {
-            x.par_chunks(step)
-                .zip(out.par_chunks_mut(step))
-                .try_for_each(work)
-        })
+    fn norm(
+        &self,
+        x: &Vec<f32>,
+        weight: &Vec<f32>,
+        eps: f32,
+        out: &mut Vec<f32>,
+        inv: &mut Vec<f32>,
+    ) -> Result<()> {
+        rows::norm(self.means, x, weight, eps, out, inv)
     }
 
     fn add(&self, x: &Vec<f32>, out: &mut Vec<f32>) -> Result<()> {
-        same_length(x, out)?;
         Ok(elementwise::add_assign(self.means.isa, out, x)?)
     }
 
@@ -373,26 +363,7 @@ impl Backend for Cpu {
         rows: &mut Vec<f32>,
         row: usize,
     ) -> Result<()> {
-        let isa = self.means.isa;
-        if row == 0 || !rows.len().is_multiple_of(row) {
-            return Err(agorai_exact::Error::Shape.into());
-        }
-        let together = (VALUES / row).clamp(1, ROWS);
-        let work = |(index, part): (usize, &mut [f32])| {
-            let mut positions = [0u32; ROWS];
-            let positions = &mut positions[..part.len() / row];
-            for (i, position) in positions.iter_mut().enumerate() {
-                let at = offset + index * together + i;
-                *position = u32::try_from(at).map_err(|_| Error::Spec("a position"))?;
-            }
-            Ok(angles.rotate(isa, positions, part)?)
-        };
-        let step = together * row;
-        if self.means.threads == 1 || rows.len() <= step {
-            return rows.chunks_mut(step).enumerate().try_for_each(work);
-        }
-        self.means
-            .spread(|| rows.par_chunks_mut(step).enumerate().try_for_each(work))
+        rows::rotate(self.means, RopeTable::rotate, angles, offset, rows, row)
     }
 
     fn attend(
@@ -403,20 +374,12 @@ impl Backend for Cpu {
         key: &Vec<f32>,
         value: &Vec<f32>,
         memory: &mut Vec<Memory>,
+        attention: &mut Vec<Head>,
         out: &mut Vec<f32>,
-        scratch: &mut Scratch,
     ) -> Result<()> {
         out.resize(query.len(), 0.0);
         attend(
-            self.means,
-            heads,
-            offset,
-            query,
-            key,
-            value,
-            memory,
-            &mut scratch.heads,
-            out,
+            self.means, heads, offset, query, key, value, memory, attention, out,
         )
     }
 
@@ -427,23 +390,7 @@ impl Backend for Cpu {
         up: &Vec<f32>,
         out: &mut Vec<f32>,
     ) -> Result<()> {
-        same_length(gate, up)?;
-        out.resize(gate.len(), 0.0);
-        let isa = self.means.isa;
-        let work = |((gate, up), out): ((&[f32], &[f32]), &mut [f32])| {
-            match activation {
-                Activation::Silu => gated::swiglu(isa, gate, up, out)?,
-                Activation::GeluTanh => gated::geglu(isa, gate, up, out)?,
-            }
-            Ok(())
-        };
-        if self.means.threads == 1 || gate.len() <= VALUES {
-            return work(((gate, up), out));
-        }
-        self.means.spread(|| {
-            let inputs = gate.par_chunks(VALUES).zip(up.par_chunks(VALUES));
-            inputs.zip(out.par_chunks_mut(VALUES)).try_for_each(work)
-        })
+        rows::gate(self.means, activation, gate, up, out)
     }
 }
 

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The processor's side of training. A sequence is computed on one thread; the gradients of parameters and
+//! their update are split into tasks, each of which owns its outputs.
+
+use super::{
+    attention::{attend_backward, Head, Memory},
+    rows, Cpu, Matrix, Scratch,
+};
+use crate::{
+    backend::{Heads, Packing, Terms, TrainingBackend},
+    files::config::Activation,
+    train::State,
+    Result,
+};
+use agorai_exact::{
+    adamw::{self, AdamW},
+    embedding, gated, loss,
+    matmul::{matmul_at, Chain},
+    norm, reduce,
+    rope::RopeTable,
+    Error, Isa,
+};
+use std::ops::Range;
+
+/// Rows of a matrix's gradient that one task computes.
+const BAND: usize = 128;
+/// Parameters that one task updates.
+const TOGETHER: usize = 1 << 16;
+
+type Task<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
+
+impl TrainingBackend for Cpu {
+    fn each<T: Send>(
+        &self,
+        items: impl Iterator<Item = T>,
+        work: impl Fn(&Self, T) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let alone = &Self {
+            means: self.means.alone(),
+        };
+        let work = &work;
+        self.means.run(items.map(|item| move || work(alone, item)))
+    }
+
+    fn pack(&self, packings: Vec<Packing<'_, Self>>) -> Result<()> {
+        self.means.run(packings.into_iter().map(|packing| {
+            move || {
+                let values = packing.rows.get(packing.place).ok_or(Error::Shape)?;
+                let Matrix::F32(matrix) = packing.matrix else {
+                    return Err(Error::Shape.into());
+                };
+                let (n, k) = (values.len() / packing.width.max(1), packing.width);
+                match packing.transposed {
+                    false => matrix.pack_out_in(n, k, values)?,
+                    true => matrix.pack_in_out(n, k, values)?,
+                }
+                Ok(())
+            }
+        }))
+    }
+
+    fn loss(
+        &self,
+        vocab: usize,
+        targets: &[u32],
+        scale: f32,
+        logits: &mut Vec<f32>,
+        losses: &mut Vec<f32>,
+    ) -> Result<()> {
+        losses.resize(targets.len(), 0.0);
+        let isa = self.means.isa;
+        Ok(loss::cross_entropy_backward(
+            isa, logits, vocab, targets, scale, losses,
+        )?)
+    }
+
+    fn norm_backward(
+        &self,
+        x: &Vec<f32>,
+        weight: &Vec<f32>,
+        inv: &Vec<f32>,
+        d_out: &Vec<f32>,
+        d_x: &mut Vec<f32>,
+    ) -> Result<()> {
+        d_x.resize(x.len(), 0.0);
+        let isa = self.means.isa;
+        Ok(norm::rmsnorm_backward_input(
+            isa, x, weight, inv, d_out, d_x,
+        )?)
+    }
+
+    fn gate_backward(
+        &self,
+        activation: Activation,
+        gate: &Vec<f32>,
+        up: &Vec<f32>,
+        d_out: &Vec<f32>,
+        d_gate: &mut Vec<f32>,
+        d_up: &mut Vec<f32>,
+    ) -> Result<()> {
+        d_gate.resize(gate.len(), 0.0);
+        d_up.resize(up.len(), 0.0);
+        let backward = match activation {
+            Activation::Silu => gated::swiglu_backward,
+            Activation::GeluTanh => gated::geglu_backward,
+        };
+        Ok(backward(self.means.isa, gate, up, d_out, d_gate, d_up)?)
+    }
+
+    fn rotate_back(
+        &self,
+        angles: &RopeTable,
+        offset: usize,
+        rows: &mut Vec<f32>,
+        row: usize,
+    ) -> Result<()> {
+        let turn = RopeTable::rotate_back;
+        rows::rotate(self.means, turn, angles, offset, rows, row)
+    }
+
+    fn attend_backward(
+        &self,
+        heads: &Heads,
+        key: &Vec<f32>,
+        memory: &Vec<Memory>,
+        attention: &Vec<Head>,
+        d_out: &Vec<f32>,
+        d_query: &mut Vec<f32>,
+        d_key: &mut Vec<f32>,
+        d_value: &mut Vec<f32>,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        d_query.resize(d_out.len(), 0.0);
+        d_key.resize(key.len(), 0.0);
+        d_value.resize(key.len(), 0.0);
+        attend_backward(
+            self.means,
+            heads,
+            key,
+            memory,
+            attention,
+            d_out,
+            d_query,
+            d_key,
+            d_value,
+            &mut scratch.backward,
+        )
+    }
+
+    fn gradients(
+        &self,
+        tensors: Vec<(Range<usize>, Terms<'_, Self>)>,
+        gradient: &mut Vec<f32>,
+    ) -> Result<()> {
+        let isa = self.means.isa;
+        let parts = parts(gradient, tensors.iter().map(|(place, _)| place))?;
+        // Small tasks go last: they fill the gaps that large ones leave.
+        let (mut tasks, mut small): (Vec<Task<'_>>, Vec<Task<'_>>) = Default::default();
+        for (part, (_, terms)) in parts.into_iter().zip(&tensors) {
+            match terms {
+                Terms::Matrix(terms) => matrix(isa, terms, part, &mut tasks),
+                Terms::Norm(terms) => small.push(Box::new(move || {
+                    let width = part.len();
+                    part.fill(0.0);
+                    for (x, inv, d_out) in terms {
+                        norm::rmsnorm_backward_weight(isa, x, width, inv, d_out, 0..width, part)?;
+                    }
+                    Ok(())
+                })),
+                Terms::Embedding(terms) => small.push(Box::new(move || {
+                    part.fill(0.0);
+                    for (tokens, d_out) in terms {
+                        let width = d_out.len() / tokens.len().max(1);
+                        embedding::scatter_add(isa, part, width, tokens, d_out)?;
+                    }
+                    Ok(())
+                })),
+            }
+        }
+        tasks.append(&mut small);
+        self.means.run(tasks)
+    }
+
+    fn clip(&self, places: &[Range<usize>], gradient: &Vec<f32>, limit: f32) -> Result<f32> {
+        let isa = self.means.isa;
+        let mut squares = vec![0.0; places.len()];
+        self.means
+            .run(squares.iter_mut().zip(places).map(|(square, place)| {
+                move || {
+                    let part = gradient.get(place.clone()).ok_or(Error::Shape)?;
+                    *square = reduce::sum_sq16(isa, part)?;
+                    Ok(())
+                }
+            }))?;
+        let norm = adamw::norm_of_squares(isa, &squares)?;
+        Ok(adamw::clip_scale(norm, limit)?)
+    }
+
+    fn adamw(
+        &self,
+        tensors: &[(Range<usize>, AdamW)],
+        scale: f32,
+        gradient: &Vec<f32>,
+        state: &mut State<Vec<f32>>,
+    ) -> Result<()> {
+        let (isa, step) = (self.means.isa, state.step);
+        let places = || tensors.iter().map(|(place, _)| place);
+        let values = parts(&mut state.values, places())?;
+        let moments = parts(&mut state.first, places())?
+            .into_iter()
+            .zip(parts(&mut state.second, places())?);
+        let mut tasks = Vec::new();
+        for ((values, (first, second)), (place, optimiser)) in
+            values.into_iter().zip(moments).zip(tensors)
+        {
+            let gradient = gradient.get(place.clone()).ok_or(Error::Shape)?;
+            let moments = first.chunks_mut(TOGETHER).zip(second.chunks_mut(TOGETHER));
+            let pieces = values.chunks_mut(TOGETHER).zip(gradient.chunks(TOGETHER));
+            for ((values, gradient), (first, second)) in pieces.zip(moments) {
+                tasks.push(move || {
+                    Ok(optimiser.step(isa, step, scale, values, gradient, first, second)?)
+                });
+            }
+        }
+        self.means.run(tasks)
+    }
+}
+
+/// Tasks that make the gradient of a matrix `[outputs, inputs]`, some outputs each.
+fn matrix<'a>(
+    isa: Isa,
+    terms: &'a [(&'a Vec<f32>, &'a Matrix)],
+    gradient: &'a mut [f32],
+    tasks: &mut Vec<Task<'a>>,
+) {
+    let Some((_, inputs)) = terms.first() else {
+        return gradient.fill(0.0);
+    };
+    let width = inputs.n().max(1);
+    let outputs = gradient.len() / width;
+    for (band, part) in gradient.chunks_mut(BAND * width).enumerate() {
+        let first = band * BAND;
+        let columns = first..first + part.len() / width;
+        tasks.push(Box::new(move || {
+            let mut chain = Chain::Start;
+            for (d_out, inputs) in terms {
+                let Matrix::F32(inputs) = inputs else {
+                    return Err(Error::Shape.into());
+                };
+                matmul_at(isa, chain, d_out, outputs, columns.clone(), inputs, part)?;
+                chain = Chain::Continue;
+            }
+            Ok(())
+        }));
+    }
+}
+
+/// The parts of values that stand at ascending places.
+fn parts<'a, 'b>(
+    mut rest: &'a mut [f32],
+    places: impl Iterator<Item = &'b Range<usize>>,
+) -> Result<Vec<&'a mut [f32]>> {
+    let mut end = 0;
+    let mut part = |place: &Range<usize>| {
+        let skipped = place.start.checked_sub(end)?;
+        let (_, from) = std::mem::take(&mut rest).split_at_mut_checked(skipped)?;
+        let (part, after) = from.split_at_mut_checked(place.len())?;
+        (rest, end) = (after, place.end.max(place.start));
+        Some(part)
+    };
+    let parts = places.map(|place| part(place).ok_or(Error::Shape.into()));
+    parts.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_stand_at_their_places_and_others_than_ascending_ones_are_refused() {
+        let mut values = [0.0, 1.0, 2.0, 3.0];
+        let found = parts(&mut values, [0..1, 2..4].iter()).unwrap();
+        assert_eq!(found, [&[0.0][..], &[2.0, 3.0]]);
+        for places in [[1..2, 0..1], [0..2, 1..3], [0..1, 3..5]] {
+            assert!(parts(&mut values, places.iter()).is_err(), "{places:?}");
+        }
+    }
+}
