@@ -77,7 +77,7 @@ fn trace(means: Means, weights: Weights) {
         feed(together, None);
         let (without, with) = (
             feed(together, None),
-            feed(together, Some(Recorder::new(means))),
+            feed(together, Some(Recorder::default())),
         );
         println!(
             "read 256 tokens by {together}: {:.0} tokens/s, the trace takes {:.1} % more",

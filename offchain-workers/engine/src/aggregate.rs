@@ -66,7 +66,7 @@ pub fn aggregate(
         )?);
     }
     let sum = combine(means, &deltas)?;
-    let mut recorder = Recorder::new(means);
+    let mut recorder = Recorder::default();
     for slot in &weights.layout.slots {
         recorder.push(&sum[slot.range.clone()]);
     }

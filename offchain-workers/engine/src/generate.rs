@@ -13,6 +13,7 @@ use crate::{
     progress::Progress,
     text::Tokenizer,
     trace::{Opening, Recorder, RowHashes},
+    weights::extend_le_bytes,
     Error, Result,
 };
 use agorai_exact::sampling::{self, Candidate, Draw};
@@ -26,7 +27,7 @@ use std::{
 };
 
 /// Rows of logits that are computed together at most: a part of them stays in the second-level cache.
-const ROWS: usize = 64;
+const ROWS: usize = 96;
 /// Candidates that are held at once, unless one row has more.
 const CANDIDATES: usize = 1 << 21;
 
@@ -204,7 +205,8 @@ impl Sampler {
         if let Some(recorder) = recorder {
             if let Some(row) = recorder.kept(count) {
                 let row = rows.start + row;
-                recorder.keep(&*session.logits(row..row + 1)?);
+                let logits = session.logits(row..row + 1)?;
+                recorder.keep(|bytes| extend_le_bytes(bytes, &logits));
             }
             recorder.push_hashes(&hashes.finish());
         }
@@ -220,20 +222,13 @@ impl Sampler {
 }
 
 /// Records what an answer computes: the blocks at every position, and the logits.
+#[derive(Default)]
 pub struct Recorders {
     positions: Recorder,
     logits: Recorder,
 }
 
 impl Recorders {
-    /// Of an answer that has not begun.
-    pub fn new(means: Means) -> Self {
-        Self {
-            positions: Recorder::new(means),
-            logits: Recorder::new(means),
-        }
-    }
-
     /// All leaves in order.
     pub fn finish(mut self) -> Recorder {
         self.positions.append(self.logits);
@@ -298,29 +293,24 @@ pub fn check_answer<B: Backend>(
     going: &mut dyn FnMut(usize) -> Result<()>,
 ) -> Result<bool> {
     let request = request.clone().fit(decoder)?;
-    let Some((last, before)) = request.prompt.split_last() else {
-        return Ok(false);
-    };
-    if !request.ends(answer) {
-        return Ok(false);
-    }
-    // Each token of the answer is drawn after the one before it has been read.
-    let mut rest = vec![*last];
-    rest.extend_from_slice(&answer[..answer.len() - 1]);
     let vocab = decoder.vocab();
-    if rest.iter().any(|token| *token as usize >= vocab) {
+    if !request.ends(answer) || answer.iter().any(|token| *token as usize >= vocab) {
         return Ok(false);
     }
+    // Each token of the answer is drawn after the one before it, or the prompt's last, has been read.
+    let before = request.prompt.len() - 1;
+    let tokens = [&request.prompt, &answer[..answer.len() - 1]].concat();
     let mut session = decoder.session(request.positions())?;
-    read(&mut session, before, &mut recorders, &mut || going(0))?;
     let together = request.sampler.rows(vocab);
-    let mut right = 0;
-    for part in rest.chunks(TOGETHER) {
+    let (mut read, mut right) = (0, 0);
+    for part in tokens.chunks(TOGETHER) {
         going(right)?;
         session.feed(part, recorders.as_deref_mut().map(|r| &mut r.positions))?;
-        for first in (0..part.len()).step_by(together) {
+        let drawn_from = before.saturating_sub(read).min(part.len())..part.len();
+        read += part.len();
+        for first in drawn_from.clone().step_by(together) {
             going(right)?;
-            let rows = first..part.len().min(first + together);
+            let rows = first..drawn_from.end.min(first + together);
             let recorder = recorders.as_deref_mut().map(|r| &mut r.logits);
             let drawn = request
                 .sampler
@@ -353,14 +343,13 @@ pub enum Leaf {
 /// Opens a leaf of an answer's trace, by computing the answer again; `None` where the answer is not
 /// right or has no such leaf. `going` is asked before every step.
 pub fn open<B: Backend>(
-    means: Means,
     decoder: &Decoder<B>,
     request: &Request,
     answer: &[u32],
     leaf: Leaf,
     going: &mut dyn FnMut(usize) -> Result<()>,
 ) -> Result<Option<Opening>> {
-    let (mut positions, mut logits) = (Recorder::new(means), Recorder::new(means));
+    let mut recorders = Recorders::default();
     match leaf {
         Leaf::Block { position, block } => {
             let blocks = decoder.config().layers;
@@ -370,11 +359,10 @@ pub fn open<B: Backend>(
             let Some(place) = place.filter(|_| block < blocks) else {
                 return Ok(None);
             };
-            positions = Recorder::keeping(means, place);
+            recorders.positions = Recorder::keeping(place);
         }
-        Leaf::Logits(token) => logits = Recorder::keeping(means, token),
+        Leaf::Logits(token) => recorders.logits = Recorder::keeping(token),
     }
-    let mut recorders = Recorders { positions, logits };
     if !check_answer(decoder, request, answer, Some(&mut recorders), going)? {
         return Ok(None);
     }
@@ -391,7 +379,7 @@ pub fn generate<B: Backend>(
 ) -> Result<Generated> {
     let request = Request::of_job(spec, decoder, tokenizer, means)?;
     progress.begin(request.limit as u64);
-    let mut recorders = Recorders::new(means);
+    let mut recorders = Recorders::default();
     let (mut output, mut streamed) = (Vec::new(), 0);
     let mut each = |token| {
         let from = output.len();
@@ -435,7 +423,7 @@ pub fn check<B: Backend>(
         return Ok(None);
     };
     progress.begin(answer.len() as u64);
-    let mut recorders = Recorders::new(means);
+    let mut recorders = Recorders::default();
     let mut seen = 0;
     let mut going = |right: usize| {
         (seen..right).for_each(|_| progress.step());

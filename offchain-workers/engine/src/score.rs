@@ -63,7 +63,7 @@ pub fn score(
     let held_out = data.held_out(spec.draw)?;
     let sequences = held_out.len() as u64;
     progress.begin(sequences * (1 + 3 * spec.contributions.len() as u64));
-    let mut recorder = Recorder::new(means);
+    let mut recorder = Recorder::default();
     let before = loss(means, base, &held_out, progress, &mut recorder)?;
     let mut scores = Vec::with_capacity(spec.contributions.len());
     for (worker, payload) in &spec.contributions {

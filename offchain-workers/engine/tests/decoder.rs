@@ -253,7 +253,7 @@ fn read(means: Means, file: &ModelFile, together: usize) -> (Vec<u32>, Trace) {
     let decoder = decoder(means, file);
     let tokens = tokens(100);
     let mut session = decoder.session(tokens.len()).unwrap();
-    let mut recorder = Recorder::new(means);
+    let mut recorder = Recorder::default();
     for part in tokens.chunks(together) {
         session.feed(part, Some(&mut recorder)).unwrap();
     }
@@ -308,7 +308,7 @@ fn check_accepts_the_answer_with_the_same_trace_and_no_other_answer() {
         let file = file(family, ElementType::Q8_0);
         let decoder = decoder(DETECTED(2), &file);
         let request = request(DETECTED(2), WARM);
-        let mut made = Recorders::new(DETECTED(2));
+        let mut made = Recorders::default();
         let mut nothing = || Ok(());
         let tokens = answer(
             &decoder,
@@ -321,7 +321,7 @@ fn check_accepts_the_answer_with_the_same_trace_and_no_other_answer() {
         let check = |tokens: &[u32], recorders: Option<&mut Recorders>| {
             check_answer(&decoder, &request, tokens, recorders, &mut |_| Ok(())).unwrap()
         };
-        let mut checked = Recorders::new(DETECTED(1));
+        let mut checked = Recorders::default();
         assert!(check(&tokens, Some(&mut checked)), "{family}");
         let trace = |recorders: Recorders| recorders.finish().finish(Default::default());
         assert_eq!(trace(made), trace(checked));
@@ -343,7 +343,7 @@ fn leaf_of_an_answer_is_opened_down_to_an_element() {
     let file = file("gemma3", ElementType::Q8_0);
     let decoder = decoder(DETECTED(2), &file);
     let request = request(DETECTED(2), WARM);
-    let mut recorders = Recorders::new(DETECTED(1));
+    let mut recorders = Recorders::default();
     let mut nothing = || Ok(());
     let tokens = answer(
         &decoder,
@@ -354,11 +354,7 @@ fn leaf_of_an_answer_is_opened_down_to_an_element() {
     );
     let tokens = tokens.unwrap();
     let root = recorders.finish().finish(Default::default()).root;
-    let open = |leaf| {
-        open(DETECTED(2), &decoder, &request, &tokens, leaf, &mut |_| {
-            Ok(())
-        })
-    };
+    let open = |leaf| open(&decoder, &request, &tokens, leaf, &mut |_| Ok(()));
     for (position, block) in [(0, 0), (29, 6), (68, 3)] {
         let opening = open(Leaf::Block { position, block }).unwrap().unwrap();
         assert!(opening.verify(&root));

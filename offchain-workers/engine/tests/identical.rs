@@ -144,7 +144,7 @@ fn threads_agree_on_a_model_large_enough_to_use_them() {
         };
         let model = Model::new(means, weights.clone()).unwrap();
         let mut session = model.decoder().session(tokens.len()).unwrap();
-        let mut recorder = Recorder::new(means);
+        let mut recorder = Recorder::default();
         for part in tokens.chunks(together) {
             session.feed(part, Some(&mut recorder)).unwrap();
         }

@@ -103,8 +103,17 @@ pub fn amax(isa: Isa, x: &[f32]) -> Result<f32> {
 /// [`Error::Shape`].
 pub fn argmax(isa: Isa, x: &[f32]) -> Result<usize> {
     let best = max(isa, x)?;
-    // Found by equality, so the lowest index comes by itself; max has excluded NaN.
-    x.iter().position(|&v| v == best).ok_or(Error::NotANumber)
+    // Found by equality, so the lowest index comes by itself; max has excluded NaN. Whether a run has it is a
+    // question for many lanes, where in the run is not.
+    let mut first = 0;
+    for run in x.chunks(256) {
+        if run.iter().fold(false, |found, &v| found | (v == best)) {
+            let index = run.iter().position(|&v| v == best);
+            return index.map(|index| first + index).ok_or(Error::NotANumber);
+        }
+        first += run.len();
+    }
+    Err(Error::NotANumber)
 }
 
 /// A bit for each lane in which there is a NaN.

@@ -5,7 +5,7 @@ use crate::{peers::Speed, report::median, Result};
 use agorai_engine::{
     backend::Cpu,
     data::Example,
-    decoder::{Decoder, Session},
+    decoder::Decoder,
     files::ModelFile,
     generate::{answer, check_answer, Recorders, Request, Sampler},
     parallel::Means,
@@ -146,34 +146,34 @@ impl Served {
         })
     }
 
-    /// Reads and decodes once.
+    /// Reads and decodes once: up to the first token, and from there on.
     fn once(&self) -> agorai_engine::Result<Speed> {
-        let (prompt, sampler) = (prompt(), Sampler::greedy(self.means));
-        let mut session: Session<'_, _> = self.decoder.session(prompt.len() + DECODE)?;
-        let start = Instant::now();
-        session.feed(&prompt, None)?;
-        black_box(session.logits(prompt.len() - 1..prompt.len())?);
-        let read = start.elapsed().as_secs_f64();
-        let start = Instant::now();
-        let mut token = 1234;
-        for index in 0..DECODE {
-            session.feed(&[token], None)?;
-            token = sampler.token(index, &session.logits(0..1)?)?;
-        }
+        let request = self.request(DECODE + 1);
+        let mut times = vec![Instant::now()];
+        answer(&self.decoder, &request, None, &mut || Ok(()), &mut |_| {
+            times.push(Instant::now());
+            Ok(())
+        })?;
+        let seconds = |from: usize, to: usize| (times[to] - times[from]).as_secs_f64();
         Ok(Speed {
-            prefill: prompt.len() as f64 / read,
-            decode: DECODE as f64 / start.elapsed().as_secs_f64(),
+            prefill: request.prompt.len() as f64 / seconds(0, 1),
+            decode: DECODE as f64 / seconds(1, times.len() - 1),
         })
+    }
+
+    /// Of the prompt, for so many tokens.
+    fn request(&self, limit: usize) -> Request {
+        Request {
+            prompt: prompt(),
+            limit,
+            sampler: Sampler::greedy(self.means),
+            stop: vec![],
+        }
     }
 
     /// How long it takes to answer and to check the answer: the middle of several runs.
     pub fn answer(&self) -> Result<Answer> {
-        let request = Request {
-            prompt: prompt(),
-            limit: DECODE,
-            sampler: Sampler::greedy(self.means),
-            stop: vec![],
-        };
+        let request = self.request(DECODE);
         let [mut plain, mut traced, mut check] = [Vec::new(), Vec::new(), Vec::new()];
         for _ in 0..RUNS {
             let (seconds, _) = self.make(&request, false)?;
@@ -192,7 +192,7 @@ impl Served {
     fn make(&self, request: &Request, trace: bool) -> Result<(f64, Vec<u32>)> {
         let start = Instant::now();
         let tokens = self.means.job(|| {
-            let mut recorders = trace.then(|| Recorders::new(self.means));
+            let mut recorders = trace.then(Recorders::default);
             let each = &mut |_| Ok(());
             let tokens = answer(
                 &self.decoder,
@@ -210,7 +210,7 @@ impl Served {
     fn check(&self, request: &Request, tokens: &[u32]) -> Result<f64> {
         let start = Instant::now();
         let right = self.means.job(|| {
-            let mut recorders = Recorders::new(self.means);
+            let mut recorders = Recorders::default();
             let going = &mut |_| Ok(());
             let right = check_answer(&self.decoder, request, tokens, Some(&mut recorders), going)?;
             black_box(recorders.finish().finish(Default::default()));

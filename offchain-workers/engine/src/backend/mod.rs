@@ -113,11 +113,22 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// The rotary angles of some positions.
     type Angles: Send + Sync;
     /// The keys and values of one block at the positions read so far.
-    type Memory: Send;
+    type Memory: Send + Sync;
     /// What attention computes on the way, for the way back.
     type Attention: Default + Send;
     /// Buffers of operations, used again from call to call.
     type Scratch: Default + Send;
+
+    /// Does the same work on things that do not depend on each other, such as the sequences of a batch.
+    /// The work computes with the backend that it is given.
+    fn each<T: Send>(
+        &self,
+        items: impl Iterator<Item = T>,
+        work: impl Fn(&Self, T) -> Result<()> + Sync,
+    ) -> Result<()>;
+    /// How many of so many rows of a sequence are best computed apart from the others, by [`Backend::each`],
+    /// wherever they do not depend on each other.
+    fn rows_apart(&self, rows: usize) -> usize;
 
     /// Takes a matrix in, some rows at a time, so that no second copy of it is ever held.
     fn matrix(&self, rows: &mut dyn MatrixRows) -> Result<Self::Matrix>;
@@ -172,8 +183,13 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn add_bias(&self, bias: &Self::Rows, out: &mut Self::Rows) -> Result<()>;
     /// `to = from`.
     fn copy(&self, from: &Self::Rows, to: &mut Self::Rows) -> Result<()>;
+    /// Adds a run of the values of `from` to the end of `to`.
+    fn append(&self, from: &Self::Rows, values: Range<usize>, to: &mut Self::Rows) -> Result<()>;
     /// `to` = a run of the values of `from`.
-    fn part(&self, from: &Self::Rows, values: Range<usize>, to: &mut Self::Rows) -> Result<()>;
+    fn part(&self, from: &Self::Rows, values: Range<usize>, to: &mut Self::Rows) -> Result<()> {
+        self.resize(to, 0)?;
+        self.append(from, values, to)
+    }
     /// Rotates every head of rows of `row` values at consecutive positions from `offset` on.
     fn rotate(
         &self,
@@ -182,17 +198,23 @@ pub trait Backend: Clone + Send + Sync + 'static {
         rows: &mut Self::Rows,
         row: usize,
     ) -> Result<()>;
-    /// Puts keys and values into the memory, in place of what it holds from position `offset` on, and
-    /// attends; the first row is at position `offset`.
-    #[allow(clippy::too_many_arguments)]
+    /// Puts keys and values into the memory, in place of what it holds from position `offset` on.
+    fn remember(
+        &self,
+        heads: &Heads,
+        offset: usize,
+        key: &Self::Rows,
+        value: &Self::Rows,
+        memory: &mut Self::Memory,
+    ) -> Result<()>;
+    /// Attends to what the memory holds; the first row is at position `offset`, and the memory reaches at
+    /// least to the last one's.
     fn attend(
         &self,
         heads: &Heads,
         offset: usize,
         query: &Self::Rows,
-        key: &Self::Rows,
-        value: &Self::Rows,
-        memory: &mut Self::Memory,
+        memory: &Self::Memory,
         attention: &mut Self::Attention,
         out: &mut Self::Rows,
     ) -> Result<()>;

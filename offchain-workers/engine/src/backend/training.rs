@@ -34,13 +34,6 @@ pub enum Terms<'a, B: Backend> {
 /// Carries out the operations of training. Parameters, their gradient and moments are each one run of
 /// values, in which `places` say where tensors stand; those of one call are ascending.
 pub trait TrainingBackend: Backend<Matrix: Default> {
-    /// Does the same work on things that do not depend on each other, such as the sequences of a batch.
-    /// The work computes with the backend that it is given.
-    fn each<T: Send>(
-        &self,
-        items: impl Iterator<Item = T>,
-        work: impl Fn(&Self, T) -> Result<()> + Sync,
-    ) -> Result<()>;
     /// Makes matrices ready for products.
     fn pack(&self, packings: Vec<Packing<'_, Self>>) -> Result<()>;
     /// The loss of each row in nats; the logits `[rows, vocab]` become the gradient of the losses' sum

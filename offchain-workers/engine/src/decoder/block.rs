@@ -169,36 +169,7 @@ pub struct Place<'a, B: Backend> {
 }
 
 impl<B: Backend> Block<B> {
-    /// From the residual stream before the block to that after it, both `[rows, dim]`; `a` is what the
-    /// block computes on the way.
-    #[allow(clippy::too_many_arguments)]
-    pub fn run(
-        &self,
-        backend: &B,
-        place: &Place<'_, B>,
-        activation: Activation,
-        eps: f32,
-        memory: &mut B::Memory,
-        input: &B::Rows,
-        a: &mut Activations<B>,
-        out: &mut B::Rows,
-    ) -> Result<()> {
-        self.feed(backend, place, activation, eps, memory, input, a)?;
-        extend(
-            backend,
-            &self.matrices.down,
-            &self.post_ff_norm,
-            eps,
-            &a.gated,
-            &a.middle,
-            out,
-            &mut a.projected,
-            &mut a.inv,
-            &mut a.scratch,
-        )
-    }
-
-    /// From the residual stream before the block to `a.gated`: all that the way back reads.
+    /// From the residual stream before the block, `[rows, dim]`, to `a.gated`: all that the way back reads.
     #[allow(clippy::too_many_arguments)]
     pub fn feed(
         &self,
@@ -211,12 +182,37 @@ impl<B: Backend> Block<B> {
         a: &mut Activations<B>,
     ) -> Result<()> {
         self.project(backend, place, eps, input, a)?;
+        self.remember(backend, place, a, memory)?;
+        self.attend(backend, place, activation, eps, memory, input, a)
+    }
+
+    /// Puts projected keys and values into the memory.
+    pub fn remember(
+        &self,
+        backend: &B,
+        place: &Place<'_, B>,
+        a: &Activations<B>,
+        memory: &mut B::Memory,
+    ) -> Result<()> {
+        backend.remember(&place.heads, place.offset, &a.key, &a.value, memory)
+    }
+
+    /// From projected queries, and a memory that reaches to them, to `a.gated`.
+    #[allow(clippy::too_many_arguments)]
+    pub fn attend(
+        &self,
+        backend: &B,
+        place: &Place<'_, B>,
+        activation: Activation,
+        eps: f32,
+        memory: &B::Memory,
+        input: &B::Rows,
+        a: &mut Activations<B>,
+    ) -> Result<()> {
         backend.attend(
             &place.heads,
             place.offset,
             &a.query,
-            &a.key,
-            &a.value,
             memory,
             &mut a.attention,
             &mut a.attended,
@@ -253,8 +249,30 @@ impl<B: Backend> Block<B> {
         backend.gate(activation, &a.gate, &a.up, &mut a.gated)
     }
 
+    /// From `a.gated` to the residual stream after the block, `[rows, dim]`.
+    pub fn finish(
+        &self,
+        backend: &B,
+        eps: f32,
+        a: &mut Activations<B>,
+        out: &mut B::Rows,
+    ) -> Result<()> {
+        extend(
+            backend,
+            &self.matrices.down,
+            &self.post_ff_norm,
+            eps,
+            &a.gated,
+            &a.middle,
+            out,
+            &mut a.projected,
+            &mut a.inv,
+            &mut a.scratch,
+        )
+    }
+
     /// From the residual stream before the block to rotated queries and keys, and values.
-    fn project(
+    pub fn project(
         &self,
         backend: &B,
         place: &Place<'_, B>,

@@ -4,19 +4,20 @@
 //! Feeding tokens one by one or all at once gives the same bits, in the results and in the trace.
 
 use super::{
-    block::{Activations, Head, Place},
+    block::{Activations, Place},
     Decoder,
 };
 use crate::{
     backend::{Backend, Each},
     files::ModelConfig,
-    trace::Recorder,
+    trace::{row_bytes, row_leaves, Recorder},
     Error, Result,
 };
+use sp_core::H256;
 use std::{borrow::Cow, ops::Range};
 
 /// Rows that are computed together in a long feed: bounds the memory of activations.
-pub const TOGETHER: usize = 128;
+pub const TOGETHER: usize = 192;
 
 /// What a block computes at a position, in the order of a leaf's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,17 +70,65 @@ pub struct Session<'a, B: Backend> {
     angles: B::Angles,
     local_angles: Option<B::Angles>,
     memory: Vec<B::Memory>,
-    activations: Activations<B>,
     positions: usize,
     read: usize,
-    /// The residual stream after the last block, of the last rows read.
+    /// What the last feed read.
+    shares: Vec<Share<B>>,
+    /// Rows of those shares.
+    rows: usize,
+    part: B::Rows,
+    /// What the head computes.
+    head: Activations<B>,
+    logits: B::Rows,
+}
+
+/// Rows of a feed that are computed apart from the others wherever they do not depend on each other.
+struct Share<B: Backend> {
+    /// The position of the first one.
+    offset: usize,
+    rows: usize,
+    activations: Activations<B>,
+    /// The residual stream before the block that computes, or after the last one.
     hidden: B::Rows,
     /// The same after the block that computes.
     out: B::Rows,
-    /// How many rows `hidden` holds.
-    rows: usize,
-    part: B::Rows,
-    logits: B::Rows,
+    /// The leaves of the block that computes.
+    leaves: Vec<H256>,
+}
+
+impl<B: Backend> Default for Share<B> {
+    fn default() -> Self {
+        Self {
+            offset: 0,
+            rows: 0,
+            activations: Activations::default(),
+            hidden: B::Rows::default(),
+            out: B::Rows::default(),
+            leaves: Vec::new(),
+        }
+    }
+}
+
+impl<B: Backend> Share<B> {
+    /// The rows of every [`Operation`] of the block that has just computed.
+    fn operations(&self, backend: &B, each: impl FnOnce(&[&[f32]])) -> Result<()> {
+        let a = &self.activations;
+        let operations = [
+            &a.query,
+            &a.key,
+            &a.value,
+            &a.attended,
+            &a.middle,
+            &a.gated,
+            &self.out,
+        ];
+        let mut values: [Cow<'_, [f32]>; 7] = Default::default();
+        for (to, rows) in values.iter_mut().zip(operations) {
+            *to = backend.values(rows)?;
+        }
+        each(&values.each_ref().map(|values| &values[..]));
+        Ok(())
+    }
 }
 
 impl<'a, B: Backend> Session<'a, B> {
@@ -102,13 +151,12 @@ impl<'a, B: Backend> Session<'a, B> {
             angles,
             local_angles,
             memory,
-            activations: Activations::default(),
             positions,
             read: 0,
-            hidden: Default::default(),
-            out: Default::default(),
+            shares: Vec::new(),
             rows: 0,
             part: Default::default(),
+            head: Activations::default(),
             logits: Default::default(),
         })
     }
@@ -134,15 +182,20 @@ impl<'a, B: Backend> Session<'a, B> {
             return Err(Error::Spec("more tokens than the session's positions"));
         }
         let (backend, config) = (&decoder.backend, &decoder.config);
-        let a = &mut self.activations;
         // What the last feed read is gone, even if this one fails.
         self.rows = 0;
-        backend.embed(
-            &decoder.embedding,
-            tokens,
-            config.embedding_scale,
-            &mut self.hidden,
-        )?;
+        let apart = backend.rows_apart(rows).max(1);
+        self.shares
+            .resize_with(rows.div_ceil(apart), Share::default);
+        for (index, share) in self.shares.iter_mut().enumerate() {
+            let first = index * apart;
+            (share.offset, share.rows) = (offset + first, apart.min(rows - first));
+        }
+        let parts = self.shares.iter_mut().zip(tokens.chunks(apart));
+        backend.each(parts, |backend, (share, tokens)| {
+            let (table, scale) = (&decoder.embedding, config.embedding_scale);
+            backend.embed(table, tokens, scale, &mut share.hidden)
+        })?;
         let stride = decoder.blocks.len();
         let first = recorder
             .as_deref_mut()
@@ -152,43 +205,45 @@ impl<'a, B: Backend> Session<'a, B> {
                 Some(angles) if block.local => angles,
                 _ => &self.angles,
             };
-            let place = Place {
+            let place = |offset| Place {
                 heads: decoder.heads(block.local),
                 offset,
                 angles,
             };
-            block.run(
-                backend,
-                &place,
-                config.activation,
-                config.norm_eps,
-                memory,
-                &self.hidden,
-                a,
-                &mut self.out,
-            )?;
-            if let Some(recorder) = recorder.as_deref_mut() {
-                let operations = [
-                    &a.query,
-                    &a.key,
-                    &a.value,
-                    &a.attended,
-                    &a.middle,
-                    &a.gated,
-                    &self.out,
-                ];
-                let mut values: [Cow<'_, [f32]>; 7] = Default::default();
-                for (to, rows) in values.iter_mut().zip(operations) {
-                    *to = backend.values(rows)?;
-                }
-                recorder.rows(
-                    first + layer,
-                    stride,
-                    rows,
-                    &values.each_ref().map(|v| &v[..]),
-                );
+            let (activation, eps) = (config.activation, config.norm_eps);
+            backend.each(self.shares.iter_mut(), |backend, share| {
+                let place = place(share.offset);
+                block.project(backend, &place, eps, &share.hidden, &mut share.activations)
+            })?;
+            for share in &self.shares {
+                block.remember(backend, &place(share.offset), &share.activations, memory)?;
             }
-            std::mem::swap(&mut self.hidden, &mut self.out);
+            let (memory, record) = (&*memory, recorder.is_some());
+            backend.each(self.shares.iter_mut(), |backend, share| {
+                let (place, a) = (place(share.offset), &mut share.activations);
+                block.attend(backend, &place, activation, eps, memory, &share.hidden, a)?;
+                block.finish(backend, eps, a, &mut share.out)?;
+                if record {
+                    let mut leaves = std::mem::take(&mut share.leaves);
+                    share.operations(backend, |values| {
+                        row_leaves(values, share.rows, &mut leaves);
+                    })?;
+                    share.leaves = leaves;
+                }
+                Ok(())
+            })?;
+            for share in &mut self.shares {
+                if let Some(recorder) = recorder.as_deref_mut() {
+                    let place = first + (share.offset - offset) * stride + layer;
+                    recorder.fill(place, stride, &share.leaves);
+                    if let Some(row) = recorder.kept_among(place, stride, share.rows) {
+                        share.operations(backend, |values| {
+                            recorder.keep(|bytes| row_bytes(values, share.rows, row, bytes));
+                        })?;
+                    }
+                }
+                std::mem::swap(&mut share.hidden, &mut share.out);
+            }
         }
         self.rows = rows;
         self.read += rows;
@@ -197,8 +252,9 @@ impl<'a, B: Backend> Session<'a, B> {
 
     /// The logits `[rows, vocab]` after some of the last feed's tokens.
     pub fn logits(&mut self, rows: Range<usize>) -> Result<Cow<'_, [f32]>> {
-        let (backend, head) = self.pick(rows)?;
-        self.activations
+        self.pick(rows)?;
+        let (backend, head) = (&self.decoder.backend, self.decoder.head());
+        self.head
             .logits(backend, &self.part, &head, &mut self.logits)?;
         backend.values(&self.logits)
     }
@@ -206,21 +262,26 @@ impl<'a, B: Backend> Session<'a, B> {
     /// The same logits in parts of [`COLUMNS`](crate::backend::COLUMNS) tokens, none of which are kept: `each`
     /// takes the first token of a part and `[rows, tokens of the part]`, in any order and on any thread.
     pub fn each_logits(&mut self, rows: Range<usize>, each: &Each<'_>) -> Result<()> {
-        let (backend, head) = self.pick(rows)?;
-        self.activations
-            .each_logits(backend, &self.part, &head, each)
+        self.pick(rows)?;
+        let (backend, head) = (&self.decoder.backend, self.decoder.head());
+        self.head.each_logits(backend, &self.part, &head, each)
     }
 
     /// Puts some rows of the residual stream after the last block into `part`.
-    fn pick(&mut self, rows: Range<usize>) -> Result<(&'a B, Head<'a, B>)> {
+    fn pick(&mut self, rows: Range<usize>) -> Result<()> {
         if rows.start > rows.end || rows.end > self.rows {
             return Err(Error::Spec("logits of tokens that were not read"));
         }
-        let decoder = self.decoder;
-        let dim = decoder.config.dim;
-        let values = rows.start * dim..rows.end * dim;
-        decoder.backend.part(&self.hidden, values, &mut self.part)?;
-        Ok((&decoder.backend, decoder.head()))
+        let (backend, dim) = (&self.decoder.backend, self.decoder.config.dim);
+        backend.resize(&mut self.part, 0)?;
+        let mut before = 0;
+        for share in &self.shares {
+            let within = |row: usize| row.clamp(before, before + share.rows) - before;
+            let values = within(rows.start) * dim..within(rows.end) * dim;
+            backend.append(&share.hidden, values, &mut self.part)?;
+            before += share.rows;
+        }
+        Ok(())
     }
 
     /// Tokens of the vocabulary.

@@ -236,16 +236,17 @@ impl<B: TrainingBackend> Tape<B> {
             let tape = &mut self.blocks[layer.min(blocks - 1)];
             let (before, after) = self.streams.split_at_mut(layer + 1);
             let (block, _) = view.block(layer);
-            block.run(
+            let a = &mut tape.activations;
+            block.feed(
                 backend,
                 &view.place(),
                 ACTIVATION,
                 EPS,
                 &mut tape.memory,
                 &before[layer],
-                &mut tape.activations,
-                &mut after[0],
+                a,
             )?;
+            block.finish(backend, EPS, a, &mut after[0])?;
         }
         self.head(backend, view, &example.targets, scale)
     }

@@ -16,7 +16,7 @@ mod parts;
 
 pub(crate) use parts::RowHashes;
 
-use crate::{parallel::Means, weights::extend_le_bytes};
+use crate::weights::{extend_le_bytes, le_bytes};
 use agorai_primitives::{
     merkle::{self, Proof},
     receipt::Trace,
@@ -30,32 +30,39 @@ fn leaf(bytes: &[u8]) -> H256 {
     merkle::leaf(blake3::hash(bytes).as_bytes())
 }
 
+/// Row `row` of every operation's buffer, each of which has `rows` rows: what a leaf covers.
+pub(crate) fn row_bytes(operations: &[&[f32]], rows: usize, row: usize, bytes: &mut Vec<u8>) {
+    for values in operations {
+        let width = values.len() / rows.max(1);
+        extend_le_bytes(bytes, &values[row * width..(row + 1) * width]);
+    }
+}
+
+/// The leaf of each row of some operations' buffers, into `leaves`.
+pub(crate) fn row_leaves(operations: &[&[f32]], rows: usize, leaves: &mut Vec<H256>) {
+    let mut bytes = Vec::new();
+    leaves.clear();
+    leaves.extend((0..rows).map(|row| {
+        bytes.clear();
+        row_bytes(operations, rows, row, &mut bytes);
+        leaf(&bytes)
+    }));
+}
+
 /// Collects the leaves of a computation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Recorder {
-    means: Means,
     leaves: Vec<H256>,
-    bytes: Vec<u8>,
     /// The leaf that is to be opened, and its bytes once they were seen.
     kept: Option<(usize, Vec<u8>)>,
 }
 
 impl Recorder {
-    /// Of a computation that has not begun; `means` are those of hashing.
-    pub fn new(means: Means) -> Self {
-        Self {
-            means,
-            leaves: Vec::new(),
-            bytes: Vec::new(),
-            kept: None,
-        }
-    }
-
     /// A recorder that keeps the rows of one leaf.
-    pub fn keeping(means: Means, leaf: usize) -> Self {
+    pub fn keeping(leaf: usize) -> Self {
         Self {
             kept: Some((leaf, Vec::new())),
-            ..Self::new(means)
+            ..Self::default()
         }
     }
 
@@ -78,14 +85,10 @@ impl Recorder {
 
     /// Adds the leaf of one row.
     pub fn push(&mut self, row: &[f32]) {
-        self.push_rows(row, row.len());
-    }
-
-    /// Adds a leaf for each row of `width` values.
-    pub fn push_rows(&mut self, rows: &[f32], width: usize) {
-        let count = rows.len() / width.max(1);
-        let place = self.reserve(count);
-        self.rows(place, 1, count, &[rows]);
+        if self.kept(1).is_some() {
+            self.keep(|bytes| extend_le_bytes(bytes, row));
+        }
+        self.leaves.push(leaf(&le_bytes(row)));
     }
 
     /// Adds the leaf of each row whose BLAKE3 hash is given.
@@ -94,63 +97,33 @@ impl Recorder {
             .extend(hashes.iter().map(|hash| merkle::leaf(hash)));
     }
 
-    /// Which of the next `rows` leaves this recorder keeps the row of.
+    /// Which of the next `rows` leaves is the one to be opened.
     pub(crate) fn kept(&self, rows: usize) -> Option<usize> {
-        let (kept, _) = self.kept.as_ref()?;
-        let index = kept.checked_sub(self.leaves.len())?;
-        (index < rows).then_some(index)
+        self.kept_among(self.leaves.len(), 1, rows)
     }
 
-    /// Keeps the row of the leaf that is to be opened.
-    pub(crate) fn keep(&mut self, row: &[f32]) {
+    /// Which of `rows` leaves, from `place` on and `stride` apart, is the one to be opened.
+    pub(crate) fn kept_among(&self, place: usize, stride: usize, rows: usize) -> Option<usize> {
+        let (kept, _) = self.kept.as_ref()?;
+        let behind = kept.checked_sub(place)?;
+        let row = behind / stride.max(1);
+        (behind.is_multiple_of(stride) && row < rows).then_some(row)
+    }
+
+    /// Keeps the rows of the leaf that is to be opened.
+    pub(crate) fn keep(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if let Some((_, bytes)) = &mut self.kept {
             bytes.clear();
-            extend_le_bytes(bytes, row);
+            write(bytes);
         }
     }
 
-    /// Fills one reserved leaf for each row: row i's is at `place + i * stride`. It covers that row
-    /// of every operation's buffer, each of which has so many rows.
-    pub(crate) fn rows(&mut self, place: usize, stride: usize, rows: usize, operations: &[&[f32]]) {
-        let row = |bytes: &mut Vec<u8>, row: usize| {
-            bytes.clear();
-            for values in operations {
-                let width = values.len() / rows.max(1);
-                extend_le_bytes(bytes, &values[row * width..(row + 1) * width]);
-            }
-        };
-        if let Some((kept, bytes)) = &mut self.kept {
-            let index = kept.checked_sub(place).filter(|i| i.is_multiple_of(stride));
-            if let Some(index) = index.map(|i| i / stride).filter(|index| *index < rows) {
-                row(bytes, index);
-            }
+    /// Fills reserved leaves from `place` on and `stride` apart.
+    pub(crate) fn fill(&mut self, place: usize, stride: usize, leaves: &[H256]) {
+        let places = self.leaves.iter_mut().skip(place).step_by(stride.max(1));
+        for (to, leaf) in places.zip(leaves) {
+            *to = *leaf;
         }
-        let Some(leaves) = self.leaves.get_mut(place..) else {
-            return;
-        };
-        // A value is hashed in about the time of 16 multiply-adds.
-        let values: usize = operations.iter().map(|values| values.len()).sum();
-        let means = self.means.for_work(16 * values);
-        let together = rows.div_ceil(means.threads).max(1);
-        let work = |first: usize, leaves: &mut [H256], bytes: &mut Vec<u8>| {
-            let rows = (first..rows).take(together);
-            for (index, place) in rows.zip(leaves.iter_mut().step_by(stride)) {
-                row(bytes, index);
-                *place = leaf(bytes);
-            }
-        };
-        if means.threads == 1 {
-            return work(0, leaves, &mut self.bytes);
-        }
-        let parts = leaves.chunks_mut(stride * together).take(means.threads);
-        let tasks = parts.enumerate().map(|(task, leaves)| {
-            move || {
-                work(task * together, leaves, &mut Vec::new());
-                Ok(())
-            }
-        });
-        // Hashing cannot fail.
-        let _ = means.run(tasks);
     }
 
     /// Adds the leaves of another recorder after the own ones, and takes over the one it keeps.
@@ -210,17 +183,10 @@ impl Opening {
 mod tests {
     use super::*;
 
-    fn means() -> Means {
-        Means {
-            isa: agorai_exact::Isa::Scalar,
-            threads: 1,
-        }
-    }
-
     #[test]
     fn root_and_secret_change_when_one_bit_of_one_row_does() {
         let trace = |last: f32| {
-            let mut recorder = Recorder::new(means());
+            let mut recorder = Recorder::default();
             recorder.push(&[1.0, 2.0]);
             recorder.push(&[0.0, last]);
             recorder.finish(H256::zero())
@@ -235,7 +201,7 @@ mod tests {
     #[test]
     fn opened_leaf_is_proved_below_the_root_and_a_changed_one_is_not() {
         for kept in 0..6 {
-            let mut recorder = Recorder::keeping(means(), kept);
+            let mut recorder = Recorder::keeping(kept);
             let place = recorder.reserve(6);
             // Three rows of two blocks.
             for block in 0..2 {
@@ -244,7 +210,13 @@ mod tests {
                     [at(0), at(1), at(2)],
                     [at(3), at(4), at(5), at(6), at(7), at(8)],
                 );
-                recorder.rows(place + block, 2, 3, &[&a, &b]);
+                let operations: [&[f32]; 2] = [&a, &b];
+                let mut leaves = Vec::new();
+                row_leaves(&operations, 3, &mut leaves);
+                recorder.fill(place + block, 2, &leaves);
+                if let Some(row) = recorder.kept_among(place + block, 2, 3) {
+                    recorder.keep(|bytes| row_bytes(&operations, 3, row, bytes));
+                }
             }
             let root = recorder.finish(H256::zero()).root;
             let mut opening = recorder.opening().unwrap();
@@ -256,6 +228,6 @@ mod tests {
             opening.rows[0] ^= 1;
             assert!(!opening.verify(&root));
         }
-        assert_eq!(Recorder::keeping(means(), 1).opening(), None);
+        assert_eq!(Recorder::keeping(1).opening(), None);
     }
 }

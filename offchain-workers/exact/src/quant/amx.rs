@@ -117,15 +117,16 @@ pub(super) unsafe fn product(
     panels: Range<usize>,
     columns: usize,
     out: &mut [f32],
-) {
+) -> bool {
     let part =
         |x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &mut [[f32; PANEL]]| {
             // SAFETY: the caller's promise.
             unsafe { part(x, first, w, next, acc) }
         };
-    super::product::<true>(chain, x, w, panels, columns, out, part);
+    let nan = super::product::<true>(chain, x, w, panels, columns, out, part);
     // SAFETY: the caller's promise. Tiles in their initial state cost the system nothing.
     unsafe { asm!("tilerelease", options(nostack, nomem)) }
+    nan
 }
 
 /// # Safety
@@ -139,12 +140,12 @@ unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &m
     assert!(first + w.blocks <= blocks);
     assert!(w.codes.len() * 64 >= w.blocks * BLOCK_CODES && w.blocks <= CHUNK_BLOCKS);
     assert!(w.scales.len() >= w.blocks && w.groups == 1 && w.mins.is_empty());
-    let mut ahead = Ahead::new(next, rows.div_ceil(ROWS));
+    // Spread over the work on products, in which little is read.
+    let mut ahead = Ahead::new(next, 2 * w.blocks * rows.div_ceil(ROWS));
     let mut products = MaybeUninit::<Products>::uninit();
     let products = products.as_mut_ptr().cast::<i32>();
     let mut shaped = 0;
     for row in (0..rows).step_by(ROWS) {
-        ahead.step();
         let count = ROWS.min(rows - row);
         // SAFETY: rows row .. row + count exist by the checks above, and `products` has room for the products
         // of each block.
@@ -165,24 +166,18 @@ unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &m
                     8 => accumulate::<8>,
                     _ => accumulate::<16>,
                 };
-                let (products, acc) = (products.add(done * PANEL / 2), acc.as_mut_ptr());
-                accumulate(
-                    x,
-                    row + done,
-                    first,
-                    w,
-                    products,
-                    acc.add(row + done).cast(),
-                );
+                let products = products.add(2 * HALF + done * PANEL / 2);
+                let acc = acc.as_mut_ptr().add(row + done).cast();
+                accumulate(x, row + done, first, w, products, acc, &mut ahead);
                 done += some;
             }
         }
     }
 }
 
-/// Products of a part: `[blocks][2 halves][16 rows][16 outputs]`.
+/// Products of a part behind as much room as a block's: `[1 + blocks][2 halves][16 rows][16 outputs]`.
 #[repr(C, align(64))]
-struct Products([i32; CHUNK_BLOCKS * PANEL * ROWS]);
+struct Products([i32; (1 + CHUNK_BLOCKS) * PANEL * ROWS]);
 
 /// Products of one half of a block's outputs.
 const HALF: usize = ROWS * PANEL / 2;
@@ -194,7 +189,7 @@ const HALF: usize = ROWS * PANEL / 2;
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 unsafe fn multiply(x: &Left<'_>, row: usize, first: usize, w: &Chunk<'_>, products: *mut i32) {
     // A block into the registers of activations $x and products $low and $high. The processor does not rename
-    // tiles, so neighbouring blocks use different ones, and are stored late.
+    // tiles, so neighbouring blocks use different ones, and each is stored while the next is computed.
     macro_rules! block {
         ($x:literal, $low:literal, $high:literal, $q:literal, $codes:literal) => {
             concat!(
@@ -233,27 +228,39 @@ unsafe fn multiply(x: &Left<'_>, row: usize, first: usize, w: &Chunk<'_>, produc
     unsafe {
         let q = x.q.as_ptr().add(row * x.k + first * BLOCK);
         let codes: *const u8 = w.codes.as_ptr().cast();
-        let mut at = 0;
-        while at + 1 < w.blocks {
+        let products = products.add(2 * HALF);
+        let pairs = w.blocks / 2;
+        if pairs > 0 {
+            // The first store of each half of the loop is that of the half before it; the very first one goes to
+            // the room in front.
             asm!(
+                "2:",
                 block!("0", "4", "5", "0", "0"),
+                "tilestored [{products} + {line} - 2048], tmm6",
+                "tilestored [{products} + {line} - 1024], tmm7",
                 block!("1", "6", "7", "32", "1024"),
                 "tilestored [{products} + {line}], tmm4",
                 "tilestored [{products} + {line} + 1024], tmm5",
-                "tilestored [{products} + {line} + 2048], tmm6",
-                "tilestored [{products} + {line} + 3072], tmm7",
-                q = in(reg) q.add(at * BLOCK),
+                "add {q}, 64",
+                "add {codes}, 2048",
+                "add {products}, 4096",
+                "dec {pairs}",
+                "jnz 2b",
+                "tilestored [{products} + {line} - 2048], tmm6",
+                "tilestored [{products} + {line} - 1024], tmm7",
+                q = inout(reg) q => _,
                 k = in(reg) x.k,
-                codes = in(reg) codes.add(at * BLOCK_CODES),
+                codes = inout(reg) codes => _,
                 plane = in(reg) PLANE,
-                products = in(reg) products.add(at * 2 * HALF),
+                products = inout(reg) products => _,
                 line = in(reg) 64usize,
+                pairs = inout(reg) pairs => _,
                 out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                 out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                 options(nostack),
             );
-            at += 2;
         }
+        let at = 2 * pairs;
         if at < w.blocks {
             asm!(
                 block!("0", "4", "5", "0", "0"),
@@ -284,6 +291,7 @@ unsafe fn accumulate<const R: usize>(
     w: &Chunk<'_>,
     products: *const i32,
     acc: *mut f32,
+    ahead: &mut Ahead<'_>,
 ) {
     // SAFETY (whole function): the caller's promise.
     unsafe {
@@ -297,6 +305,7 @@ unsafe fn accumulate<const R: usize>(
                 *out = _mm512_loadu_ps(acc.add(r * PANEL));
             }
             for block in 0..w.blocks {
+                ahead.step();
                 let scale = _mm512_load_ps(scales.add((2 * block + half) * PANEL / 2));
                 let products = products.add((2 * block + half) * HALF);
                 for (r, out) in out.iter_mut().enumerate() {

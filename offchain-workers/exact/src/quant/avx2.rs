@@ -28,13 +28,13 @@ pub(super) unsafe fn product(
     panels: Range<usize>,
     columns: usize,
     out: &mut [f32],
-) {
+) -> bool {
     let part =
         |x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &mut [[f32; PANEL]]| {
             // SAFETY: the caller's promise.
             unsafe { part(x, first, w, next, acc) }
         };
-    super::product::<false>(chain, x, w, panels, columns, out, part);
+    super::product::<false>(chain, x, w, panels, columns, out, part)
 }
 
 /// # Safety

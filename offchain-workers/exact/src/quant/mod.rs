@@ -46,7 +46,7 @@ pub use matrix::QuantMatrix;
 pub use referee::quant_segment;
 pub use rows::QuantRows;
 
-use crate::error::{area, shape, Result};
+use crate::error::{area, shape, Error, Result};
 use crate::matmul::{Chain, PANEL};
 use crate::Isa;
 use matrix::Line;
@@ -55,8 +55,8 @@ use unpack::{Chunk, Unpacked, CHUNK_BLOCKS};
 /// Weights along k that share an activation's scale.
 pub const BLOCK: usize = 32;
 
-/// Rows whose accumulators are held together.
-const ROWS: usize = 64;
+/// Rows whose accumulators are held together: the more, the less a part's unpacking weighs.
+const ROWS: usize = 96;
 
 /// Four consecutive codes of one output: what one lane of an integer dot product takes.
 const QUAD: usize = 4;
@@ -97,7 +97,7 @@ pub fn quant_matmul(
         }
         return Ok(());
     }
-    match isa.usable() {
+    let nan = match isa.usable() {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         // SAFETY: the processor has the instructions, and the system has granted tiles.
         Isa::Amx if amx::is_fastest(x.rows(), w.format()) => unsafe {
@@ -114,14 +114,18 @@ pub fn quant_matmul(
             avx2::product(chain, x, w, panels, columns, out)
         },
         _ => product::<false>(chain, x, w, panels, columns, out, scalar::part),
+    };
+    match nan {
+        true => Err(Error::NotANumber),
+        false => Ok(()),
     }
-    crate::reduce::refuse_nan(isa, out)
 }
 
 /// Accumulators of some rows and one panel.
 type Accumulators = [[f32; PANEL]; ROWS];
 
-/// The product by parts: a chunk of a panel is unpacked, then multiplied with all rows of a block.
+/// The product by parts: a chunk of a panel is unpacked, then multiplied with all rows of a block. Whether there
+/// is a NaN in it.
 /// `part` is also told of the codes that come next. `SIGNED`: it takes codes from which their zero is subtracted.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
@@ -133,7 +137,8 @@ fn product<const SIGNED: bool>(
     columns: usize,
     out: &mut [f32],
     part: impl Fn(&Left<'_>, usize, &Chunk<'_>, &[Line], &mut [[f32; PANEL]]),
-) {
+) -> bool {
+    let mut nan = false;
     let mut acc: Accumulators = [[0.0; PANEL]; ROWS];
     let mut unpacked = Unpacked::new();
     let blocks = w.k() / BLOCK;
@@ -161,14 +166,25 @@ fn product<const SIGNED: bool>(
                 part(&left, first, &chunk, next, acc);
             }
             for (row, acc) in acc.iter().enumerate() {
+                nan |= acc.iter().fold(false, |nan, value| nan | value.is_nan());
                 let out = &mut out[at(row)..][..valid];
                 match <&mut [f32; PANEL]>::try_from(&mut *out) {
                     // A copy of constant length is a few instructions.
                     Ok(out) => *out = *acc,
-                    Err(_) => out.copy_from_slice(&acc[..valid]),
+                    Err(_) => copy_some(acc, out),
                 }
             }
         }
+    }
+    nan
+}
+
+/// The outputs of the last panel; apart, so that the compiler does not make one copy of both kinds.
+#[cold]
+#[inline(never)]
+fn copy_some(acc: &[f32; PANEL], out: &mut [f32]) {
+    for (to, value) in out.iter_mut().zip(acc) {
+        *to = *value;
     }
 }
 

@@ -12,6 +12,8 @@ use crate::Isa;
 /// The largest magnitude of a block whose values are all taken as zero: 2^-100. Above it 127 / amax is
 /// finite.
 const SMALLEST: f32 = f32::from_bits(0x0d80_0000);
+/// Blocks whose scales are computed together, as divisions of many lanes.
+const SCALES: usize = 16;
 /// 1.5 * 2^23: adding it rounds to an integer, left in the low bits.
 const TO_INTEGER: f32 = 12_582_912.0;
 
@@ -31,23 +33,31 @@ impl QuantRows {
     pub fn quantise(&mut self, isa: Isa, x: &[f32], k: usize) -> Result<()> {
         #[inline(always)]
         fn body<V: Lanes>(x: &[f32], q: &mut [i8], d: &mut [f32], sums: &mut [i32]) -> Result<()> {
-            let blocks = x.chunks_exact(BLOCK).zip(q.chunks_exact_mut(BLOCK));
-            let scales = d.iter_mut().zip(sums.chunks_exact_mut(BLOCK / LANES));
             let mut finite = true;
-            for ((x, q), (d, sums)) in blocks.zip(scales) {
-                let (a, b) = (V::load(x), V::load(&x[LANES..]));
-                let nan = a.nan_lanes() | b.nan_lanes();
-                let amax = fold(a.abs().max(b.abs()).to_array(), f32::max);
-                finite &= nan == 0 && amax < f32::INFINITY;
-                let (scale, inverse) = match amax < SMALLEST {
-                    true => (0.0, 0.0),
-                    false => (amax / 127.0, 127.0 / amax),
-                };
-                *d = scale;
-                let inverse = V::splat(inverse);
-                for ((half, q), sum) in [a, b].into_iter().zip(q.chunks_exact_mut(LANES)).zip(sums)
-                {
-                    let shifted = half.mul(inverse).add(V::splat(TO_INTEGER));
+            let together = SCALES * BLOCK;
+            let parts = x.chunks(together).zip(q.chunks_mut(together));
+            let scales = d.chunks_mut(SCALES).zip(sums.chunks_mut(together / LANES));
+            for ((x, q), (d, sums)) in parts.zip(scales) {
+                let mut inverses = [0.0f32; SCALES];
+                for (x, d) in x.chunks_exact(BLOCK).zip(d.iter_mut()) {
+                    let (a, b) = (V::load(x), V::load(&x[LANES..]));
+                    finite &= (a.nan_lanes() | b.nan_lanes()) == 0;
+                    // NaN is refused by itself; `f32::max` would look for it at every step.
+                    let larger = |a, b| if a > b { a } else { b };
+                    *d = fold(a.abs().max(b.abs()).to_array(), larger);
+                }
+                for (d, inverse) in d.iter_mut().zip(&mut inverses) {
+                    let amax = *d;
+                    finite &= amax < f32::INFINITY;
+                    (*d, *inverse) = match amax < SMALLEST {
+                        true => (0.0, 0.0),
+                        false => (amax / 127.0, 127.0 / amax),
+                    };
+                }
+                let halves = x.chunks_exact(LANES).zip(q.chunks_exact_mut(LANES));
+                for (index, ((x, q), sum)) in halves.zip(sums).enumerate() {
+                    let inverse = V::splat(inverses[index / (BLOCK / LANES)]);
+                    let shifted = V::load(x).mul(inverse).add(V::splat(TO_INTEGER));
                     let lanes = shifted.sub_bits(V::splat(TO_INTEGER)).to_array();
                     let mut total = 0i32;
                     for (q, lane) in q.iter_mut().zip(lanes) {

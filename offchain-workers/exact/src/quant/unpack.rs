@@ -62,7 +62,7 @@ impl Unpacked {
     ) -> Chunk<'a> {
         let format = w.format();
         let groups = BLOCK / format.group();
-        let zero = if SIGNED { format.zero() } else { 0 };
+        let zero = if SIGNED { format.zero() as u8 } else { 0 };
         let codes = if format.codes() == Codes::U8 && zero == 0 {
             w.lines(panel, first, count)
         } else {
@@ -74,16 +74,15 @@ impl Unpacked {
             {
                 let lines = w.block_lines(panel, first + index);
                 match format.codes() {
-                    Codes::U4 => unpack::<0>(lines, codes),
-                    Codes::U5 => unpack::<1>(lines, codes),
-                    Codes::U6 => unpack::<2>(lines, codes),
-                    Codes::U8 => codes.copy_from_slice(lines),
-                }
-                if SIGNED {
-                    for line in codes {
-                        line.0
-                            .iter_mut()
-                            .for_each(|code| *code = code.wrapping_sub(zero as u8));
+                    Codes::U4 => unpack::<0>(lines, codes, zero),
+                    Codes::U5 => unpack::<1>(lines, codes, zero),
+                    Codes::U6 => unpack::<2>(lines, codes, zero),
+                    Codes::U8 => {
+                        for (to, line) in codes.iter_mut().zip(lines) {
+                            for (to, code) in to.0.iter_mut().zip(line.0) {
+                                *to = code.wrapping_sub(zero);
+                            }
+                        }
                     }
                 }
             }
@@ -115,28 +114,28 @@ impl Unpacked {
             scales: &self.scales[..count * groups],
             mins: &self.mins[..count * usize::from(format.has_mins())],
             groups,
-            zero: format.zero() - zero,
+            zero: format.zero() - i32::from(zero),
             blocks: count,
         }
     }
 }
 
-/// One block with so many bits above the nibble.
+/// One block with so many bits above the nibble, `zero` subtracted.
 #[inline(always)]
-fn unpack<const HIGH: usize>(lines: &[Line], codes: &mut [Line]) {
-    unpack_quad::<HIGH, 0>(lines, codes);
-    unpack_quad::<HIGH, 1>(lines, codes);
-    unpack_quad::<HIGH, 2>(lines, codes);
-    unpack_quad::<HIGH, 3>(lines, codes);
-    unpack_quad::<HIGH, 4>(lines, codes);
-    unpack_quad::<HIGH, 5>(lines, codes);
-    unpack_quad::<HIGH, 6>(lines, codes);
-    unpack_quad::<HIGH, 7>(lines, codes);
+fn unpack<const HIGH: usize>(lines: &[Line], codes: &mut [Line], zero: u8) {
+    unpack_quad::<HIGH, 0>(lines, codes, zero);
+    unpack_quad::<HIGH, 1>(lines, codes, zero);
+    unpack_quad::<HIGH, 2>(lines, codes, zero);
+    unpack_quad::<HIGH, 3>(lines, codes, zero);
+    unpack_quad::<HIGH, 4>(lines, codes, zero);
+    unpack_quad::<HIGH, 5>(lines, codes, zero);
+    unpack_quad::<HIGH, 6>(lines, codes, zero);
+    unpack_quad::<HIGH, 7>(lines, codes, zero);
 }
 
 /// One quad, a constant so that every shift is one.
 #[inline(always)]
-fn unpack_quad<const HIGH: usize, const QUAD: usize>(lines: &[Line], codes: &mut [Line]) {
+fn unpack_quad<const HIGH: usize, const QUAD: usize>(lines: &[Line], codes: &mut [Line], zero: u8) {
     let nibbles = &lines[QUAD / 2 * PLANE..][..PLANE];
     let plane = match HIGH {
         0 => 0,
@@ -149,11 +148,12 @@ fn unpack_quad<const HIGH: usize, const QUAD: usize>(lines: &[Line], codes: &mut
         let bytes = to.0.iter_mut().zip(&nibbles.0).zip(&highs.0);
         for ((to, nibble), high) in bytes {
             let low = nibble >> (4 * (QUAD % 2)) & 15;
-            *to = match HIGH {
+            let code = match HIGH {
                 0 => low,
                 1 => low | (high >> QUAD & 1) << 4,
                 _ => low | (high >> (2 * (QUAD % 4)) & 3) << 4,
             };
+            *to = code.wrapping_sub(zero);
         }
     }
 }

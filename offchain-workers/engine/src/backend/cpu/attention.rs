@@ -26,7 +26,7 @@ impl Memory {
     }
 
     /// Puts this head's part of rows `[rows, kv]` at positions from `offset` on, in place of what is there.
-    fn extend(
+    pub fn extend(
         &mut self,
         shape: &Heads,
         head: usize,
@@ -77,25 +77,21 @@ fn operation(shape: &Heads, rows: usize, offset: usize) -> Attention {
     }
 }
 
-/// Puts keys and values into the memory, one [`Memory`] for each key head, and attends: `query` and
-/// `attended` `[rows, heads, width]`, `key` and `value` `[rows, kv]`, the first row at position `offset`.
-#[allow(clippy::too_many_arguments)]
+/// Attends to the memory, one [`Memory`] for each key head: `query` and `attended` `[rows, heads, width]`, the
+/// first row at position `offset`.
 pub fn attend(
     means: Means,
     shape: &Heads,
     offset: usize,
     query: &[f32],
-    key: &[f32],
-    value: &[f32],
-    memory: &mut [Memory],
+    memory: &[Memory],
     heads: &mut Vec<Head>,
     attended: &mut [f32],
 ) -> Result<()> {
     let rows = query.len() / shape.query_width();
-    for (head, memory) in memory.iter_mut().enumerate() {
-        memory.extend(shape, head, offset, key, value)?;
+    if memory.len() * shape.group() < shape.query {
+        return Err(agorai_exact::Error::Shape.into());
     }
-    let memory = &*memory;
     let operation = operation(shape, rows, offset);
     heads.resize_with(shape.query, Head::default);
     let work = |(index, head): (usize, &mut Head)| {

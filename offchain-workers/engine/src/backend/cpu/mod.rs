@@ -30,7 +30,7 @@ use std::{
 /// kernels, which have 12 rows for binary32 ...
 const ROWS: usize = 72;
 /// ... and 16 for blocks.
-const QUANT_ROWS: usize = 64;
+const QUANT_ROWS: usize = 96;
 /// Multiply-adds that are worth a task of their own.
 const TASK: usize = 1 << 17;
 /// Bytes of a file that are read at once while a matrix is taken in.
@@ -130,6 +130,31 @@ impl Backend for Cpu {
     type Memory = Vec<Memory>;
     type Attention = Vec<Head>;
     type Scratch = Scratch;
+
+    fn each<T: Send>(
+        &self,
+        items: impl Iterator<Item = T>,
+        work: impl Fn(&Self, T) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let mut items = items.peekable();
+        let Some(first) = items.next() else {
+            return Ok(());
+        };
+        if items.peek().is_none() {
+            return work(self, first);
+        }
+        let alone = &Self {
+            means: self.means.alone(),
+        };
+        let (items, work) = (std::iter::once(first).chain(items), &work);
+        self.means.run(items.map(|item| move || work(alone, item)))
+    }
+
+    fn rows_apart(&self, rows: usize) -> usize {
+        let threads = self.means.threads.max(1);
+        let shares = rows.div_ceil(QUANT_ROWS).next_multiple_of(threads);
+        rows.div_ceil(shares).max(1)
+    }
 
     fn matrix(&self, rows: &mut dyn MatrixRows) -> Result<Matrix> {
         let ((n, k), element) = (rows.shape(), rows.element());
@@ -349,10 +374,9 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn part(&self, from: &Vec<f32>, values: Range<usize>, to: &mut Vec<f32>) -> Result<()> {
-        let part = from.get(values).ok_or(agorai_exact::Error::Shape)?;
-        to.clear();
-        to.extend_from_slice(part);
+    fn append(&self, from: &Vec<f32>, values: Range<usize>, to: &mut Vec<f32>) -> Result<()> {
+        let values = from.get(values).ok_or(agorai_exact::Error::Shape)?;
+        to.extend_from_slice(values);
         Ok(())
     }
 
@@ -366,21 +390,31 @@ impl Backend for Cpu {
         rows::rotate(self.means, RopeTable::rotate, angles, offset, rows, row)
     }
 
+    fn remember(
+        &self,
+        heads: &Heads,
+        offset: usize,
+        key: &Vec<f32>,
+        value: &Vec<f32>,
+        memory: &mut Vec<Memory>,
+    ) -> Result<()> {
+        for (head, memory) in memory.iter_mut().enumerate() {
+            memory.extend(heads, head, offset, key, value)?;
+        }
+        Ok(())
+    }
+
     fn attend(
         &self,
         heads: &Heads,
         offset: usize,
         query: &Vec<f32>,
-        key: &Vec<f32>,
-        value: &Vec<f32>,
-        memory: &mut Vec<Memory>,
+        memory: &Vec<Memory>,
         attention: &mut Vec<Head>,
         out: &mut Vec<f32>,
     ) -> Result<()> {
         out.resize(query.len(), 0.0);
-        attend(
-            self.means, heads, offset, query, key, value, memory, attention, out,
-        )
+        attend(self.means, heads, offset, query, memory, attention, out)
     }
 
     fn gate(

@@ -30,18 +30,6 @@ const TOGETHER: usize = 1 << 16;
 type Task<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
 
 impl TrainingBackend for Cpu {
-    fn each<T: Send>(
-        &self,
-        items: impl Iterator<Item = T>,
-        work: impl Fn(&Self, T) -> Result<()> + Sync,
-    ) -> Result<()> {
-        let alone = &Self {
-            means: self.means.alone(),
-        };
-        let work = &work;
-        self.means.run(items.map(|item| move || work(alone, item)))
-    }
-
     fn pack(&self, packings: Vec<Packing<'_, Self>>) -> Result<()> {
         self.means.run(packings.into_iter().map(|packing| {
             move || {
