@@ -27,9 +27,9 @@ use std::{
 };
 
 /// Rows of logits that are computed together at most: a part of them stays in the second-level cache.
-const ROWS: usize = 96;
+pub(crate) const ROWS: usize = 96;
 /// Candidates that are held at once, unless one row has more.
-const CANDIDATES: usize = 1 << 21;
+pub(crate) const CANDIDATES: usize = 1 << 21;
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

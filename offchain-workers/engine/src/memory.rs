@@ -2,11 +2,19 @@
 //! How much memory a job takes, from above, before anything of it is allocated.
 
 use crate::{
+    backend::COLUMNS,
     compress,
     decoder::TOGETHER,
+    files::{ModelConfig, ModelFile},
+    generate::{CANDIDATES, ROWS},
     model::{Keep, Shape, Tape},
     text::MAX_TOKENIZER,
-    weights,
+    weights::{self, config},
+    Result,
+};
+use agorai_exact::{
+    quant::{BlockFormat, QuantMatrix},
+    sampling::Candidate,
 };
 use agorai_primitives::{
     job::{GenerateSpec, JobSpec, TrainSpec, MAX_TOKENS},
@@ -20,6 +28,10 @@ const VALUE: u64 = 4;
 const PANEL: u64 = 32;
 /// Bytes of a leaf of a trace, twice for the tree over them.
 const LEAF: u64 = 64;
+/// Lanes of a vector.
+const LANES: usize = 16;
+/// What is read at once of a matrix that is taken in, as bytes and as values.
+const LOADING: u64 = 32 << 20;
 /// What an idle engine takes.
 const BASIS: u64 = 16 << 20;
 
@@ -27,8 +39,8 @@ const BASIS: u64 = 16 << 20;
 /// must be valid.
 pub fn needed(spec: &JobSpec, threads: usize) -> u64 {
     let job = match spec {
-        JobSpec::Generate(spec) => generate(spec),
-        JobSpec::Check(spec) => generate(&spec.generate),
+        JobSpec::Generate(spec) => generate(spec, threads),
+        JobSpec::Check(spec) => generate(&spec.generate, threads),
         JobSpec::Train(spec) => train(spec, Keep::Streams),
         JobSpec::Audit(spec) => train(&spec.train, Keep::Streams),
         JobSpec::Score(spec) => evaluate(&spec.architecture, &spec.recipe, &spec.corpus, threads)
@@ -81,23 +93,70 @@ fn model(architecture: &Architecture) -> u64 {
         .saturating_add(VALUE * angles)
 }
 
-/// A session of `positions` tokens.
-fn session(architecture: &Architecture, positions: u64) -> u64 {
-    let a = architecture;
-    let shape = Shape::new(a);
-    let memory = u64::from(a.layers)
-        .saturating_mul(2 * shape.kv as u64)
-        .saturating_mul(positions.next_multiple_of(PANEL) * 2);
-    let row = (13 * shape.dim + 4 * shape.kv + 4 * shape.ff + 2 * shape.vocab) as u64;
-    let attention = (shape.heads as u64).saturating_mul(positions);
-    let rows = (TOGETHER as u64).saturating_mul(row.saturating_add(attention));
-    VALUE.saturating_mul(memory.saturating_add(rows))
+/// A session of at most `positions` tokens on so many threads: keys and values, rotary angles, and what is computed
+/// for rows that are read together.
+fn session(config: &ModelConfig, positions: u64, threads: usize) -> u64 {
+    let c = config;
+    let (query, key) = (c.heads * c.head_dim, c.kv_heads * c.head_dim);
+    let widest = query.max(c.dim).max(c.ff);
+    let padded = positions.next_multiple_of(PANEL);
+    // Both grow as vectors do: up to twice what they hold.
+    let memory = (4 * key as u64).saturating_mul(c.layers as u64);
+    // Of two kinds of blocks.
+    let angles = 2 * c.head_dim as u64;
+    let memory = padded.saturating_mul(memory.saturating_add(angles));
+    // Streams, norms and a projection; queries, which attention copies, and what it gives; the feed-forward
+    // layer; inputs as small integers, with their scales and sums; the leaves' bytes.
+    let row = 6 * c.dim + 4 * query + 4 * key + 3 * c.ff + 3 * widest;
+    let probabilities = (c.heads as u64).saturating_mul(positions);
+    let rows = (TOGETHER as u64).saturating_mul(probabilities.saturating_add(row as u64));
+    // Values whose width is no whole number of lanes are packed by each head.
+    let packed = match c.head_dim % LANES {
+        0 => 0,
+        _ => (c.heads * c.head_dim.next_multiple_of(PANEL as usize)) as u64,
+    };
+    let shares = (threads as u64).max(2);
+    VALUE
+        .saturating_mul(memory.saturating_add(rows))
+        .saturating_add(shares.saturating_mul(VALUE * padded).saturating_mul(packed))
 }
 
-fn generate(spec: &GenerateSpec) -> u64 {
+/// Making or checking an answer in a session of `positions` tokens: parts of logits, candidates, leaves.
+fn answer(config: &ModelConfig, positions: u64, threads: usize) -> u64 {
+    let rows = ROWS as u64;
+    let part = VALUE * rows * config.vocab.min(COLUMNS) as u64;
+    let most = (config.vocab as u64).max(CANDIDATES as u64);
+    let candidates = most.min(rows.saturating_mul(config.vocab as u64));
+    let leaves = positions.saturating_mul(config.layers as u64 + 1);
+    session(config, positions, threads)
+        .saturating_add(part.saturating_mul(threads as u64))
+        // They grow as vectors do.
+        .saturating_add(candidates.saturating_mul(2 * size_of::<Candidate>() as u64))
+        .saturating_add(leaves.saturating_mul(LEAF))
+}
+
+/// Bytes that a file's model takes at most while it is loaded and answers of at most `positions` tokens, prompt
+/// included, are made or checked on so many threads. Its tokenizer is not counted.
+pub fn serving(file: &ModelFile, positions: usize, threads: usize) -> Result<u64> {
+    let mut weights = 0u64;
+    for part in file.parts() {
+        let (n, k) = file.shape(part)?;
+        let bytes = match BlockFormat::from_gguf(file.element(part)?.number()) {
+            Some(format) => QuantMatrix::size(format, n, k)? as u64,
+            None => VALUE * (n as u64).next_multiple_of(PANEL).saturating_mul(k as u64),
+        };
+        weights = weights.saturating_add(bytes);
+    }
+    let positions = positions.min(file.config().context) as u64;
+    Ok(weights
+        .saturating_add(answer(file.config(), positions, threads))
+        .saturating_add(LOADING)
+        .saturating_add(BASIS))
+}
+
+fn generate(spec: &GenerateSpec, threads: usize) -> u64 {
     let a = &spec.architecture;
     let positions = u64::from(a.context).min(spec.prompt.len() as u64 + u64::from(MAX_TOKENS));
-    let leaves = positions.saturating_mul(u64::from(a.layers) + 1);
     // A tokenizer takes about this many times its file.
     let tokenizer = if a.vocab == 256 {
         0
@@ -105,8 +164,7 @@ fn generate(spec: &GenerateSpec) -> u64 {
         8 * MAX_TOKENIZER as u64
     };
     model(a)
-        .saturating_add(session(a, positions))
-        .saturating_add(leaves.saturating_mul(LEAF))
+        .saturating_add(answer(&config(a), positions, threads))
         .saturating_add(tokenizer)
 }
 
@@ -134,7 +192,10 @@ fn train(spec: &TrainSpec, keep: Keep) -> u64 {
 
 /// Two models and one session for each thread.
 fn evaluate(architecture: &Architecture, recipe: &Recipe, data: &Corpus, threads: usize) -> u64 {
-    let session = session(architecture, recipe.sequence.into());
+    // The logits of the rows that are read together.
+    let logits = VALUE * (TOGETHER as u64).saturating_mul(architecture.vocab.into());
+    let session = session(&config(architecture), recipe.sequence.into(), threads);
+    let session = session.saturating_add(logits);
     model(architecture)
         .saturating_mul(2)
         .saturating_add(session.saturating_mul(threads as u64))

@@ -119,7 +119,8 @@ fn main() -> Result<()> {
         let mut w = QuantMatrix::new(format, n, k)?;
         let bytes = rows(format, n, k)?;
         w.set_rows(0, &bytes)?;
-        let packed = w.bytes() as f64 / bytes.len() as f64;
+        let size = QuantMatrix::size(format, n, k).expect("a size") as f64;
+        let packed = size / bytes.len() as f64;
         println!("{format:?} {k} -> {n}: {packed:.3} of the file's bytes");
         for m in [1, 6, 64, 128] {
             let x: Vec<f32> = (0..m * k).map(|i| (i % 97) as f32 - 48.0).collect();
@@ -132,7 +133,7 @@ fn main() -> Result<()> {
                     println!(
                         "  {m} rows, {isa:?}, {threads} threads: {:.1} GMAC/s, {:.1} GB/s of weights",
                         1e-9 * (m * n * k) as f64 / seconds,
-                        1e-9 * w.bytes() as f64 / seconds,
+                        1e-9 * size / seconds,
                     );
                 }
             }

@@ -8,6 +8,7 @@ use agorai_engine::{
     decoder::Decoder,
     files::ModelFile,
     generate::{answer, check_answer, Recorders, Request, Sampler},
+    memory,
     parallel::Means,
     train::{State, Trainer},
     Weights,
@@ -224,15 +225,21 @@ impl Served {
     }
 }
 
-/// Serves one request and returns the most memory that this process took, in bytes.
+/// Serves one request and returns the most memory that this process took, in bytes. Refused where that is more
+/// than was stated beforehand.
 pub fn serve(path: &Path) -> Result<u64> {
+    let positions = prompt().len() + DECODE + 1;
+    let stated = memory::serving(&ModelFile::open(path)?, positions, crate::THREADS)?;
     let served = Served::load(path, crate::THREADS)?;
     served.means.job(|| served.once())?;
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kibibytes = line.and_then(|line| line.split_whitespace().next());
-    Ok(1024
-        * kibibytes
-            .ok_or("the system does not tell the most memory")?
-            .parse::<u64>()?)
+    let kibibytes = kibibytes.ok_or("the system does not tell the most memory")?;
+    let most = 1024 * kibibytes.parse::<u64>()?;
+    eprintln!("memory: {stated} bytes were stated, {most} taken");
+    match most <= stated {
+        true => Ok(most),
+        false => Err(format!("{stated} bytes were stated, {most} taken").into()),
+    }
 }

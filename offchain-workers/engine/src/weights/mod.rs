@@ -9,7 +9,7 @@ mod parts;
 
 pub use file::most_bytes;
 pub use layout::{Block, Layout, Slot};
-pub(crate) use parts::FlatParts;
+pub(crate) use parts::{config, FlatParts};
 
 use crate::Result;
 use agorai_primitives::{model::Architecture, BlobId};

@@ -47,23 +47,39 @@ fn zeroed<T: Clone>(count: usize, zero: T) -> Result<Vec<T>> {
     Ok(values)
 }
 
+/// Lines of codes, rows of binary16 scales and rows of integer scales.
+fn counts(format: BlockFormat, n: usize, k: usize) -> Result<(usize, usize, usize)> {
+    shape(k.is_multiple_of(format.block_len()))?;
+    let blocks = area(n.div_ceil(PANEL), k / BLOCK)?;
+    // Every size below is less than this one.
+    area(blocks, 2 * PANEL * BLOCK)?;
+    let supers = blocks / (format.block_len() / BLOCK);
+    Ok((
+        blocks * PLANE * planes(format),
+        supers * halves(format),
+        blocks * integers(format),
+    ))
+}
+
 impl QuantMatrix {
     /// A matrix of n outputs and k inputs, a multiple of the format's block, to be filled by
     /// [`QuantMatrix::set_rows`].
     pub fn new(format: BlockFormat, n: usize, k: usize) -> Result<QuantMatrix> {
-        shape(k.is_multiple_of(format.block_len()))?;
-        let blocks = area(n.div_ceil(PANEL), k / BLOCK)?;
-        // Every size below is less than this one.
-        area(blocks, 2 * PANEL * BLOCK)?;
-        let supers = blocks / (format.block_len() / BLOCK);
+        let (codes, halves, integers) = counts(format, n, k)?;
         Ok(QuantMatrix {
             format,
             n,
             k,
-            codes: zeroed(blocks * PLANE * planes(format), Line([0; 64]))?,
-            halves: zeroed(supers * halves(format), [0; PANEL])?,
-            integers: zeroed(blocks * integers(format), [0; PANEL])?,
+            codes: zeroed(codes, Line([0; 64]))?,
+            halves: zeroed(halves, [0; PANEL])?,
+            integers: zeroed(integers, [0; PANEL])?,
         })
+    }
+
+    /// Bytes that a matrix of n outputs and k inputs takes.
+    pub fn size(format: BlockFormat, n: usize, k: usize) -> Result<usize> {
+        let (codes, halves, integers) = counts(format, n, k)?;
+        Ok(64 * codes + 2 * PANEL * halves + PANEL * integers)
     }
 
     /// Takes in some rows as they stand in a file. `first` must be a multiple of 32, and all but the last
@@ -162,11 +178,6 @@ impl QuantMatrix {
         shape(panels.start <= panels.end && panels.end <= self.panels())?;
         let until = |panel: usize| self.n.min(panel.saturating_mul(PANEL));
         Ok(until(panels.end) - until(panels.start))
-    }
-
-    /// Bytes that the weights take.
-    pub fn bytes(&self) -> usize {
-        64 * self.codes.len() + 2 * PANEL * self.halves.len() + PANEL * self.integers.len()
     }
 
     /// The weights of one output: `fma(s, c - z, -m)`, or `s * (c - z)` in formats without minima.

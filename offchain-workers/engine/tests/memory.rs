@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What is stated beforehand is what is taken at most. One test, because it measures its process.
+
+mod common;
+
+use agorai_engine::{
+    backend::Cpu,
+    decoder::Decoder,
+    files::ModelFile,
+    generate::{answer, check_answer, Recorders, Request, Sampler},
+    memory,
+    parallel::Means,
+};
+use agorai_exact::Isa;
+use common::models;
+
+/// Most memory that this process has had, in bytes, where the system tells.
+fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(1024 * line.split_whitespace().nth(1)?.parse::<u64>().ok()?)
+}
+
+#[test]
+fn serving_takes_no_more_than_is_stated_and_the_statement_is_no_multiple_of_it() {
+    let means = Means {
+        isa: Isa::detect(),
+        threads: 2,
+    };
+    for family in models::FAMILIES {
+        let file = ModelFile::from_gguf(Box::new(models::gguf(family, 1))).unwrap();
+        let stated = memory::serving(&file, 60, means.threads).unwrap();
+        // More than the weights, and less than they and what any model takes.
+        assert!(stated > file.bytes() && stated < 2 * file.bytes() + (256 << 20));
+        let before = peak();
+        let decoder = Decoder::load(Cpu { means }, &file, &mut || {}).unwrap();
+        let request = Request {
+            prompt: (0..40).collect(),
+            limit: 20,
+            sampler: Sampler::greedy(means),
+            stop: vec![],
+        };
+        let mut recorders = Recorders::default();
+        let (going, each) = (&mut || Ok(()), &mut |_| Ok(()));
+        let tokens = answer(&decoder, &request, Some(&mut recorders), going, each).unwrap();
+        assert!(check_answer(&decoder, &request, &tokens, None, &mut |_| Ok(())).unwrap());
+        if let (Some(before), Some(after)) = (before, peak()) {
+            assert!(after - before <= stated, "{} > {stated}", after - before);
+        }
+    }
+}
