@@ -6,15 +6,16 @@ mod common;
 
 use agorai_engine::{
     backend::Cpu,
-    decoder::{Decoder, Operation},
+    decoder::{Decoder, Operation, TOGETHER},
     files::{config::Activation, BlockPart, ElementType, ModelConfig, ModelFile, Part},
     generate::{answer, check_answer, open, Leaf, Recorders, Request, Sampler},
+    model::Model,
     parallel::Means,
     trace::Recorder,
-    Error,
+    Error, Weights,
 };
 use agorai_exact::{quant::quantise_q8_0, Isa};
-use agorai_primitives::{job::Sampling, receipt::Trace};
+use agorai_primitives::{job::Sampling, model::Architecture, receipt::Trace};
 use common::models::{self, FAMILIES};
 use std::collections::BTreeMap;
 
@@ -335,6 +336,74 @@ fn check_accepts_the_answer_with_the_same_trace_and_no_other_answer() {
         let mut unknown = tokens.clone();
         unknown[7] = 300;
         assert!(!check(&unknown, None));
+    }
+}
+
+/// The prompt ends and the answer begins in any of several feeds.
+#[test]
+fn answer_that_is_longer_than_a_feed_is_checked() {
+    let architecture = Architecture {
+        vocab: 300,
+        dim: 32,
+        layers: 2,
+        heads: 2,
+        kv_heads: 1,
+        ff: 64,
+        context: 1024,
+        rope_theta: 10_000,
+    };
+    let weights = Weights::init(&architecture, 4).unwrap();
+    let means = DETECTED(2);
+    let model = Model::new(means, weights).unwrap();
+    for prompt in [1, TOGETHER - 1, TOGETHER, TOGETHER + 1, 2 * TOGETHER + 5] {
+        let request = Request {
+            prompt: tokens(prompt as u32),
+            limit: TOGETHER + 30,
+            sampler: Sampler::new(means, &WARM),
+            stop: vec![],
+        };
+        let (mut made, mut checked) = (Recorders::default(), Recorders::default());
+        let (decoder, going) = (model.decoder(), &mut || Ok(()));
+        let tokens = answer(decoder, &request, Some(&mut made), going, &mut |_| Ok(()));
+        let mut tokens = tokens.unwrap();
+        let check = |tokens: &[u32], recorders: Option<&mut Recorders>| {
+            check_answer(decoder, &request, tokens, recorders, &mut |_| Ok(())).unwrap()
+        };
+        assert!(check(&tokens, Some(&mut checked)), "{prompt}");
+        let trace = |recorders: Recorders| recorders.finish().finish(Default::default());
+        assert_eq!(trace(made), trace(checked), "{prompt}");
+        tokens[TOGETHER + 29] ^= 1;
+        assert!(!check(&tokens, None), "{prompt}");
+    }
+}
+
+/// Whatever is cut off of the candidates, checking draws from parts of many rows what making drew from one.
+#[test]
+fn answer_is_checked_for_every_kind_of_sampling() {
+    let decoder = decoder(DETECTED(2), &file("llama", ElementType::Q8_0));
+    for (temperature_milli, top_k, top_p_milli) in [
+        (0, 0, 0),
+        (900, 0, 0),
+        (900, 7, 0),
+        (900, 0, 800),
+        (900, 300, 950),
+        (900, 9, 500),
+    ] {
+        let sampling = Sampling {
+            temperature_milli,
+            top_k,
+            top_p_milli,
+            ..WARM
+        };
+        let request = request(DETECTED(2), sampling);
+        let tokens = answer(&decoder, &request, None, &mut || Ok(()), &mut |_| Ok(())).unwrap();
+        let check = |tokens: &[u32]| {
+            check_answer(&decoder, &request, tokens, None, &mut |_| Ok(())).unwrap()
+        };
+        assert!(check(&tokens), "{top_k} {top_p_milli}");
+        let mut wrong = tokens.clone();
+        wrong[11] = (wrong[11] + 1) % 300;
+        assert!(!check(&wrong), "{top_k} {top_p_milli}");
     }
 }
 
