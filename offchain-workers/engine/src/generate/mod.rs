@@ -6,30 +6,24 @@
 //! position that was read and every block, what [`Session`] records; then the logits from which each
 //! token was sampled.
 
+mod sampler;
+
+pub use sampler::Sampler;
+pub(crate) use sampler::{CANDIDATES, ROWS};
+
 use crate::{
-    backend::{Backend, COLUMNS},
+    backend::Backend,
     decoder::{Decoder, Session, TOGETHER},
     parallel::Means,
     progress::Progress,
     text::Tokenizer,
-    trace::{Opening, Recorder, RowHashes},
-    weights::extend_le_bytes,
+    trace::{Opening, Recorder},
     Error, Result,
 };
-use agorai_exact::sampling::{self, Candidate, Draw};
 use agorai_primitives::{
-    job::{CheckSpec, GenerateSpec, Sampling, MAX_PROMPT, MAX_TOKENS},
+    job::{CheckSpec, GenerateSpec, MAX_PROMPT, MAX_TOKENS},
     receipt::{output_result, Trace},
 };
-use std::{
-    ops::Range,
-    sync::{Mutex, PoisonError},
-};
-
-/// Rows of logits that are computed together at most: a part of them stays in the second-level cache.
-pub(crate) const ROWS: usize = 96;
-/// Candidates that are held at once, unless one row has more.
-pub(crate) const CANDIDATES: usize = 1 << 21;
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,115 +103,6 @@ impl Request {
     /// Positions that are read or written.
     fn positions(&self) -> usize {
         self.prompt.len() + self.limit
-    }
-}
-
-/// Draws the tokens of an answer.
-#[derive(Clone, Debug)]
-pub struct Sampler {
-    means: Means,
-    how: sampling::Sampling,
-    seed: [u8; 32],
-}
-
-impl Sampler {
-    /// Of a job's parameters.
-    pub fn new(means: Means, spec: &Sampling) -> Self {
-        let mut seed = *b"agorai/sampling/1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-        seed[24..].copy_from_slice(&spec.seed.to_le_bytes());
-        let top_p = match spec.top_p_milli {
-            0 | 1000.. => 1.0,
-            milli => milli as f32 / 1e3,
-        };
-        Self {
-            means,
-            how: sampling::Sampling {
-                temperature: spec.temperature_milli as f32 / 1e3,
-                top_k: spec.top_k,
-                top_p,
-            },
-            seed,
-        }
-    }
-
-    /// Always the most likely token.
-    pub fn greedy(means: Means) -> Self {
-        Self {
-            means,
-            how: sampling::Sampling::GREEDY,
-            seed: [0; 32],
-        }
-    }
-
-    /// The draw of token `index` of the answer, from 0.
-    fn draw(&self, index: usize) -> Result<Draw> {
-        Ok(Draw::new(self.how, self.seed, index as u64)?)
-    }
-
-    /// Rows of logits of so many tokens that are drawn from together: bounds the candidates that are held.
-    fn rows(&self, vocab: usize) -> usize {
-        let (p, k) = (self.how.top_p < 1.0, self.how.top_k as usize);
-        let each = match self.how.temperature > 0.0 && (p || k > 0) {
-            // Of each part at most k, or all.
-            true if k > 0 => (vocab.div_ceil(COLUMNS) * k).min(vocab),
-            true => vocab,
-            false => vocab.div_ceil(COLUMNS),
-        };
-        (CANDIDATES / each.max(1)).clamp(1, ROWS)
-    }
-
-    /// The tokens of the answer from `first` on, each from its row of logits of the last feed; `recorder` gets
-    /// a leaf for each row. The logits are read where and when they are made, and not kept.
-    fn tokens<B: Backend>(
-        &self,
-        first: usize,
-        session: &mut Session<'_, B>,
-        rows: Range<usize>,
-        recorder: Option<&mut Recorder>,
-    ) -> Result<Vec<u32>> {
-        let count = rows.len();
-        if count == 0 {
-            return Ok(Vec::new());
-        }
-        let draws = (first..first + count).map(|index| self.draw(index));
-        let draws = draws.collect::<Result<Vec<Draw>>>()?;
-        let mut candidates: Vec<Mutex<Vec<Candidate>>> = Vec::new();
-        candidates.resize_with(count, Default::default);
-        let hashes = RowHashes::new(count, session.vocab());
-        let (isa, record) = (self.means.isa, recorder.is_some());
-        session.each_logits(rows.clone(), &|first, part| {
-            let token = u32::try_from(first).map_err(|_| Error::Spec("a vocabulary"))?;
-            let mut found = Vec::new();
-            let part = part.chunks_exact(part.len() / count);
-            for (row, (logits, draw)) in part.zip(&draws).enumerate() {
-                found.clear();
-                draw.sift(isa, token, logits, &mut found)?;
-                let mut all = candidates[row]
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                all.extend_from_slice(&found);
-                if record {
-                    hashes.see(row, first, logits);
-                }
-            }
-            Ok(())
-        })?;
-        if let Some(recorder) = recorder {
-            if let Some(row) = recorder.kept(count) {
-                let row = rows.start + row;
-                let logits = session.logits(row..row + 1)?;
-                recorder.keep(|bytes| extend_le_bytes(bytes, &logits));
-            }
-            recorder.push_hashes(&hashes.finish());
-        }
-        let candidates = candidates.into_iter().zip(&draws);
-        candidates
-            .map(|(candidates, draw)| {
-                let candidates = candidates.into_inner();
-                let candidates = candidates.unwrap_or_else(PoisonError::into_inner);
-                Ok(draw.choose(isa, candidates)?)
-            })
-            .collect()
     }
 }
 
