@@ -11,13 +11,14 @@
 
 use core::arch::{asm, x86_64::*};
 use core::mem::MaybeUninit;
-use core::ops::Range;
 use std::sync::OnceLock;
 
-use super::matrix::Line;
+use super::ahead::Ahead;
+use super::matrix::Stored;
+use super::sums::{Ends, Sums};
 use super::unpack::{Chunk, CHUNK_BLOCKS};
-use super::{vnni, Ahead, BlockFormat, Left, QuantMatrix, QuantRows, BLOCK, BLOCK_CODES, QUAD};
-use crate::matmul::{Chain, PANEL};
+use super::{vnni, BlockFormat, Left, BLOCK, BLOCK_CODES, QUAD};
+use crate::matmul::PANEL;
 
 /// Rows of a tile.
 const ROWS: usize = 16;
@@ -107,34 +108,23 @@ impl Shapes {
     }
 }
 
-/// # Safety
-/// The processor has the instructions, and the system has granted tiles.
-#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-pub(super) unsafe fn product(
-    chain: Chain,
-    x: &QuantRows,
-    w: &QuantMatrix,
-    panels: Range<usize>,
-    columns: usize,
-    out: &mut [f32],
-) -> bool {
-    let part =
-        |x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &mut [[f32; PANEL]]| {
-            // SAFETY: the caller's promise.
-            unsafe { part(x, first, w, next, acc) }
-        };
-    let nan = super::product::<true>(chain, x, w, panels, columns, out, part);
+product_by_part!("avx512f,avx512bw,avx512vnni", true, {
     // SAFETY: the caller's promise. Tiles in their initial state cost the system nothing.
     unsafe { asm!("tilerelease", options(nostack, nomem)) }
-    nan
-}
+});
 
 /// # Safety
 /// The processor has the instructions, and the system has granted tiles.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &mut [[f32; PANEL]]) {
+unsafe fn part(
+    x: &Left<'_>,
+    first: usize,
+    w: &Chunk<'_>,
+    next: &Stored<'_>,
+    sums: &mut Sums<'_>,
+) -> bool {
     // What the pointers below rely on.
-    let rows = acc.len();
+    let (rows, ends) = (sums.rows(), Ends::of(sums));
     let blocks = x.k / BLOCK;
     assert!(x.q.len() >= rows * x.k && x.d.len() >= rows * blocks);
     assert!(first + w.blocks <= blocks);
@@ -144,7 +134,7 @@ unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &m
     let mut ahead = Ahead::new(next, 2 * w.blocks * rows.div_ceil(ROWS));
     let mut products = MaybeUninit::<Products>::uninit();
     let products = products.as_mut_ptr().cast::<i32>();
-    let mut shaped = 0;
+    let (mut shaped, mut nan) = (0, false);
     for row in (0..rows).step_by(ROWS) {
         let count = ROWS.min(rows - row);
         // SAFETY: rows row .. row + count exist by the checks above, and `products` has room for the products
@@ -167,12 +157,12 @@ unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &m
                     _ => accumulate::<16>,
                 };
                 let products = products.add(2 * HALF + done * PANEL / 2);
-                let acc = acc.as_mut_ptr().add(row + done).cast();
-                accumulate(x, row + done, first, w, products, acc, &mut ahead);
+                nan |= accumulate(x, row + done, first, w, products, &ends, &mut ahead);
                 done += some;
             }
         }
     }
+    nan
 }
 
 /// Products of a part behind as much room as a block's: `[1 + blocks][2 halves][16 rows][16 outputs]`.
@@ -279,10 +269,10 @@ unsafe fn multiply(x: &Left<'_>, row: usize, first: usize, w: &Chunk<'_>, produc
     }
 }
 
-/// Scales the products of R rows and accumulates them.
+/// Scales the products of R rows and accumulates them. Whether there is a NaN in complete sums.
 ///
 /// # Safety
-/// As [`part`]; rows `row .. row + R` exist in `x`, at `products` and at `acc`.
+/// As [`part`]; rows `row .. row + R` exist in `x`, at `products` and at `ends`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 unsafe fn accumulate<const R: usize>(
     x: &Left<'_>,
@@ -290,19 +280,21 @@ unsafe fn accumulate<const R: usize>(
     first: usize,
     w: &Chunk<'_>,
     products: *const i32,
-    acc: *mut f32,
+    ends: &Ends,
     ahead: &mut Ahead<'_>,
-) {
+) -> bool {
     // SAFETY (whole function): the caller's promise.
     unsafe {
         let blocks = x.k / BLOCK;
         let d = x.d.as_ptr().add(row * blocks + first);
         let scales: *const f32 = w.scales.as_ptr().cast();
+        let mut nan = 0;
         for half in [0, 1] {
-            let acc = acc.add(half * PANEL / 2);
+            let from = ends.from.add(row * ends.from_row + half * PANEL / 2);
+            let to = ends.to.add(row * ends.to_row + half * PANEL / 2);
             let mut out = [_mm512_setzero_ps(); R];
             for (r, out) in out.iter_mut().enumerate() {
-                *out = _mm512_loadu_ps(acc.add(r * PANEL));
+                *out = _mm512_loadu_ps(from.add(r * ends.from_row));
             }
             for block in 0..w.blocks {
                 ahead.step();
@@ -315,8 +307,10 @@ unsafe fn accumulate<const R: usize>(
                 }
             }
             for (r, out) in out.iter().enumerate() {
-                _mm512_storeu_ps(acc.add(r * PANEL), *out);
+                _mm512_storeu_ps(to.add(r * ends.to_row), *out);
+                nan |= _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(*out, *out);
             }
         }
+        ends.complete && nan != 0
     }
 }

@@ -6,48 +6,40 @@
 //! most 2 * 128 * 127 in magnitude, which fits.
 
 use core::arch::x86_64::*;
-use core::ops::Range;
 
-use super::matrix::Line;
+use super::ahead::Ahead;
+use super::matrix::Stored;
+use super::sums::Sums;
 use super::unpack::Chunk;
-use super::{Ahead, Left, QuantMatrix, QuantRows, BLOCK, BLOCK_CODES, QUAD};
-use crate::matmul::{Chain, PANEL};
+use super::{Left, BLOCK, BLOCK_CODES, QUAD};
+use crate::matmul::PANEL;
 
 /// Vectors of a panel's outputs.
 const VECTORS: usize = PANEL / 8;
 /// Bytes of a plane.
 const PLANE: usize = PANEL * QUAD;
 
-/// # Safety
-/// The processor has the instructions.
-#[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn product(
-    chain: Chain,
-    x: &QuantRows,
-    w: &QuantMatrix,
-    panels: Range<usize>,
-    columns: usize,
-    out: &mut [f32],
-) -> bool {
-    let part =
-        |x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &mut [[f32; PANEL]]| {
-            // SAFETY: the caller's promise.
-            unsafe { part(x, first, w, next, acc) }
-        };
-    super::product::<false>(chain, x, w, panels, columns, out, part)
-}
+product_by_part!("avx2,fma", false, {});
 
 /// # Safety
 /// The processor has the instructions.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &mut [[f32; PANEL]]) {
+unsafe fn part(
+    x: &Left<'_>,
+    first: usize,
+    w: &Chunk<'_>,
+    next: &Stored<'_>,
+    sums: &mut Sums<'_>,
+) -> bool {
     let blocks = x.k / BLOCK;
     let quads = BLOCK / QUAD / w.groups;
     let zero = _mm256_set1_epi8(w.zero as u8 as i8);
     let ones = _mm256_set1_epi16(1);
-    let mut ahead = Ahead::new(next, acc.len());
-    for (row, acc) in acc.iter_mut().enumerate() {
+    let mut ahead = Ahead::new(next, sums.rows());
+    let mut nan = false;
+    for row in 0..sums.rows() {
         ahead.step();
+        let mut acc = sums.get(row);
         let mut out = [_mm256_setzero_ps(); VECTORS];
         for (out, acc) in out.iter_mut().zip(acc.chunks_exact(8)) {
             // SAFETY: the slice has eight elements.
@@ -97,5 +89,7 @@ unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &m
             // SAFETY: the slice has eight elements.
             unsafe { _mm256_storeu_ps(acc.as_mut_ptr(), *out) };
         }
+        nan |= sums.set(row, acc);
     }
+    nan
 }

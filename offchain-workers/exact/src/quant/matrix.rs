@@ -22,6 +22,14 @@ use crate::matmul::PANEL;
 #[repr(C, align(64))]
 pub(super) struct Line(pub [u8; 64]);
 
+/// Some blocks of a panel, as they are held.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Stored<'a> {
+    pub lines: &'a [Line],
+    pub halves: &'a [[u16; PANEL]],
+    pub integers: &'a [[u8; PANEL]],
+}
+
 /// Lines of a plane.
 pub(super) const PLANE: usize = PANEL * QUAD / 64;
 
@@ -203,17 +211,30 @@ impl QuantMatrix {
         Ok(())
     }
 
-    /// The planes of one block.
+    /// Some blocks of a panel: planes, and the scales of all format's blocks that they lie in, one after the other.
     #[inline(always)]
-    pub(super) fn block_lines(&self, panel: usize, block: usize) -> &[Line] {
-        self.lines(panel, block, 1)
+    pub(super) fn stored(&self, panel: usize, first: usize, blocks: usize) -> Stored<'_> {
+        let (h, i) = (halves(self.format), integers(self.format));
+        let (planes, per_super) = (PLANE * planes(self.format), self.format.block_len() / BLOCK);
+        let place = panel * (self.k / BLOCK) + first;
+        let supers = place / per_super..(place + blocks).div_ceil(per_super);
+        Stored {
+            lines: &self.codes[place * planes..][..blocks * planes],
+            halves: &self.halves[supers.start * h..supers.end * h],
+            integers: &self.integers[place * i..][..blocks * i],
+        }
     }
 
     /// The planes of some blocks of a panel, one after the other.
     #[inline(always)]
     pub(super) fn lines(&self, panel: usize, first: usize, blocks: usize) -> &[Line] {
-        let count = PLANE * planes(self.format);
-        &self.codes[(panel * (self.k / BLOCK) + first) * count..][..blocks * count]
+        self.stored(panel, first, blocks).lines
+    }
+
+    /// The planes of one block.
+    #[inline(always)]
+    pub(super) fn block_lines(&self, panel: usize, block: usize) -> &[Line] {
+        self.lines(panel, block, 1)
     }
 
     /// One code out of a block's planes.
@@ -246,13 +267,8 @@ impl QuantMatrix {
     /// The scales of one block of a panel, as they are held.
     #[inline(always)]
     pub(super) fn scales(&self, panel: usize, block: usize) -> (&[[u16; PANEL]], &[[u8; PANEL]]) {
-        let (h, i) = (halves(self.format), integers(self.format));
-        let per_super = self.format.block_len() / BLOCK;
-        let place = panel * (self.k / BLOCK) + block;
-        (
-            &self.halves[place / per_super * h..][..h],
-            &self.integers[place * i..][..i],
-        )
+        let block = self.stored(panel, block, 1);
+        (block.halves, block.integers)
     }
 }
 

@@ -22,10 +22,44 @@
 //! | `format` | the formats, and one block of each decoded |
 //! | `matrix` | weights in panels |
 //! | `unpack` | a part of a panel as bytes and binary32 scales |
+//! | `ahead` | what comes next is brought near |
 //! | `rows` | quantised activations |
+//! | `sums` | where a part's sums come from and go to |
 //! | `referee` | a segment of one output, from the file's bytes |
 //! | `scalar`, `avx2`, `vnni`, `amx` | the product of some rows with an unpacked part |
 
+/// Writes a module's `product`: [`product`] with the module's `part`, compiled for some instructions.
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+macro_rules! product_by_part {
+    ($features:literal, $signed:literal, $after:block) => {
+        /// # Safety
+        /// The processor has the instructions, and the system has granted what they need.
+        #[target_feature(enable = $features)]
+        pub(super) unsafe fn product(
+            chain: crate::matmul::Chain,
+            x: &super::QuantRows,
+            w: &super::QuantMatrix,
+            panels: core::ops::Range<usize>,
+            columns: usize,
+            out: &mut [f32],
+        ) -> bool {
+            let part = |x: &Left<'_>,
+                        first: usize,
+                        w: &Chunk<'_>,
+                        next: &Stored<'_>,
+                        sums: &mut Sums<'_>| {
+                // SAFETY: the caller's promise.
+                unsafe { part(x, first, w, next, sums) }
+            };
+            let nan = super::product::<$signed>(chain, x, w, panels, columns, out, part);
+            $after
+            nan
+        }
+    };
+}
+
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod ahead;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub(crate) mod amx;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
@@ -35,6 +69,7 @@ mod matrix;
 mod referee;
 mod rows;
 mod scalar;
+mod sums;
 mod unpack;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod vnni;
@@ -49,7 +84,8 @@ pub use rows::QuantRows;
 use crate::error::{area, shape, Error, Result};
 use crate::matmul::{Chain, PANEL};
 use crate::Isa;
-use matrix::Line;
+use matrix::Stored;
+use sums::{Before, Sums};
 use unpack::{Chunk, Unpacked, CHUNK_BLOCKS};
 
 /// Weights along k that share an activation's scale.
@@ -121,12 +157,10 @@ pub fn quant_matmul(
     }
 }
 
-/// Accumulators of some rows and one panel.
-type Accumulators = [[f32; PANEL]; ROWS];
-
 /// The product by parts: a chunk of a panel is unpacked, then multiplied with all rows of a block. Whether there
 /// is a NaN in it.
-/// `part` is also told of the codes that come next. `SIGNED`: it takes codes from which their zero is subtracted.
+/// `part` is also told of what comes next, and tells of NaN in complete sums. `SIGNED`: it takes codes
+/// from which their zero is subtracted.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 fn product<const SIGNED: bool>(
@@ -136,76 +170,48 @@ fn product<const SIGNED: bool>(
     panels: Range<usize>,
     columns: usize,
     out: &mut [f32],
-    part: impl Fn(&Left<'_>, usize, &Chunk<'_>, &[Line], &mut [[f32; PANEL]]),
+    part: impl Fn(&Left<'_>, usize, &Chunk<'_>, &Stored<'_>, &mut Sums<'_>) -> bool,
 ) -> bool {
     let mut nan = false;
-    let mut acc: Accumulators = [[0.0; PANEL]; ROWS];
+    let mut kept = [[0.0; PANEL]; ROWS];
     let mut unpacked = Unpacked::new();
     let blocks = w.k() / BLOCK;
     for first_row in (0..x.rows()).step_by(ROWS) {
         let rows = ROWS.min(x.rows() - first_row);
         let left = x.left(first_row..first_row + rows);
-        let acc = &mut acc[..rows];
         for (index, panel) in panels.clone().enumerate() {
             let valid = PANEL.min(columns - index * PANEL);
-            let at = |row: usize| (first_row + row) * columns + index * PANEL;
-            for (row, acc) in acc.iter_mut().enumerate() {
-                *acc = [0.0; PANEL];
-                if chain == Chain::Continue {
-                    acc[..valid].copy_from_slice(&out[at(row)..][..valid]);
-                }
+            let mut sums = Sums {
+                kept: &mut kept[..rows],
+                out: &mut out[first_row * columns + index * PANEL..],
+                stride: columns,
+                before: match chain {
+                    Chain::Start => Before::Zero,
+                    Chain::Continue => Before::Product,
+                },
+                complete: false,
+            };
+            // The last panel's padding is no part of the product: its sums begin and end in `kept`.
+            let padded = valid < PANEL;
+            if padded && chain == Chain::Continue {
+                sums.take(valid);
             }
             for first in (0..blocks).step_by(CHUNK_BLOCKS) {
                 let count = CHUNK_BLOCKS.min(blocks - first);
                 let chunk = unpacked.chunk::<SIGNED>(w, panel, first, count);
                 let next = match first + count {
-                    next if next < blocks => w.lines(panel, next, CHUNK_BLOCKS.min(blocks - next)),
-                    _ if panel + 1 < panels.end => w.lines(panel + 1, 0, CHUNK_BLOCKS.min(blocks)),
-                    _ => &[],
+                    next if next < blocks => w.stored(panel, next, CHUNK_BLOCKS.min(blocks - next)),
+                    _ if panel + 1 < panels.end => w.stored(panel + 1, 0, CHUNK_BLOCKS.min(blocks)),
+                    _ => Stored::default(),
                 };
-                part(&left, first, &chunk, next, acc);
+                sums.complete = first + count == blocks && !padded;
+                nan |= part(&left, first, &chunk, &next, &mut sums);
+                sums.before = Before::Kept;
             }
-            for (row, acc) in acc.iter().enumerate() {
-                nan |= acc.iter().fold(false, |nan, value| nan | value.is_nan());
-                let out = &mut out[at(row)..][..valid];
-                match <&mut [f32; PANEL]>::try_from(&mut *out) {
-                    // A copy of constant length is a few instructions.
-                    Ok(out) => *out = *acc,
-                    Err(_) => copy_some(acc, out),
-                }
+            if padded {
+                nan |= sums.put(valid);
             }
         }
     }
     nan
-}
-
-/// The outputs of the last panel; apart, so that the compiler does not make one copy of both kinds.
-#[cold]
-#[inline(never)]
-fn copy_some(acc: &[f32; PANEL], out: &mut [f32]) {
-    for (to, value) in out.iter_mut().zip(acc) {
-        *to = *value;
-    }
-}
-
-/// Brings codes whose use is near into the cache, a part of them for each of so many steps: all at once
-/// they would fill the buffers that wait for memory, and the processor with them.
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
-struct Ahead<'a>(core::slice::Chunks<'a, Line>);
-
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
-impl<'a> Ahead<'a> {
-    #[inline(always)]
-    fn new(lines: &'a [Line], steps: usize) -> Self {
-        Ahead(lines.chunks(lines.len().div_ceil(steps.max(1)).max(1)))
-    }
-
-    #[inline(always)]
-    fn step(&mut self) {
-        use core::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
-        for line in self.0.next().unwrap_or(&[]) {
-            // SAFETY: a hint; it reads nothing.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.0.as_ptr().cast()) };
-        }
-    }
 }

@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The scalar reference: the definition, literally.
 
-use super::matrix::Line;
+use super::matrix::Stored;
+use super::sums::Sums;
 use super::unpack::Chunk;
 use super::{Left, BLOCK, BLOCK_CODES, QUAD};
 use crate::fma::fma;
 use crate::matmul::PANEL;
 
-/// Continues the accumulators of rows with blocks `first ..` of their inputs.
+/// Continues the sums of rows with blocks `first ..` of their inputs.
 pub(super) fn part(
     x: &Left<'_>,
     first: usize,
     w: &Chunk<'_>,
-    _next: &[Line],
-    acc: &mut [[f32; PANEL]],
-) {
+    _next: &Stored<'_>,
+    sums: &mut Sums<'_>,
+) -> bool {
     let group = BLOCK / w.groups;
     let blocks = x.k / BLOCK;
-    for (row, acc) in acc.iter_mut().enumerate() {
+    let mut nan = false;
+    for row in 0..sums.rows() {
+        let mut acc = sums.get(row);
         for (o, acc) in acc.iter_mut().enumerate() {
             for block in 0..w.blocks {
                 let d = x.d[row * blocks + first + block];
@@ -40,5 +43,7 @@ pub(super) fn part(
                 }
             }
         }
+        nan |= sums.set(row, acc);
     }
+    nan
 }

@@ -5,12 +5,13 @@
 //! `-z * sum q` instead of at zero, which is the same integer in the end.
 
 use core::arch::x86_64::*;
-use core::ops::Range;
 
-use super::matrix::Line;
+use super::ahead::Ahead;
+use super::matrix::Stored;
+use super::sums::{Ends, Sums};
 use super::unpack::Chunk;
-use super::{Ahead, Left, QuantMatrix, QuantRows, BLOCK, BLOCK_CODES, QUAD};
-use crate::matmul::{Chain, PANEL};
+use super::{Left, BLOCK, BLOCK_CODES, QUAD};
+use crate::matmul::PANEL;
 
 /// Rows of a tile.
 const TILE: usize = 6;
@@ -25,31 +26,20 @@ pub(super) fn is_available() -> bool {
         && std::arch::is_x86_feature_detected!("avx512f")
 }
 
-/// # Safety
-/// The processor has the instructions.
-#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-pub(super) unsafe fn product(
-    chain: Chain,
-    x: &QuantRows,
-    w: &QuantMatrix,
-    panels: Range<usize>,
-    columns: usize,
-    out: &mut [f32],
-) -> bool {
-    let part =
-        |x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &mut [[f32; PANEL]]| {
-            // SAFETY: the caller's promise.
-            unsafe { part(x, first, w, next, acc) }
-        };
-    super::product::<false>(chain, x, w, panels, columns, out, part)
-}
+product_by_part!("avx512f,avx512bw,avx512vnni", false, {});
 
 /// # Safety
 /// The processor has the instructions.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &mut [[f32; PANEL]]) {
+unsafe fn part(
+    x: &Left<'_>,
+    first: usize,
+    w: &Chunk<'_>,
+    next: &Stored<'_>,
+    sums: &mut Sums<'_>,
+) -> bool {
     // What the pointers below rely on.
-    let rows = acc.len();
+    let (rows, ends) = (sums.rows(), Ends::of(sums));
     let blocks = x.k / BLOCK;
     assert!(x.q.len() >= rows * x.k && x.d.len() >= rows * blocks);
     assert!(x.sums.len() >= rows * 2 * blocks && first + w.blocks <= blocks);
@@ -57,7 +47,7 @@ unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &m
     assert!(w.scales.len() >= w.blocks * w.groups);
     assert!(w.mins.is_empty() || w.mins.len() >= w.blocks);
     let mut ahead = Ahead::new(next, rows.div_ceil(TILE));
-    let mut row = 0;
+    let (mut row, mut nan) = (0, false);
     while row < rows {
         ahead.step();
         let count = TILE.min(rows - row);
@@ -77,16 +67,17 @@ unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &[Line], acc: &m
                 (_, 5) => tile::<5, 2>,
                 (_, _) => tile::<6, 2>,
             };
-            tile(x, row, first, w, acc.as_mut_ptr().add(row).cast());
+            nan |= tile(x, row, first, w, &ends);
         }
         row += count;
     }
+    nan
 }
 
-/// R rows by 32 outputs, G groups in a block.
+/// R rows by 32 outputs, G groups in a block. Whether there is a NaN in complete sums.
 ///
 /// # Safety
-/// The processor has the instructions; rows `row .. row + R` exist in `x` and at `acc`, and the blocks
+/// The processor has the instructions; rows `row .. row + R` exist in `x` and at `ends`, and the blocks
 /// of `w` exist in `x` from `first` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 unsafe fn tile<const R: usize, const G: usize>(
@@ -94,8 +85,8 @@ unsafe fn tile<const R: usize, const G: usize>(
     row: usize,
     first: usize,
     w: &Chunk<'_>,
-    acc: *mut f32,
-) {
+    ends: &Ends,
+) -> bool {
     // SAFETY (whole function): the caller's promise.
     unsafe {
         let blocks = x.k / BLOCK;
@@ -105,9 +96,10 @@ unsafe fn tile<const R: usize, const G: usize>(
         let codes: *const u8 = w.codes.as_ptr().cast();
         let scales: *const f32 = w.scales.as_ptr().cast();
         let mut out = [[_mm512_setzero_ps(); 2]; R];
+        let from = ends.from.add(row * ends.from_row);
         for (r, out) in out.iter_mut().enumerate() {
             for (h, out) in out.iter_mut().enumerate() {
-                *out = _mm512_loadu_ps(acc.add(r * PANEL + 16 * h));
+                *out = _mm512_loadu_ps(from.add(r * ends.from_row + 16 * h));
             }
         }
         for block in 0..w.blocks {
@@ -156,10 +148,15 @@ unsafe fn tile<const R: usize, const G: usize>(
                 }
             }
         }
+        let to = ends.to.add(row * ends.to_row);
         for (r, out) in out.iter().enumerate() {
             for (h, out) in out.iter().enumerate() {
-                _mm512_storeu_ps(acc.add(r * PANEL + 16 * h), *out);
+                _mm512_storeu_ps(to.add(r * ends.to_row + 16 * h), *out);
             }
         }
+        let nan = out.iter().fold(0, |nan, [low, high]| {
+            nan | _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(*low, *high)
+        });
+        ends.complete && nan != 0
     }
 }
