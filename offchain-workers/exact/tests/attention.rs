@@ -245,9 +245,10 @@ fn decode_is_prefill_bit_for_bit() {
         };
         for isa in Isa::available() {
             let (_, prefill) = whole.forward(isa);
-            let mut cache = PackedMatrix::from_out_in(0, width, &[]).unwrap();
+            let mut cache = PackedMatrix::with_room(width, t).unwrap();
             for i in 0..t {
-                cache.push_column(whole.row(&whole.k, i)).unwrap();
+                let key = whole.row(&whole.k, i);
+                cache.push_columns(key, width, 0).unwrap();
                 let q = whole.row(&whole.q, i);
                 let mut p = vec![0.0; i + 1];
                 let mut out = vec![0.0; width];

@@ -167,12 +167,21 @@ fn packing_again_leaves_nothing_of_what_was_packed_before() {
 
 #[test]
 fn pushed_columns_are_those_packed_at_once() {
-    let (n, k) = (70, 6);
+    let (n, k) = (170, 18);
     let w = numbers(n * k, 5);
-    let mut grown = PackedMatrix::from_out_in(0, k, &[]).unwrap();
-    for j in 0..n {
-        grown.push_column(&w[j * k..(j + 1) * k]).unwrap();
-        let at_once = PackedMatrix::from_out_in(j + 1, k, &w[..(j + 1) * k]).unwrap();
+    // Rows of which the columns are a part.
+    let (stride, first) = (k + 7, 3);
+    let mut rows = vec![-1.0; n * stride];
+    for (row, w) in rows.chunks_exact_mut(stride).zip(w.chunks_exact(k)) {
+        row[first..first + k].copy_from_slice(w);
+    }
+    let mut grown = PackedMatrix::with_room(k, 50).unwrap();
+    let mut done = 0;
+    for count in [1, 1, 0, 30, 31, 2, 64, 40, 1] {
+        let rows = &rows[done * stride..(done + count) * stride];
+        grown.push_columns(rows, stride, first).unwrap();
+        done += count;
+        let at_once = PackedMatrix::from_out_in(done, k, &w[..done * k]).unwrap();
         assert_eq!(grown, at_once);
     }
     for j in (0..n).rev().step_by(7) {
@@ -211,7 +220,20 @@ fn wrong_shapes_are_refused() {
         Err(Error::Shape)
     );
     let mut empty = PackedMatrix::default();
-    assert_eq!(empty.push_column(&[]), Err(Error::Shape));
+    assert_eq!(empty.push_columns(&[], 0, 0), Err(Error::Shape));
+    let mut two = PackedMatrix::with_room(2, 1).unwrap();
+    for (rows, stride, first) in [
+        (3, 3, 2),
+        (3, 2, 0),
+        (2, 1, 0),
+        (2, 2, 1),
+        (2, 2, usize::MAX),
+    ] {
+        let pushed = two.push_columns(&[1.0; 3][..rows], stride, first);
+        assert_eq!(pushed, Err(Error::Shape), "{rows} {stride} {first}");
+    }
+    assert!(PackedMatrix::with_room(1 << 20, 1 << 40).is_err());
+    assert!(PackedMatrix::with_room(usize::MAX, 1).is_err());
 }
 
 #[test]

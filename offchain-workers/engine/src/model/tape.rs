@@ -227,7 +227,7 @@ impl<B: TrainingBackend> Tape<B> {
         while self.blocks.len() < blocks {
             self.blocks.push(BlockTape {
                 activations: Activations::default(),
-                memory: backend.memory(&view.shape.heads())?,
+                memory: backend.memory(&view.shape.heads(), example.tokens.len())?,
             });
         }
         let embedding = &view.parameters.embedding;

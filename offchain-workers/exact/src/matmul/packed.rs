@@ -103,19 +103,34 @@ impl PackedMatrix {
         Ok(())
     }
 
-    /// Appends a column of k elements, growing by a panel where the last is full: a key of an
-    /// attention cache, which begins as `from_out_in(0, k, &[])`.
-    pub fn push_column(&mut self, column: &[f32]) -> Result<()> {
-        shape(column.len() == self.k && self.k > 0)?;
-        let lane = self.n % PANEL;
-        let start = self.n / PANEL * self.k * PANEL;
-        if lane == 0 {
-            self.data.resize(start + self.k * PANEL, 0.0);
+    /// An empty matrix [k, 0] with room for so many columns: keys of an attention cache.
+    pub fn with_room(k: usize, columns: usize) -> Result<PackedMatrix> {
+        let length = area(columns.div_ceil(PANEL), area(k, PANEL)?)?;
+        let mut data = Vec::new();
+        data.try_reserve_exact(length)
+            .map_err(|_| Error::TooLarge)?;
+        Ok(PackedMatrix { k, n: 0, data })
+    }
+
+    /// Appends columns of k elements each, the elements of `rows` from `first` on, growing by a panel where the
+    /// last is full. `rows` begin `stride` elements apart.
+    pub fn push_columns(&mut self, rows: &[f32], stride: usize, first: usize) -> Result<()> {
+        let k = self.k;
+        let fits = first.checked_add(k).is_some_and(|end| end <= stride);
+        shape(k > 0 && fits && rows.len().is_multiple_of(stride))?;
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let (panel, lane) = (self.n / PANEL * k * PANEL, self.n % PANEL);
+            if lane == 0 {
+                self.data.resize(panel + k * PANEL, 0.0);
+            }
+            let count = (rest.len() / stride).min(PANEL - lane);
+            let (some, others) = rest.split_at(count * stride);
+            let columns = some.chunks_exact(stride).map(|row| &row[first..][..k]);
+            transpose(k, columns, &mut self.data[panel..], lane);
+            self.n += count;
+            rest = others;
         }
-        for (row, &value) in self.data[start..].chunks_exact_mut(PANEL).zip(column) {
-            row[lane] = value;
-        }
-        self.n += 1;
         Ok(())
     }
 
@@ -183,14 +198,24 @@ impl PackedMatrix {
 fn pack_rows(k: usize, w: &[f32], to: &mut [f32]) {
     let panels = to.chunks_exact_mut(k * PANEL);
     for (panel, rows) in panels.zip(w.chunks(k * PANEL)) {
-        // Blocks of k keep both sides of the transposition in the first-level cache.
-        const BLOCK: usize = 16;
-        for (b, block) in panel.chunks_mut(BLOCK * PANEL).enumerate() {
-            for (column, row) in rows.chunks_exact(k).enumerate() {
-                let from = &row[b * BLOCK..];
-                for (to, &value) in block.chunks_exact_mut(PANEL).zip(from) {
-                    to[column] = value;
-                }
+        transpose(k, rows.chunks_exact(k), panel, 0);
+    }
+}
+
+/// Writes columns of k elements into a panel, the first at `lane`.
+#[inline(always)]
+fn transpose<'a>(
+    k: usize,
+    columns: impl Iterator<Item = &'a [f32]> + Clone,
+    panel: &mut [f32],
+    lane: usize,
+) {
+    // Blocks of k keep both sides of the transposition in the first-level cache.
+    const BLOCK: usize = 16;
+    for (b, block) in panel[..k * PANEL].chunks_mut(BLOCK * PANEL).enumerate() {
+        for (column, from) in columns.clone().enumerate() {
+            for (to, &value) in block.chunks_exact_mut(PANEL).zip(&from[b * BLOCK..]) {
+                to[lane + column] = value;
             }
         }
     }

@@ -17,11 +17,15 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Of an empty sequence.
-    pub fn new(width: usize) -> Result<Self> {
+    /// Of an empty sequence of at most so many positions.
+    pub fn new(width: usize, positions: usize) -> Result<Self> {
+        let mut values = Vec::new();
+        let most = width.checked_mul(positions);
+        most.and_then(|most| values.try_reserve_exact(most).ok())
+            .ok_or(agorai_exact::Error::TooLarge)?;
         Ok(Self {
-            keys: PackedMatrix::from_out_in(0, width, &[])?,
-            values: Vec::new(),
+            keys: PackedMatrix::with_room(width, positions)?,
+            values,
         })
     }
 
@@ -34,15 +38,12 @@ impl Memory {
         keys: &[f32],
         values: &[f32],
     ) -> Result<()> {
+        let (width, first) = (shape.width, head * shape.width);
         self.keys.truncate(offset);
-        self.values.truncate(offset.saturating_mul(shape.width));
-        let columns = head * shape.width..(head + 1) * shape.width;
-        let rows = keys
-            .chunks_exact(shape.key_width())
-            .zip(values.chunks_exact(shape.key_width()));
-        for (key, value) in rows {
-            self.keys.push_column(&key[columns.clone()])?;
-            self.values.extend_from_slice(&value[columns.clone()]);
+        self.values.truncate(offset.saturating_mul(width));
+        self.keys.push_columns(keys, shape.key_width(), first)?;
+        for value in values.chunks_exact(shape.key_width()) {
+            self.values.extend_from_slice(&value[first..first + width]);
         }
         Ok(())
     }

@@ -200,8 +200,9 @@ impl Backend for Cpu {
         Ok(RopeTable::from_frequencies(frequencies, positions)?)
     }
 
-    fn memory(&self, heads: &Heads) -> Result<Vec<Memory>> {
-        (0..heads.key).map(|_| Memory::new(heads.width)).collect()
+    fn memory(&self, heads: &Heads, positions: usize) -> Result<Vec<Memory>> {
+        let memory = |_| Memory::new(heads.width, positions);
+        (0..heads.key).map(memory).collect()
     }
 
     fn embed(&self, table: &Matrix, tokens: &[u32], scale: f32, out: &mut Vec<f32>) -> Result<()> {

@@ -168,10 +168,10 @@ pub fn attention_one_by_one(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Resu
         draw.numbers(total * width),
         draw.numbers(total * width),
     );
-    let mut cache = PackedMatrix::from_out_in(0, width, &[])?;
+    let mut cache = PackedMatrix::with_room(width, total)?;
     let s = &mut Scratch::default();
     for offset in 0..total {
-        cache.push_column(&k[offset * width..][..width])?;
+        cache.push_columns(&k[offset * width..][..width], width, 0)?;
         let one = Attention {
             queries: 1,
             offset,
