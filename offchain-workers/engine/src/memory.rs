@@ -100,8 +100,7 @@ fn session(config: &ModelConfig, positions: u64, threads: usize) -> u64 {
     let (query, key) = (c.heads * c.head_dim, c.kv_heads * c.head_dim);
     let widest = query.max(c.dim).max(c.ff);
     let padded = positions.next_multiple_of(PANEL);
-    // Both grow as vectors do: up to twice what they hold.
-    let memory = (4 * key as u64).saturating_mul(c.layers as u64);
+    let memory = (2 * key as u64).saturating_mul(c.layers as u64);
     // Of two kinds of blocks.
     let angles = 2 * c.head_dim as u64;
     let memory = padded.saturating_mul(memory.saturating_add(angles));
@@ -127,11 +126,12 @@ fn answer(config: &ModelConfig, positions: u64, threads: usize) -> u64 {
     let part = VALUE * rows * config.vocab.min(COLUMNS) as u64;
     let most = (config.vocab as u64).max(CANDIDATES as u64);
     let candidates = most.min(rows.saturating_mul(config.vocab as u64));
+    let candidate = size_of::<Candidate>() as u64;
     let leaves = positions.saturating_mul(config.layers as u64 + 1);
     session(config, positions, threads)
         .saturating_add(part.saturating_mul(threads as u64))
-        // They grow as vectors do.
-        .saturating_add(candidates.saturating_mul(2 * size_of::<Candidate>() as u64))
+        // They grow as vectors do; then a row of them is sorted and written out, which takes some more of its size.
+        .saturating_add(2 * candidate * candidates + 3 * candidate * config.vocab as u64)
         .saturating_add(leaves.saturating_mul(LEAF))
 }
 

@@ -14,10 +14,10 @@ use agorai_engine::{
     trace::Recorder,
     Error, Weights,
 };
-use agorai_exact::{quant::quantise_q8_0, Isa};
+use agorai_exact::{quant::quantise_q8_0, sampling::PART, Isa};
 use agorai_primitives::{job::Sampling, model::Architecture, receipt::Trace};
 use common::models::{self, FAMILIES};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 const DETECTED: fn(usize) -> Means = |threads| Means {
     isa: Isa::detect(),
@@ -427,17 +427,29 @@ fn leaf_of_an_answer_is_opened_down_to_an_element() {
     for (position, block) in [(0, 0), (29, 6), (68, 3)] {
         let opening = open(Leaf::Block { position, block }).unwrap().unwrap();
         assert!(opening.verify(&root));
-        let end = Operation::Out.elements(decoder.config()).end;
-        assert_eq!(opening.rows.len(), 4 * end);
-        assert!(opening.element(end - 1).is_some());
-        let mut forged = opening.clone();
-        let gated = Operation::Gated.elements(decoder.config()).start;
-        forged.rows[4 * gated] ^= 1;
-        assert!(!forged.verify(&root));
+        let elements = |operation: Operation| operation.elements(decoder.config());
+        let end = elements(Operation::Out).end;
+        assert_eq!(opening.within.len(), 4 * end);
+        assert!(opening.element(end - 1).is_some() && opening.element(end).is_none());
+        // What the root covers is what the operations that are handed on computed.
+        let bytes = |operation| {
+            let elements: Range<usize> = elements(operation);
+            opening.within[4 * elements.start..4 * elements.end].to_vec()
+        };
+        assert_eq!(opening.rows, Operation::HANDED_ON.map(bytes).concat());
+        for byte in 0..opening.rows.len() {
+            let mut forged = opening.clone();
+            forged.rows[byte] ^= 1;
+            assert!(!forged.verify(&root), "byte {byte}");
+        }
     }
-    let opening = open(Leaf::Logits(39)).unwrap().unwrap();
-    assert!(opening.verify(&root));
-    assert_eq!(opening.rows.len(), 4 * models::VOCAB);
+    for (index, token) in tokens.iter().enumerate() {
+        let opening = open(Leaf::Draw(index)).unwrap().unwrap();
+        assert!(opening.verify(&root));
+        // The vocabulary is one part, and of a part one token may win.
+        assert_eq!(opening.rows.len(), 8);
+        assert_eq!(opening.rows[..4], token.to_le_bytes());
+    }
     for leaf in [
         Leaf::Block {
             position: 69,
@@ -451,9 +463,103 @@ fn leaf_of_an_answer_is_opened_down_to_an_element() {
             position: usize::MAX,
             block: 6,
         },
-        Leaf::Logits(40),
+        Leaf::Draw(40),
     ] {
         assert_eq!(open(leaf).unwrap(), None, "{leaf:?}");
+    }
+}
+
+/// What a draw's leaf covers, from its definition: of each part of the logits the candidates, tokens ascending.
+fn candidates(sampling: &Sampling, logits: &[f32]) -> Vec<u8> {
+    let t = sampling.temperature_milli as f32 / 1e3;
+    let mut bytes = Vec::new();
+    for (part, logits) in logits.chunks(PART).enumerate() {
+        let value = |logit: f32| if t > 0.0 { logit / t } else { logit };
+        let tokens = (PART * part) as u32..;
+        let mut all: Vec<(u32, f32)> = tokens.zip(logits.iter().map(|x| value(*x))).collect();
+        all.sort_by(|a, b| b.1.total_cmp(&a.1));
+        match (t > 0.0, sampling.top_k) {
+            (false, _) => all.truncate(1),
+            (true, 0) => {}
+            (true, k) => all.truncate(k as usize),
+        }
+        all.sort_by_key(|(token, _)| *token);
+        let each = all
+            .iter()
+            .map(|(token, value)| (token.to_le_bytes(), value.to_le_bytes()));
+        bytes.extend(each.flat_map(|(token, value)| [token, value].concat()));
+    }
+    bytes
+}
+
+#[test]
+fn draws_from_a_large_vocabulary_leave_the_candidates_of_every_part_of_it() {
+    let architecture = Architecture {
+        vocab: 2 * PART as u32 + 808,
+        dim: 32,
+        layers: 1,
+        heads: 2,
+        kv_heads: 1,
+        ff: 32,
+        context: 64,
+        rope_theta: 10_000,
+    };
+    for (temperature_milli, top_k, top_p_milli) in [
+        (0, 0, 0),
+        (800, 0, 0),
+        (800, 5, 0),
+        (800, 1000, 900),
+        (800, 0, 950),
+    ] {
+        let sampling = Sampling {
+            temperature_milli,
+            top_k,
+            top_p_milli,
+            ..WARM
+        };
+        let mut traces = Vec::new();
+        for threads in [1, 2, 3] {
+            let means = DETECTED(threads);
+            let weights = Weights::init(&architecture, 4).unwrap();
+            let model = Model::new(means, weights).unwrap();
+            let decoder = model.decoder();
+            let request = Request {
+                limit: 5,
+                ..request(means, sampling)
+            };
+            let (mut made, mut checked) = (Recorders::default(), Recorders::default());
+            let making = &mut || Ok(());
+            let answer = answer(decoder, &request, Some(&mut made), making, &mut |_| Ok(()));
+            let answer = answer.unwrap();
+            let checking = &mut |_| Ok(());
+            let right = check_answer(decoder, &request, &answer, Some(&mut checked), checking);
+            assert!(right.unwrap());
+            traces.extend([made, checked].map(|r| r.finish().finish(Default::default())));
+
+            let mut session = decoder.session(64).unwrap();
+            let read = [&request.prompt, &answer[..4]].concat();
+            session.feed(&read, None).unwrap();
+            for (index, row) in (29..34).enumerate() {
+                let opening = open(decoder, &request, &answer, Leaf::Draw(index), checking);
+                let opening = opening.unwrap().unwrap();
+                assert!(opening.verify(&traces[0].root));
+                let logits = session.logits(row..row + 1).unwrap();
+                match temperature_milli > 0 && top_k == 0 && top_p_milli == 0 {
+                    // One of each part, the one that is drawn among them.
+                    true => {
+                        let tokens = opening.rows.chunks(8).map(|bytes| &bytes[..4]);
+                        assert_eq!(tokens.len(), 3);
+                        let drawn = answer[index].to_le_bytes();
+                        assert!(tokens.into_iter().any(|token| token == drawn));
+                    }
+                    false => assert_eq!(opening.rows, candidates(&sampling, &logits)),
+                }
+            }
+        }
+        assert!(
+            traces.iter().all(|trace| *trace == traces[0]),
+            "{sampling:?}"
+        );
     }
 }
 

@@ -21,8 +21,8 @@ fn generation_has_its_committed_bits() {
         [trace.result, trace.root, trace.secret].map(|hash| format!("{hash:?}")),
         [
             "0x3deb1c8159c283144e120ee7dfe65d29e7dc9b9e8c0fb4f8cee25d6faf6b4d4a",
-            "0xffc77b609ea2823a6e22593724cb2d7ee9ef7f6cb470314dfff009ddba3fee92",
-            "0xeb2f7c87077609dc1927280158364cf0318e9a462cb7287e9f1bc095de44fc02"
+            "0x0af8493268df3be78c020fe6b61b3e4a979c7898877bce69027753b0d209354b",
+            "0x6af7cc013e67a268d709ecd707112e9540ca6abe747b2ad4847a7ad2fc6b962b"
         ]
     );
 }
@@ -71,7 +71,7 @@ fn generation_of_64_tokens_has_its_committed_bits() {
         [trace.result, trace.root].map(|hash| format!("{hash:?}")),
         [
             "0x3ce5ce3d926170520fb9d1844fdf5ce3751d892938c98f25e9e1c6849b15d958",
-            "0xddd71e3380819bbf2e013feebd757bfffcc21b5e1528a4c26fa50101c3aded3b"
+            "0x3593bb265202f59067ca9565a16291caa5274c0bb21cbd38e9ef41fb6f12814f"
         ]
     );
 }

@@ -21,6 +21,9 @@ use crate::rng::{uniforms, Words};
 use crate::softmax::softmax;
 use crate::Isa;
 
+/// Tokens of a part of a row, the last one shorter, where its [candidates](Draw::sift) are agreed upon.
+pub const PART: usize = 4096;
+
 /// Candidates handled together: a multiple of the 256 words of sixteen blocks.
 const TOGETHER: usize = 1024;
 
@@ -74,12 +77,25 @@ impl Sampling {
 /// A token that may be drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
-    /// What candidates are compared by: the logit, z or g, as far as the parts of a row tell.
+    /// What candidates are compared by, as far as a part of a row tells: the logit where the temperature is 0, g where
+    /// every candidate is kept, else z. Zeros are +0.0.
     value: f32,
     token: u32,
 }
 
 impl Candidate {
+    /// The token.
+    pub fn token(&self) -> u32 {
+        self.token
+    }
+
+    /// The token and the bits of the value, little endian.
+    pub fn to_le_bytes(&self) -> [u8; 8] {
+        let [a, b, c, d] = self.token.to_le_bytes();
+        let [e, f, g, h] = self.value.to_le_bytes();
+        [a, b, c, d, e, f, g, h]
+    }
+
     /// Descending values, equal ones by token ascending.
     fn order(&self, other: &Candidate) -> core::cmp::Ordering {
         let values = other.value.total_cmp(&self.value);

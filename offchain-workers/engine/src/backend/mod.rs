@@ -81,7 +81,7 @@ impl Heads {
 }
 
 /// Outputs of a part that [`Backend::columns`] hands out.
-pub const COLUMNS: usize = 4096;
+pub const COLUMNS: usize = agorai_exact::sampling::PART;
 
 /// Takes a part of a product: the first output, and `[rows, outputs of the part]`.
 pub type Each<'a> = dyn Fn(usize, &[f32]) -> Result<()> + Sync + 'a;
@@ -140,8 +140,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn resize(&self, rows: &mut Self::Rows, values: usize) -> Result<()>;
     /// Angles of positions below `positions` from a frequency for each pair of a head.
     fn angles(&self, frequencies: &[f32], positions: usize) -> Result<Self::Angles>;
-    /// The memory of an empty sequence.
-    fn memory(&self, heads: &Heads) -> Result<Self::Memory>;
+    /// The memory of an empty sequence of at most so many positions.
+    fn memory(&self, heads: &Heads, positions: usize) -> Result<Self::Memory>;
 
     /// `out[i] = table[tokens[i]] * scale`.
     fn embed(

@@ -19,7 +19,7 @@ use std::{borrow::Cow, ops::Range};
 /// Rows that are computed together in a long feed: bounds the memory of activations.
 pub const TOGETHER: usize = 192;
 
-/// What a block computes at a position, in the order of a leaf's rows.
+/// What a block computes at a position, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Rotated queries.
@@ -39,7 +39,11 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// All operations of a leaf, in order.
+    /// What a block at a position hands on, and its leaf covers: keys and values to the positions that come, the
+    /// stream to the next block. The other operations follow from these of other leaves.
+    pub const HANDED_ON: [Operation; 3] = [Operation::Key, Operation::Value, Operation::Out];
+
+    /// All operations, in order.
     pub const ALL: [Operation; 7] = [
         Operation::Query,
         Operation::Key,
@@ -50,7 +54,7 @@ impl Operation {
         Operation::Out,
     ];
 
-    /// The elements of a leaf that are this operation's.
+    /// Which elements of all operations' rows are this operation's.
     pub fn elements(self, config: &ModelConfig) -> Range<usize> {
         let width = |operation: Operation| match operation {
             Operation::Query | Operation::Attended => config.heads * config.head_dim,
@@ -110,21 +114,25 @@ impl<B: Backend> Default for Share<B> {
 }
 
 impl<B: Backend> Share<B> {
-    /// The rows of every [`Operation`] of the block that has just computed.
-    fn operations(&self, backend: &B, each: impl FnOnce(&[&[f32]])) -> Result<()> {
+    /// The rows of some operations of the block that has just computed.
+    fn rows_of<const N: usize>(
+        &self,
+        backend: &B,
+        operations: [Operation; N],
+        each: impl FnOnce(&[&[f32]; N]),
+    ) -> Result<()> {
         let a = &self.activations;
-        let operations = [
-            &a.query,
-            &a.key,
-            &a.value,
-            &a.attended,
-            &a.middle,
-            &a.gated,
-            &self.out,
-        ];
-        let mut values: [Cow<'_, [f32]>; 7] = Default::default();
-        for (to, rows) in values.iter_mut().zip(operations) {
-            *to = backend.values(rows)?;
+        let mut values = [(); N].map(|()| Cow::default());
+        for (to, operation) in values.iter_mut().zip(operations) {
+            *to = backend.values(match operation {
+                Operation::Query => &a.query,
+                Operation::Key => &a.key,
+                Operation::Value => &a.value,
+                Operation::Attended => &a.attended,
+                Operation::Middle => &a.middle,
+                Operation::Gated => &a.gated,
+                Operation::Out => &self.out,
+            })?;
         }
         each(&values.each_ref().map(|values| &values[..]));
         Ok(())
@@ -144,7 +152,7 @@ impl<'a, B: Backend> Session<'a, B> {
         let memory = decoder
             .blocks
             .iter()
-            .map(|block| backend.memory(&decoder.heads(block.local)))
+            .map(|block| backend.memory(&decoder.heads(block.local), positions))
             .collect::<Result<_>>()?;
         Ok(Self {
             decoder,
@@ -172,7 +180,7 @@ impl<'a, B: Backend> Session<'a, B> {
     }
 
     /// Reads at most [`TOGETHER`] tokens. The recorder, if any, gets a leaf for each position and
-    /// block, positions first: the rows of every [`Operation`].
+    /// block, positions first, of what is [handed on](Operation::HANDED_ON).
     pub fn feed(&mut self, tokens: &[u32], mut recorder: Option<&mut Recorder>) -> Result<()> {
         let (decoder, offset, rows) = (self.decoder, self.read, tokens.len());
         if rows == 0 || rows > TOGETHER {
@@ -225,7 +233,7 @@ impl<'a, B: Backend> Session<'a, B> {
                 block.finish(backend, eps, a, &mut share.out)?;
                 if record {
                     let mut leaves = std::mem::take(&mut share.leaves);
-                    share.operations(backend, |values| {
+                    share.rows_of(backend, Operation::HANDED_ON, |values| {
                         row_leaves(values, share.rows, &mut leaves);
                     })?;
                     share.leaves = leaves;
@@ -236,9 +244,12 @@ impl<'a, B: Backend> Session<'a, B> {
                 if let Some(recorder) = recorder.as_deref_mut() {
                     let place = first + (share.offset - offset) * stride + layer;
                     recorder.fill(place, stride, &share.leaves);
-                    if let Some(row) = recorder.kept_among(place, stride, share.rows) {
-                        share.operations(backend, |values| {
-                            recorder.keep(|bytes| row_bytes(values, share.rows, row, bytes));
+                    if let Some((row, kept)) = recorder.kept_among(place, stride, share.rows) {
+                        share.rows_of(backend, Operation::HANDED_ON, |values| {
+                            row_bytes(values, share.rows, row, &mut kept.rows);
+                        })?;
+                        share.rows_of(backend, Operation::ALL, |values| {
+                            row_bytes(values, share.rows, row, &mut kept.within);
                         })?;
                     }
                 }

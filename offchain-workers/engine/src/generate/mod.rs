@@ -3,8 +3,8 @@
 //!
 //! [`answer`] and [`check_answer`] work on tokens and any decoder; [`generate`] and [`check`] are the
 //! chain's jobs on top of them. Making and checking yield the same trace. Its leaves: for every
-//! position that was read and every block, what [`Session`] records; then the logits from which each
-//! token was sampled.
+//! position that was read and every block, what [`Session`] records; then for each token of the answer the
+//! candidates from which it was drawn.
 
 mod sampler;
 
@@ -106,17 +106,17 @@ impl Request {
     }
 }
 
-/// Records what an answer computes: the blocks at every position, and the logits.
+/// Records what an answer computes: the blocks at every position, and the draws.
 #[derive(Default)]
 pub struct Recorders {
     positions: Recorder,
-    logits: Recorder,
+    draws: Recorder,
 }
 
 impl Recorders {
     /// All leaves in order.
     pub fn finish(mut self) -> Recorder {
-        self.positions.append(self.logits);
+        self.positions.append(self.draws);
         self.positions
     }
 }
@@ -152,7 +152,7 @@ pub fn answer<B: Backend>(
     let mut tokens = Vec::with_capacity(request.limit);
     loop {
         going()?;
-        let recorder = recorders.as_deref_mut().map(|r| &mut r.logits);
+        let recorder = recorders.as_deref_mut().map(|r| &mut r.draws);
         let sampler = &request.sampler;
         let drawn = sampler.tokens(tokens.len(), &mut session, last - 1..last, recorder)?;
         let [token] = drawn[..] else {
@@ -196,7 +196,7 @@ pub fn check_answer<B: Backend>(
         for first in drawn_from.clone().step_by(together) {
             going(right)?;
             let rows = first..drawn_from.end.min(first + together);
-            let recorder = recorders.as_deref_mut().map(|r| &mut r.logits);
+            let recorder = recorders.as_deref_mut().map(|r| &mut r.draws);
             let drawn = request
                 .sampler
                 .tokens(right, &mut session, rows, recorder)?;
@@ -214,15 +214,16 @@ pub fn check_answer<B: Backend>(
 /// A leaf of an answer's trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaf {
-    /// What a block computed at a position ([`crate::decoder::Operation`]).
+    /// What a block at a position hands on ([`crate::decoder::Operation::HANDED_ON`]).
     Block {
         /// The position, from 0 at the prompt's first token.
         position: usize,
         /// The block, from 0.
         block: usize,
     },
-    /// The logits from which a token of the answer was drawn, from 0.
-    Logits(usize),
+    /// The candidates from which a token of the answer, from 0, was drawn: those of each part of
+    /// [`PART`](agorai_exact::sampling::PART) logits, ascending, each its token and value in four bytes.
+    Draw(usize),
 }
 
 /// Opens a leaf of an answer's trace, by computing the answer again; `None` where the answer is not
@@ -246,7 +247,7 @@ pub fn open<B: Backend>(
             };
             recorders.positions = Recorder::keeping(place);
         }
-        Leaf::Logits(token) => recorders.logits = Recorder::keeping(token),
+        Leaf::Draw(token) => recorders.draws = Recorder::keeping(token),
     }
     if !check_answer(decoder, request, answer, Some(&mut recorders), going)? {
         return Ok(None);

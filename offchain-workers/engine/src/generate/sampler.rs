@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tokens drawn from logits while these are made: a part of many rows' logits is looked at, and hashed, on the
-//! thread that computed it, and not kept.
+//! Tokens drawn from logits while these are made: a part of many rows' logits is looked at on the thread that
+//! computed it, and not kept.
 
 use crate::{
     backend::{Backend, COLUMNS},
     decoder::Session,
     parallel::Means,
-    trace::{Recorder, RowHashes},
-    weights::extend_le_bytes,
+    trace::Recorder,
     Error, Result,
 };
 use agorai_exact::sampling::{self, Candidate, Draw};
@@ -77,13 +76,15 @@ impl Sampler {
     }
 
     /// The tokens of the answer from `first` on, each from its row of logits of the last feed; `recorder` gets
-    /// a leaf for each row. The logits are read where and when they are made, and not kept.
+    /// a leaf for each, which covers the candidates of every part of the row. (The candidates and not the logits:
+    /// nobody has them who has not computed every logit, and an opening has to fit into a message.) The logits are
+    /// read where and when they are made, and not kept.
     pub(super) fn tokens<B: Backend>(
         &self,
         first: usize,
         session: &mut Session<'_, B>,
         rows: Range<usize>,
-        recorder: Option<&mut Recorder>,
+        mut recorder: Option<&mut Recorder>,
     ) -> Result<Vec<u32>> {
         let count = rows.len();
         if count == 0 {
@@ -93,40 +94,31 @@ impl Sampler {
         let draws = draws.collect::<Result<Vec<Draw>>>()?;
         let mut candidates: Vec<Mutex<Vec<Candidate>>> = Vec::new();
         candidates.resize_with(count, Default::default);
-        let hashes = RowHashes::new(count, session.vocab());
-        let (isa, record) = (self.means.isa, recorder.is_some());
-        session.each_logits(rows.clone(), &|first, part| {
+        let isa = self.means.isa;
+        session.each_logits(rows, &|first, part| {
             let token = u32::try_from(first).map_err(|_| Error::Spec("a vocabulary"))?;
             let mut found = Vec::new();
             let part = part.chunks_exact(part.len() / count);
-            for (row, (logits, draw)) in part.zip(&draws).enumerate() {
+            for ((logits, draw), all) in part.zip(&draws).zip(&candidates) {
                 found.clear();
                 draw.sift(isa, token, logits, &mut found)?;
-                let mut all = candidates[row]
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
+                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
                 all.extend_from_slice(&found);
-                if record {
-                    hashes.see(row, first, logits);
-                }
             }
             Ok(())
         })?;
-        if let Some(recorder) = recorder {
-            if let Some(row) = recorder.kept(count) {
-                let row = rows.start + row;
-                let logits = session.logits(row..row + 1)?;
-                recorder.keep(|bytes| extend_le_bytes(bytes, &logits));
+        let mut tokens = Vec::with_capacity(count);
+        for (candidates, draw) in candidates.into_iter().zip(&draws) {
+            let candidates = candidates.into_inner();
+            let mut candidates = candidates.unwrap_or_else(PoisonError::into_inner);
+            if let Some(recorder) = recorder.as_deref_mut() {
+                // Parts come in any order; each is a run, or nearly.
+                candidates.sort_by_key(Candidate::token);
+                let bytes = candidates.iter().flat_map(Candidate::to_le_bytes);
+                recorder.push_bytes(&bytes.collect::<Vec<u8>>());
             }
-            recorder.push_hashes(&hashes.finish());
+            tokens.push(draw.choose(isa, candidates)?);
         }
-        let candidates = candidates.into_iter().zip(&draws);
-        candidates
-            .map(|(candidates, draw)| {
-                let candidates = candidates.into_inner();
-                let candidates = candidates.unwrap_or_else(PoisonError::into_inner);
-                Ok(draw.choose(isa, candidates)?)
-            })
-            .collect()
+        Ok(tokens)
     }
 }

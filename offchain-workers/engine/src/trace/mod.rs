@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The trace of a computation: a Merkle root over its leaves, and S, a second digest of them.
 //!
-//! A leaf stands for what one part of the computation (a block at a position, the logits after a
-//! position, the losses of a sequence) has computed: [`merkle::leaf`] of the BLAKE3 hash of the bits
-//! (little-endian binary32) of its operations' rows, one after the other. Hashing the rows of a block
-//! together is what lets the hash run in many lanes.
+//! A leaf stands for one step of the computation (a block at a position, the draw of a token, the losses of a
+//! sequence) and covers what the step hands on to others: [`merkle::leaf`] of the BLAKE3 hash of the bits of its
+//! rows, one after the other. What is computed within a step follows from what it takes, so it need not be hashed
+//! by everybody, every time: two that differ in a leaf, and in none before it, took the same and computed
+//! something differently within this one step, and one of them cannot show how it follows (the interior is
+//! committed to when there is a dispute, as in Verde, Arun et al., 2025).
 //!
-//! S is a keyed BLAKE3 digest of all leaves in order: whoever computed every row has it, and the root
+//! S is a keyed BLAKE3 digest of all leaves in order: whoever computed every step has it, and the root
 //! does not reveal it, because the root shows only the top of the tree.
 //!
-//! To open a leaf, compute again with [`Recorder::keeping`] and take the [`Opening`]: it holds the
-//! leaf's rows and their proof below the root.
-
-mod parts;
-
-pub(crate) use parts::RowHashes;
+//! To open a leaf, compute again with [`Recorder::keeping`] and take the [`Opening`]: it holds what the leaf covers,
+//! the proof below the root, and what was computed within the step.
 
 use crate::weights::{extend_le_bytes, le_bytes};
 use agorai_primitives::{
@@ -24,27 +22,27 @@ use agorai_primitives::{
 use sp_core::H256;
 
 /// Domain of the key of S.
-const SECRET: &str = "agorai 2026-11 trace secret v1";
+const SECRET: &str = "agorai 2026-11 trace secret v2";
 
 fn leaf(bytes: &[u8]) -> H256 {
     merkle::leaf(blake3::hash(bytes).as_bytes())
 }
 
-/// Row `row` of every operation's buffer, each of which has `rows` rows: what a leaf covers.
-pub(crate) fn row_bytes(operations: &[&[f32]], rows: usize, row: usize, bytes: &mut Vec<u8>) {
-    for values in operations {
+/// Row `row` of some buffers, each of which has `rows` rows, one after the other.
+pub(crate) fn row_bytes(buffers: &[&[f32]], rows: usize, row: usize, bytes: &mut Vec<u8>) {
+    for values in buffers {
         let width = values.len() / rows.max(1);
         extend_le_bytes(bytes, &values[row * width..(row + 1) * width]);
     }
 }
 
-/// The leaf of each row of some operations' buffers, into `leaves`.
-pub(crate) fn row_leaves(operations: &[&[f32]], rows: usize, leaves: &mut Vec<H256>) {
+/// The leaf of each row of some buffers, into `leaves`.
+pub(crate) fn row_leaves(buffers: &[&[f32]], rows: usize, leaves: &mut Vec<H256>) {
     let mut bytes = Vec::new();
     leaves.clear();
     leaves.extend((0..rows).map(|row| {
         bytes.clear();
-        row_bytes(operations, rows, row, &mut bytes);
+        row_bytes(buffers, rows, row, &mut bytes);
         leaf(&bytes)
     }));
 }
@@ -53,15 +51,28 @@ pub(crate) fn row_leaves(operations: &[&[f32]], rows: usize, leaves: &mut Vec<H2
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     leaves: Vec<H256>,
-    /// The leaf that is to be opened, and its bytes once they were seen.
-    kept: Option<(usize, Vec<u8>)>,
+    kept: Option<Kept>,
+}
+
+/// A leaf that is to be opened.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept {
+    place: usize,
+    /// What it covers, once it was seen.
+    pub rows: Vec<u8>,
+    /// What was computed within its step.
+    pub within: Vec<u8>,
 }
 
 impl Recorder {
-    /// A recorder that keeps the rows of one leaf.
+    /// A recorder that keeps what one leaf covers.
     pub fn keeping(leaf: usize) -> Self {
+        let kept = Kept {
+            place: leaf,
+            ..Kept::default()
+        };
         Self {
-            kept: Some((leaf, Vec::new())),
+            kept: Some(kept),
             ..Self::default()
         }
     }
@@ -85,37 +96,29 @@ impl Recorder {
 
     /// Adds the leaf of one row.
     pub fn push(&mut self, row: &[f32]) {
-        if self.kept(1).is_some() {
-            self.keep(|bytes| extend_le_bytes(bytes, row));
+        self.push_bytes(&le_bytes(row));
+    }
+
+    /// Adds the leaf that covers some bytes.
+    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
+        if let Some((_, kept)) = self.kept_among(self.leaves.len(), 1, 1) {
+            kept.rows = bytes.to_vec();
         }
-        self.leaves.push(leaf(&le_bytes(row)));
+        self.leaves.push(leaf(bytes));
     }
 
-    /// Adds the leaf of each row whose BLAKE3 hash is given.
-    pub(crate) fn push_hashes(&mut self, hashes: &[[u8; 32]]) {
-        self.leaves
-            .extend(hashes.iter().map(|hash| merkle::leaf(hash)));
-    }
-
-    /// Which of the next `rows` leaves is the one to be opened.
-    pub(crate) fn kept(&self, rows: usize) -> Option<usize> {
-        self.kept_among(self.leaves.len(), 1, rows)
-    }
-
-    /// Which of `rows` leaves, from `place` on and `stride` apart, is the one to be opened.
-    pub(crate) fn kept_among(&self, place: usize, stride: usize, rows: usize) -> Option<usize> {
-        let (kept, _) = self.kept.as_ref()?;
-        let behind = kept.checked_sub(place)?;
+    /// Which of `rows` leaves, from `place` on and `stride` apart, is the one to be opened, and where to put what
+    /// it covers.
+    pub(crate) fn kept_among(
+        &mut self,
+        place: usize,
+        stride: usize,
+        rows: usize,
+    ) -> Option<(usize, &mut Kept)> {
+        let kept = self.kept.as_mut()?;
+        let behind = kept.place.checked_sub(place)?;
         let row = behind / stride.max(1);
-        (behind.is_multiple_of(stride) && row < rows).then_some(row)
-    }
-
-    /// Keeps the rows of the leaf that is to be opened.
-    pub(crate) fn keep(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        if let Some((_, bytes)) = &mut self.kept {
-            bytes.clear();
-            write(bytes);
-        }
+        (behind.is_multiple_of(stride) && row < rows).then_some((row, kept))
     }
 
     /// Fills reserved leaves from `place` on and `stride` apart.
@@ -128,8 +131,9 @@ impl Recorder {
 
     /// Adds the leaves of another recorder after the own ones, and takes over the one it keeps.
     pub fn append(&mut self, other: Recorder) {
-        if let Some((index, bytes)) = other.kept {
-            self.kept = Some((self.leaves.len() + index, bytes));
+        if let Some(mut kept) = other.kept {
+            kept.place += self.leaves.len();
+            self.kept = Some(kept);
         }
         self.leaves.extend_from_slice(&other.leaves);
     }
@@ -149,21 +153,25 @@ impl Recorder {
 
     /// The opening of the leaf that this recorder keeps, if it was recorded.
     pub fn opening(&self) -> Option<Opening> {
-        let (index, rows) = self.kept.as_ref().filter(|(_, rows)| !rows.is_empty())?;
+        let kept = self.kept.as_ref().filter(|kept| !kept.rows.is_empty())?;
         Some(Opening {
-            proof: merkle::prove(&self.leaves, *index)?,
-            rows: rows.clone(),
+            proof: merkle::prove(&self.leaves, kept.place)?,
+            rows: kept.rows.clone(),
+            within: kept.within.clone(),
         })
     }
 }
 
-/// One leaf of a trace, opened: everything that its part of the computation computed.
+/// One leaf of a trace, opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {
     /// Where the leaf stands below the root.
     pub proof: Proof,
-    /// The rows of its operations, one after the other, little-endian binary32.
+    /// What the leaf covers: rows one after the other, little endian.
     pub rows: Vec<u8>,
+    /// What was computed within the leaf's step, if anything is told apart there: the rows of its operations, one
+    /// after the other, little-endian binary32. The root does not cover them: they are what the opener says.
+    pub within: Vec<u8>,
 }
 
 impl Opening {
@@ -172,9 +180,9 @@ impl Opening {
         self.proof.verify(root, &leaf(&self.rows))
     }
 
-    /// Element `index` of the rows; [`crate::decoder::Operation::elements`] says which are whose.
+    /// Element `index` of the operations; [`crate::decoder::Operation::elements`] says which are whose.
     pub fn element(&self, index: usize) -> Option<f32> {
-        let bytes = self.rows.get(4 * index..4 * index + 4)?;
+        let bytes = self.within.get(4 * index..4 * index + 4)?;
         Some(f32::from_le_bytes(bytes.try_into().ok()?))
     }
 }
@@ -210,21 +218,24 @@ mod tests {
                     [at(0), at(1), at(2)],
                     [at(3), at(4), at(5), at(6), at(7), at(8)],
                 );
-                let operations: [&[f32]; 2] = [&a, &b];
+                let buffers: [&[f32]; 2] = [&a, &b];
                 let mut leaves = Vec::new();
-                row_leaves(&operations, 3, &mut leaves);
+                row_leaves(&buffers, 3, &mut leaves);
                 recorder.fill(place + block, 2, &leaves);
-                if let Some(row) = recorder.kept_among(place + block, 2, 3) {
-                    recorder.keep(|bytes| row_bytes(&operations, 3, row, bytes));
+                if let Some((row, kept)) = recorder.kept_among(place + block, 2, 3) {
+                    row_bytes(&buffers, 3, row, &mut kept.rows);
+                    row_bytes(&buffers[1..], 3, row, &mut kept.within);
                 }
             }
             let root = recorder.finish(H256::zero()).root;
             let mut opening = recorder.opening().unwrap();
             assert!(opening.verify(&root));
             let (row, block) = (kept / 2, kept % 2);
-            assert_eq!(opening.element(0), Some((10 * block + row) as f32));
-            assert_eq!(opening.element(2), Some((10 * block + 4 + 2 * row) as f32));
-            assert_eq!(opening.element(3), None);
+            let values = [row, 3 + 2 * row, 4 + 2 * row].map(|i| (10 * block + i) as f32);
+            assert_eq!(opening.rows, *le_bytes(&values));
+            assert_eq!(opening.element(0), Some(values[1]));
+            assert_eq!(opening.element(1), Some(values[2]));
+            assert_eq!(opening.element(2), None);
             opening.rows[0] ^= 1;
             assert!(!opening.verify(&root));
         }
