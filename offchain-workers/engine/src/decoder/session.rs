@@ -294,9 +294,4 @@ impl<'a, B: Backend> Session<'a, B> {
         }
         Ok(())
     }
-
-    /// Tokens of the vocabulary.
-    pub fn vocab(&self) -> usize {
-        self.decoder.vocab()
-    }
 }

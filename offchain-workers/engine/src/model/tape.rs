@@ -104,6 +104,19 @@ struct BlockTape<B: TrainingBackend> {
 }
 
 impl<B: TrainingBackend> BlockTape<B> {
+    /// From the residual stream before a block to all that the way back reads.
+    fn feed(
+        &mut self,
+        backend: &B,
+        view: &View<'_, B>,
+        layer: usize,
+        input: &B::Rows,
+    ) -> Result<()> {
+        let (block, _) = view.block(layer);
+        let (memory, a) = (&mut self.memory, &mut self.activations);
+        block.feed(backend, &view.place(), ACTIVATION, EPS, memory, input, a)
+    }
+
     /// From the gradient of the stream after the block, `g.out`, to that of the stream before it, `g.input`.
     fn backward(
         &self,
@@ -235,18 +248,9 @@ impl<B: TrainingBackend> Tape<B> {
         for layer in 0..layers {
             let tape = &mut self.blocks[layer.min(blocks - 1)];
             let (before, after) = self.streams.split_at_mut(layer + 1);
+            tape.feed(backend, view, layer, &before[layer])?;
             let (block, _) = view.block(layer);
-            let a = &mut tape.activations;
-            block.feed(
-                backend,
-                &view.place(),
-                ACTIVATION,
-                EPS,
-                &mut tape.memory,
-                &before[layer],
-                a,
-            )?;
-            block.finish(backend, EPS, a, &mut after[0])?;
+            block.finish(backend, EPS, &mut tape.activations, &mut after[0])?;
         }
         self.head(backend, view, &example.targets, scale)
     }
@@ -288,16 +292,7 @@ impl<B: TrainingBackend> Tape<B> {
         let index = self.index(layer);
         let tape = &mut self.blocks[index];
         if self.keep == Keep::Streams {
-            let (block, _) = view.block(layer);
-            block.feed(
-                backend,
-                &view.place(),
-                ACTIVATION,
-                EPS,
-                &mut tape.memory,
-                input,
-                &mut tape.activations,
-            )?;
+            tape.feed(backend, view, layer, input)?;
         }
         let g = &mut self.gradients;
         std::mem::swap(&mut g.input, &mut g.out);
