@@ -165,6 +165,20 @@ fn packing_again_leaves_nothing_of_what_was_packed_before() {
     }
 }
 
+/// Rows whose lines fall into the same sets of a cache are packed, and long chains visit the output more than once.
+#[test]
+fn rows_a_multiple_of_four_kibibytes_apart_are_multiplied_as_others() {
+    for (m, k, n) in [
+        (2, 1024, 65),
+        (29, 1024, 100),
+        (13, 2048, 70),
+        (137, 1024, 66),
+        (5, 3000, 33),
+    ] {
+        check(&numbers(m * k, 1), &numbers(n * k, 2), m, k, n);
+    }
+}
+
 #[test]
 fn pushed_columns_are_those_packed_at_once() {
     let (n, k) = (170, 18);

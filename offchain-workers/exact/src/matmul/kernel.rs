@@ -2,9 +2,9 @@
 //! The tiled product, generic over the vector type.
 //!
 //! A tile keeps its outputs in registers and runs over a block of k, the accumulators waiting in the
-//! output between two blocks, which changes nothing in any chain. The blocks are chosen so that the
-//! right operand's part (a block of one panel) stays in the first-level cache while the tiles of
-//! some rows pass over it, and those rows, for a group of k blocks, in the second-level cache.
+//! output between two blocks, which changes nothing in any chain. The blocks are long, because visits to the
+//! output cost more than a right operand that comes from the second-level cache: there a block of one panel
+//! stays while the tiles of some rows pass over it, and so do those rows while they pass over all panels.
 
 use alloc::vec::Vec;
 use core::{cell::Cell, ops::Range};
@@ -13,15 +13,15 @@ use super::{Chain, Left, Product, PANEL};
 use crate::simd::{PointerLanes, LANES};
 
 /// Terms of a chain between two visits to the output.
-const K_BLOCK: usize = 256;
-/// Terms of a chain for which the left operand stays in the second-level cache: a multiple of the
-/// block. Over more terms than this, the output is visited again from further away.
-const K_GROUP: usize = 4 * K_BLOCK;
+const K_BLOCK: usize = 1024;
 /// Elements of the left operand that stay in the second-level cache.
 const LEFT_BLOCK: usize = 1 << 17;
+/// Elements after which addresses fall into the same set of the first-level cache (4 KiB): rows a multiple of this
+/// apart evict each other from it.
+const SAME_SET: usize = 1024;
 
 std::thread_local! {
-    /// Where a thread packs transposed left operands: at most a left block of elements, kept because new
+    /// Where a thread packs left operands: at most a left block of elements, kept because new
     /// memory of this size would be asked from the system, and faulted in, at every product.
     static LEFT: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
@@ -49,68 +49,66 @@ pub(super) unsafe fn product<V: PointerLanes, const MR: usize, const NV: usize, 
     stride: usize,
 ) {
     let out = out.as_mut_ptr();
-    let k_group = K_GROUP.min(p.k);
-    let m_block = (LEFT_BLOCK / k_group).next_multiple_of(MR).min(p.m);
-    // The transposed left operand is packed tile by tile; plain rows are read where they are.
-    let transposed = p.left.step != 1 && p.m > 1;
+    let k_block = K_BLOCK.min(p.k);
+    let m_block = (LEFT_BLOCK / k_block).next_multiple_of(MR).min(p.m);
+    // A transposed left operand is packed tile by tile, and so are rows that evict each other; other rows are read
+    // where they are.
+    let evict = p.left.row.is_multiple_of(SAME_SET) && p.n > 2 * PANEL;
+    let pack_left = p.m > 1 && (p.left.step != 1 || evict);
     let mut packed = Vec::new();
-    if transposed {
+    if pack_left {
         packed = LEFT.take();
-        if packed.len() < k_group * m_block {
-            packed.resize(k_group * m_block, 0.0);
+        if packed.len() < k_block * m_block {
+            packed.resize(k_block * m_block, 0.0);
         }
     }
     for m0 in (0..p.m).step_by(m_block) {
         let m = m_block.min(p.m - m0);
-        for g0 in (0..p.k).step_by(k_group) {
-            let group = g0..p.k.min(g0 + k_group);
-            if transposed {
-                pack::<MR>(&p.left, m0, m, group.clone(), &mut packed);
+        for k0 in (0..p.k).step_by(k_block) {
+            let k = k_block.min(p.k - k0);
+            if pack_left {
+                pack::<MR>(&p.left, m0, m, k0..k0 + k, &mut packed);
             }
             let mut j = 0;
             while j < p.n {
                 let wide = p.m == 1 && p.n - j >= NB * LANES && j % PANEL == 0;
-                for k0 in group.clone().step_by(K_BLOCK) {
-                    let k = K_BLOCK.min(group.end - k0);
-                    // SAFETY (whole loop): m0 + i < p.m, j < p.n and k0 + k <= p.k, so every
-                    // address lies in its slice by the caller's promise, up to the padding that
-                    // `readable` grants; a packed row has as many elements as the group.
-                    let b = unsafe { right_at(p, j, k0) };
-                    let mut i = 0;
-                    while i < m {
-                        let rows = tile_rows::<MR>(m - i);
-                        let (a, a_row, a_step) = if transposed {
-                            let at = i * group.len() + (k0 - g0) * rows;
-                            (unsafe { packed.as_ptr().add(at) }, 1, rows)
-                        } else {
-                            let at = (m0 + i) * p.left.row + k0 * p.left.step;
-                            let a = unsafe { p.left.data.as_ptr().add(at) };
-                            (a, p.left.row, p.left.step)
-                        };
-                        let tile = Tile {
-                            k,
-                            a,
-                            a_row,
-                            a_step,
-                            b,
-                            b_row: p.right.row,
-                            c: unsafe { out.add((m0 + i) * stride + j) },
-                            c_row: stride,
-                            start: k0 == 0 && p.chain == Chain::Start,
-                        };
-                        if wide {
-                            unsafe { wide_row::<V, NB>(&tile, p.right.panel) };
-                        } else {
-                            unsafe { tile_of_rows::<V, MR, NV>(rows, &tile, p, j) };
-                        }
-                        i += rows;
+                // SAFETY (whole loop): m0 + i < p.m, j < p.n and k0 + k <= p.k, so every
+                // address lies in its slice by the caller's promise, up to the padding that
+                // `readable` grants; a packed row has k elements.
+                let b = unsafe { right_at(p, j, k0) };
+                let mut i = 0;
+                while i < m {
+                    let rows = tile_rows::<MR>(m - i);
+                    let (a, a_row, a_step) = if pack_left {
+                        (unsafe { packed.as_ptr().add(i * k) }, 1, rows)
+                    } else {
+                        let at = (m0 + i) * p.left.row + k0 * p.left.step;
+                        let a = unsafe { p.left.data.as_ptr().add(at) };
+                        (a, p.left.row, p.left.step)
+                    };
+                    let tile = Tile {
+                        k,
+                        a,
+                        a_row,
+                        a_step,
+                        b,
+                        b_row: p.right.row,
+                        c: unsafe { out.add((m0 + i) * stride + j) },
+                        c_row: stride,
+                        start: k0 == 0 && p.chain == Chain::Start,
+                    };
+                    if wide {
+                        unsafe { wide_row::<V, NB>(&tile, p.right.panel) };
+                    } else {
+                        unsafe { tile_of_rows::<V, MR, NV>(rows, &tile, p, j) };
                     }
+                    i += rows;
                 }
                 j += if wide { NB * LANES } else { NV * LANES };
             }
         }
     }
-    if transposed {
+    if pack_left {
         LEFT.set(packed);
     }
 }
@@ -136,23 +134,17 @@ fn tile_rows<const MR: usize>(left: usize) -> usize {
     }
 }
 
-/// Packs m rows from m0 of a transposed left operand, some of their k, tile by tile:
-/// `[k][rows of the tile]`.
+/// Packs m rows from m0 of a left operand, some of their k, tile by tile: `[k][rows of the tile]`.
 #[inline(always)]
-fn pack<const MR: usize>(
-    left: &Left<'_>,
-    m0: usize,
-    m: usize,
-    group: Range<usize>,
-    to: &mut [f32],
-) {
-    // A block of k at a time reads each line of the operand once.
-    for k0 in group.clone().step_by(K_BLOCK) {
-        let block = k0..group.end.min(k0 + K_BLOCK);
+fn pack<const MR: usize>(left: &Left<'_>, m0: usize, m: usize, all: Range<usize>, to: &mut [f32]) {
+    // So many k at a time, each line of a transposed operand is read once.
+    const TOGETHER: usize = 256;
+    for k0 in all.clone().step_by(TOGETHER) {
+        let block = k0..all.end.min(k0 + TOGETHER);
         let mut i = 0;
         while i < m {
             let rows = tile_rows::<MR>(m - i);
-            let at = i * group.len() + (k0 - group.start) * rows;
+            let at = i * all.len() + (k0 - all.start) * rows;
             let tile = &mut to[at..at + block.len() * rows];
             let from = &left.data[(m0 + i) * left.row..];
             match rows {
