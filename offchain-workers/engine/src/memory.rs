@@ -32,6 +32,8 @@ const LEAF: u64 = 64;
 const LANES: usize = 16;
 /// What is read at once of a matrix that is taken in, as bytes and as values.
 const LOADING: u64 = 32 << 20;
+/// Left operands of binary32 products that a thread packs, from above.
+const PACKED_LEFT: u64 = 1 << 20;
 /// What an idle engine takes.
 const BASIS: u64 = 16 << 20;
 
@@ -115,9 +117,11 @@ fn session(config: &ModelConfig, positions: u64, threads: usize) -> u64 {
         _ => (c.heads * c.head_dim.next_multiple_of(PANEL as usize)) as u64,
     };
     let shares = (threads as u64).max(2);
+    let left = (threads as u64).saturating_mul(PACKED_LEFT);
     VALUE
         .saturating_mul(memory.saturating_add(rows))
         .saturating_add(shares.saturating_mul(VALUE * padded).saturating_mul(packed))
+        .saturating_add(left)
 }
 
 /// Making or checking an answer in a session of `positions` tokens: parts of logits, candidates, leaves.
@@ -130,7 +134,7 @@ fn answer(config: &ModelConfig, positions: u64, threads: usize) -> u64 {
     let leaves = positions.saturating_mul(config.layers as u64 + 1);
     session(config, positions, threads)
         .saturating_add(part.saturating_mul(threads as u64))
-        // They grow as vectors do; then a row of them is sorted and written out, which takes some more of its size.
+        // They grow as vectors do; then those of a row that are kept are written out, and their probabilities were.
         .saturating_add(2 * candidate * candidates + 3 * candidate * config.vocab as u64)
         .saturating_add(leaves.saturating_mul(LEAF))
 }

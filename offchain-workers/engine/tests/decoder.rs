@@ -14,10 +14,10 @@ use agorai_engine::{
     trace::Recorder,
     Error, Weights,
 };
-use agorai_exact::{quant::quantise_q8_0, sampling::PART, Isa};
+use agorai_exact::{quant::quantise_q8_0, sampling::PART, softmax::softmax, Isa};
 use agorai_primitives::{job::Sampling, model::Architecture, receipt::Trace};
 use common::models::{self, FAMILIES};
-use std::{collections::BTreeMap, ops::Range};
+use std::collections::BTreeMap;
 
 const DETECTED: fn(usize) -> Means = |threads| Means {
     isa: Isa::detect(),
@@ -427,16 +427,13 @@ fn leaf_of_an_answer_is_opened_down_to_an_element() {
     for (position, block) in [(0, 0), (29, 6), (68, 3)] {
         let opening = open(Leaf::Block { position, block }).unwrap().unwrap();
         assert!(opening.verify(&root));
-        let elements = |operation: Operation| operation.elements(decoder.config());
-        let end = elements(Operation::Out).end;
+        let end = Operation::Out.elements(decoder.config()).end;
         assert_eq!(opening.within.len(), 4 * end);
         assert!(opening.element(end - 1).is_some() && opening.element(end).is_none());
         // What the root covers is what the operations that are handed on computed.
-        let bytes = |operation| {
-            let elements: Range<usize> = elements(operation);
-            opening.within[4 * elements.start..4 * elements.end].to_vec()
-        };
-        assert_eq!(opening.rows, Operation::HANDED_ON.map(bytes).concat());
+        let handed_on = |within: &[u8]| Operation::handed_on(decoder.config(), within);
+        assert_eq!(handed_on(&opening.within), Some(opening.rows.clone()));
+        assert_eq!(handed_on(&opening.within[..4 * end - 1]), None);
         for byte in 0..opening.rows.len() {
             let mut forged = opening.clone();
             forged.rows[byte] ^= 1;
@@ -464,36 +461,56 @@ fn leaf_of_an_answer_is_opened_down_to_an_element() {
             block: 6,
         },
         Leaf::Draw(40),
+        Leaf::Draw(usize::MAX),
     ] {
         assert_eq!(open(leaf).unwrap(), None, "{leaf:?}");
     }
 }
 
-/// What a draw's leaf covers, from its definition: of each part of the logits the candidates, tokens ascending.
-fn candidates(sampling: &Sampling, logits: &[f32]) -> Vec<u8> {
+/// What a draw's leaf covers where z is compared, from its definition: the best of each part of the logits, then what
+/// top-k and top-p keep, all by token.
+fn covered(sampling: &Sampling, logits: &[f32]) -> Vec<u8> {
     let t = sampling.temperature_milli as f32 / 1e3;
-    let mut bytes = Vec::new();
-    for (part, logits) in logits.chunks(PART).enumerate() {
-        let value = |logit: f32| if t > 0.0 { logit / t } else { logit };
-        let tokens = (PART * part) as u32..;
-        let mut all: Vec<(u32, f32)> = tokens.zip(logits.iter().map(|x| value(*x))).collect();
-        all.sort_by(|a, b| b.1.total_cmp(&a.1));
-        match (t > 0.0, sampling.top_k) {
-            (false, _) => all.truncate(1),
-            (true, 0) => {}
-            (true, k) => all.truncate(k as usize),
-        }
-        all.sort_by_key(|(token, _)| *token);
-        let each = all
-            .iter()
-            .map(|(token, value)| (token.to_le_bytes(), value.to_le_bytes()));
-        bytes.extend(each.flat_map(|(token, value)| [token, value].concat()));
+    let z = logits
+        .iter()
+        .map(|logit| if t > 0.0 { logit / t } else { *logit });
+    let mut all: Vec<(usize, f32)> = z.enumerate().collect();
+    let best = all.chunks(PART).map(|part| {
+        let larger = |best: (usize, f32), next: &(usize, f32)| match next.1 > best.1 {
+            true => *next,
+            false => best,
+        };
+        part.iter().fold(part[0], larger)
+    });
+    let best: Vec<_> = best.collect();
+    all.sort_by(|a, b| b.1.total_cmp(&a.1));
+    match sampling.top_k {
+        0 => {}
+        k => all.truncate(k as usize),
     }
-    bytes
+    if sampling.top_p_milli > 0 {
+        let mut p: Vec<f32> = all.iter().map(|(_, z)| *z).collect();
+        let width = p.len();
+        softmax(Isa::Scalar, &mut p, width).unwrap();
+        let mut sum = 0.0f32;
+        let reached = p.iter().position(|p| {
+            sum += p;
+            sum >= sampling.top_p_milli as f32 / 1e3
+        });
+        all.truncate(reached.map_or(width, |last| last + 1));
+    }
+    if t == 0.0 {
+        all.clear();
+    }
+    all.sort_by_key(|(token, _)| *token);
+    let bytes = |(token, value): &(usize, f32)| {
+        [(*token as u32).to_le_bytes(), value.to_le_bytes()].concat()
+    };
+    best.iter().chain(&all).flat_map(bytes).collect()
 }
 
 #[test]
-fn draws_from_a_large_vocabulary_leave_the_candidates_of_every_part_of_it() {
+fn draws_from_a_large_vocabulary_leave_the_best_of_each_part_and_what_is_kept() {
     let architecture = Architecture {
         vocab: 2 * PART as u32 + 808,
         dim: 32,
@@ -552,7 +569,7 @@ fn draws_from_a_large_vocabulary_leave_the_candidates_of_every_part_of_it() {
                         let drawn = answer[index].to_le_bytes();
                         assert!(tokens.into_iter().any(|token| token == drawn));
                     }
-                    false => assert_eq!(opening.rows, candidates(&sampling, &logits)),
+                    false => assert_eq!(opening.rows, covered(&sampling, &logits)),
                 }
             }
         }

@@ -21,8 +21,8 @@ fn generation_has_its_committed_bits() {
         [trace.result, trace.root, trace.secret].map(|hash| format!("{hash:?}")),
         [
             "0x3deb1c8159c283144e120ee7dfe65d29e7dc9b9e8c0fb4f8cee25d6faf6b4d4a",
-            "0x0af8493268df3be78c020fe6b61b3e4a979c7898877bce69027753b0d209354b",
-            "0x6af7cc013e67a268d709ecd707112e9540ca6abe747b2ad4847a7ad2fc6b962b"
+            "0x0f2fb37a06b2945ee5d53608e0bd59f131613d23c98f7168f988c8fe85f9e3b7",
+            "0x252bbac4bce9e45a5d6d18956dbfec4f05f777c9495aebbb3389d66934bee6c9"
         ]
     );
 }
@@ -71,7 +71,7 @@ fn generation_of_64_tokens_has_its_committed_bits() {
         [trace.result, trace.root].map(|hash| format!("{hash:?}")),
         [
             "0x3ce5ce3d926170520fb9d1844fdf5ce3751d892938c98f25e9e1c6849b15d958",
-            "0x3593bb265202f59067ca9565a16291caa5274c0bb21cbd38e9ef41fb6f12814f"
+            "0xb9ca1b2d0d61a38a824a9f9ca27a76d38f6c6848497b79ac34b1dc1dfb0fd387"
         ]
     );
 }

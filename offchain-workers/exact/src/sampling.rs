@@ -21,7 +21,8 @@ use crate::rng::{uniforms, Words};
 use crate::softmax::softmax;
 use crate::Isa;
 
-/// Tokens of a part of a row, the last one shorter, where its [candidates](Draw::sift) are agreed upon.
+/// Tokens of a part of a row (the last may be shorter). Traces hold the [best](Candidate::best) of each part, so this
+/// size is agreed upon.
 pub const PART: usize = 4096;
 
 /// Candidates handled together: a multiple of the 256 words of sixteen blocks.
@@ -65,7 +66,7 @@ impl Sampling {
         let draw = Draw::new(*self, seed, position)?;
         let mut candidates = Vec::new();
         draw.sift(isa, 0, logits, &mut candidates)?;
-        draw.choose(isa, candidates)
+        draw.choose(draw.keep(isa, candidates)?)
     }
 
     /// Whether steps 3 and 4 keep every candidate.
@@ -89,6 +90,11 @@ impl Candidate {
         self.token
     }
 
+    /// The one that comes first: the largest value, of equal ones the lowest token.
+    pub fn best(candidates: &[Candidate]) -> Option<Candidate> {
+        candidates.iter().copied().min_by(Candidate::order)
+    }
+
     /// The token and the bits of the value, little endian.
     pub fn to_le_bytes(&self) -> [u8; 8] {
         let [a, b, c, d] = self.token.to_le_bytes();
@@ -104,7 +110,8 @@ impl Candidate {
 }
 
 /// The draw of one token from a row of logits that is seen in parts, in any order: [`Draw::sift`] takes out of
-/// each part the candidates that may win, [`Draw::choose`] draws from those of all parts.
+/// each part the candidates that may win, [`Draw::keep`] keeps those of all parts that may be drawn, and
+/// [`Draw::choose`] draws.
 #[derive(Clone, Copy, Debug)]
 pub struct Draw {
     how: Sampling,
@@ -124,7 +131,7 @@ impl Draw {
     }
 
     /// Adds the candidates among the tokens from `first` on, a multiple of 256, whose logits are `part`. None
-    /// are lost: where there is neither top-k nor top-p one is added, with top-k at most k, else all.
+    /// are lost: where nothing is [cut](Draw::cuts) one is added, with top-k at most k, else all.
     pub fn sift(
         &self,
         isa: Isa,
@@ -210,19 +217,30 @@ impl Draw {
         Ok(())
     }
 
-    /// The token, from the candidates of all parts of the row. No candidates: [`Error::Shape`].
-    pub fn choose(&self, isa: Isa, mut candidates: Vec<Candidate>) -> Result<u32> {
-        shape(!candidates.is_empty())?;
-        if self.how.temperature > 0.0 && !self.how.keeps_all() {
+    /// Whether steps 3 and 4 keep less than every candidate: there is a top-k or a top-p, and a temperature.
+    pub fn cuts(&self) -> bool {
+        self.how.temperature > 0.0 && !self.how.keeps_all()
+    }
+
+    /// The candidates that steps 3 and 4 keep, in any order, of those of all parts of the row.
+    pub fn keep(&self, isa: Isa, mut candidates: Vec<Candidate>) -> Result<Vec<Candidate>> {
+        if self.cuts() && !candidates.is_empty() {
             self.cut(isa, &mut candidates)?;
+        }
+        Ok(candidates)
+    }
+
+    /// The token, from the candidates that are kept. No candidates: [`Error::Shape`].
+    pub fn choose(&self, mut kept: Vec<Candidate>) -> Result<u32> {
+        if self.cuts() {
             let mut words = Words::new(self.seed, self.position);
-            for candidate in &mut candidates {
+            for candidate in &mut kept {
                 candidate.value -= ln(-ln(words.uniform(candidate.token)));
                 candidate.value += 0.0;
             }
         }
-        let first = candidates.into_iter().min_by(Candidate::order);
-        first.map(|first| first.token).ok_or(Error::Shape)
+        let first = Candidate::best(&kept).ok_or(Error::Shape)?;
+        Ok(first.token)
     }
 
     /// Steps 3 and 4.

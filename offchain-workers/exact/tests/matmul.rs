@@ -172,7 +172,7 @@ fn rows_a_multiple_of_four_kibibytes_apart_are_multiplied_as_others() {
         (2, 1024, 65),
         (29, 1024, 100),
         (13, 2048, 70),
-        (137, 1024, 66),
+        (137, 2048, 66),
         (5, 3000, 33),
     ] {
         check(&numbers(m * k, 1), &numbers(n * k, 2), m, k, n);

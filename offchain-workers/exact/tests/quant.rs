@@ -289,6 +289,36 @@ fn product_that_is_not_a_number_is_refused() {
     }
 }
 
+/// The only one, in the first, last and padded panel, in any row, for as many rows as any kernel takes at once.
+#[test]
+fn one_output_that_is_not_a_number_is_enough_to_refuse_the_product() {
+    let (n, k) = (65, 64);
+    for column in [0, 15, 16, 31, 32, 63, 64] {
+        let mut bytes = quantise_q8_0(&vec![127.0; n * k]).unwrap();
+        for (half, sign) in [0x7b, 0xfb].into_iter().enumerate() {
+            bytes[(2 * column + half) * 34 + 1] = sign;
+        }
+        let w = matrix(BlockFormat::Q8_0, n, k, &bytes);
+        for isa in Isa::available() {
+            for (rows, row) in [(1, 0), (6, 5), (7, 6), (30, 0), (30, 29), (97, 96)] {
+                let mut x = vec![1.0; rows * k];
+                x[row * k..][..k].fill(f32::MAX);
+                let x = quantised(isa, &x, k);
+                let mut out = vec![0.0; rows * n];
+                let panels = 0..w.panels();
+                let result = quant_matmul(isa, Chain::Start, &x, &w, panels, &mut out);
+                assert_eq!(
+                    result,
+                    Err(Error::NotANumber),
+                    "{isa:?} {column} {rows} {row}"
+                );
+                let nan = out.iter().position(|x| x.is_nan());
+                assert_eq!(nan, Some(row * n + column), "{isa:?} {rows}");
+            }
+        }
+    }
+}
+
 #[test]
 fn wrong_lengths_are_refused() {
     assert!(QuantMatrix::new(BlockFormat::Q8_0, 1, 33).is_err());

@@ -66,6 +66,20 @@ impl Operation {
         let first: usize = before.map(|other| width(*other)).sum();
         first..first + width(self)
     }
+
+    /// What is handed on, out of the bytes of all operations' rows; a leaf that covers something else does not
+    /// belong to them. `None` unless they are as many as the operations compute.
+    pub fn handed_on(config: &ModelConfig, within: &[u8]) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        if within.len() != 4 * Operation::Out.elements(config).end {
+            return None;
+        }
+        for operation in Self::HANDED_ON {
+            let elements = operation.elements(config);
+            bytes.extend_from_slice(within.get(4 * elements.start..4 * elements.end)?);
+        }
+        Some(bytes)
+    }
 }
 
 /// A sequence being read by a decoder.
@@ -245,12 +259,11 @@ impl<'a, B: Backend> Session<'a, B> {
                     let place = first + (share.offset - offset) * stride + layer;
                     recorder.fill(place, stride, &share.leaves);
                     if let Some((row, kept)) = recorder.kept_among(place, stride, share.rows) {
-                        share.rows_of(backend, Operation::HANDED_ON, |values| {
-                            row_bytes(values, share.rows, row, &mut kept.rows);
-                        })?;
                         share.rows_of(backend, Operation::ALL, |values| {
                             row_bytes(values, share.rows, row, &mut kept.within);
                         })?;
+                        let rows = Operation::handed_on(config, &kept.within);
+                        kept.rows = rows.unwrap_or_default();
                     }
                 }
                 std::mem::swap(&mut share.hidden, &mut share.out);

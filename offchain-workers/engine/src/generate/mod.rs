@@ -3,8 +3,8 @@
 //!
 //! [`answer`] and [`check_answer`] work on tokens and any decoder; [`generate`] and [`check`] are the
 //! chain's jobs on top of them. Making and checking yield the same trace. Its leaves: for every
-//! position that was read and every block, what [`Session`] records; then for each token of the answer the
-//! candidates from which it was drawn.
+//! position that was read and every block, what [`Session`] records; then for each token of the answer what
+//! decided its draw.
 
 mod sampler;
 
@@ -221,8 +221,9 @@ pub enum Leaf {
         /// The block, from 0.
         block: usize,
     },
-    /// The candidates from which a token of the answer, from 0, was drawn: those of each part of
-    /// [`PART`](agorai_exact::sampling::PART) logits, ascending, each its token and value in four bytes.
+    /// What decided the draw of a token of the answer, from 0: the best candidate of each part of
+    /// [`PART`](agorai_exact::sampling::PART) logits, then those that top-k and top-p keep, if there are any such;
+    /// each is its token and its value, four bytes each, tokens ascending.
     Draw(usize),
 }
 
@@ -247,7 +248,10 @@ pub fn open<B: Backend>(
             };
             recorders.positions = Recorder::keeping(place);
         }
-        Leaf::Draw(token) => recorders.draws = Recorder::keeping(token),
+        Leaf::Draw(token) if token < answer.len() => {
+            recorders.draws = Recorder::keeping(token);
+        }
+        Leaf::Draw(_) => return Ok(None),
     }
     if !check_answer(decoder, request, answer, Some(&mut recorders), going)? {
         return Ok(None);

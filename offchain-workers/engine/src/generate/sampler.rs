@@ -76,9 +76,7 @@ impl Sampler {
     }
 
     /// The tokens of the answer from `first` on, each from its row of logits of the last feed; `recorder` gets
-    /// a leaf for each, which covers the candidates of every part of the row. (The candidates and not the logits:
-    /// nobody has them who has not computed every logit, and an opening has to fit into a message.) The logits are
-    /// read where and when they are made, and not kept.
+    /// a leaf for each. The logits are read where and when they are made, and not kept.
     pub(super) fn tokens<B: Backend>(
         &self,
         first: usize,
@@ -92,33 +90,49 @@ impl Sampler {
         }
         let draws = (first..first + count).map(|index| self.draw(index));
         let draws = draws.collect::<Result<Vec<Draw>>>()?;
-        let mut candidates: Vec<Mutex<Vec<Candidate>>> = Vec::new();
-        candidates.resize_with(count, Default::default);
+        let mut seen: Vec<Mutex<Seen>> = Vec::new();
+        seen.resize_with(count, Default::default);
         let isa = self.means.isa;
         session.each_logits(rows, &|first, part| {
             let token = u32::try_from(first).map_err(|_| Error::Spec("a vocabulary"))?;
             let mut found = Vec::new();
             let part = part.chunks_exact(part.len() / count);
-            for ((logits, draw), all) in part.zip(&draws).zip(&candidates) {
+            for ((logits, draw), seen) in part.zip(&draws).zip(&seen) {
                 found.clear();
                 draw.sift(isa, token, logits, &mut found)?;
-                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-                all.extend_from_slice(&found);
+                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                seen.best.extend(Candidate::best(&found));
+                seen.candidates.extend_from_slice(&found);
             }
             Ok(())
         })?;
         let mut tokens = Vec::with_capacity(count);
-        for (candidates, draw) in candidates.into_iter().zip(&draws) {
-            let candidates = candidates.into_inner();
-            let mut candidates = candidates.unwrap_or_else(PoisonError::into_inner);
+        for (seen, draw) in seen.into_iter().zip(&draws) {
+            let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = draw.keep(isa, seen.candidates)?;
             if let Some(recorder) = recorder.as_deref_mut() {
-                // Parts come in any order; each is a run, or nearly.
-                candidates.sort_by_key(Candidate::token);
-                let bytes = candidates.iter().flat_map(Candidate::to_le_bytes);
-                recorder.push_bytes(&bytes.collect::<Vec<u8>>());
+                recorder.push_bytes(&leaf_bytes(draw, seen.best, &mut kept));
             }
-            tokens.push(draw.choose(isa, candidates)?);
+            tokens.push(draw.choose(kept)?);
         }
         Ok(tokens)
     }
+}
+
+/// What was seen of a row, in any order.
+#[derive(Default)]
+struct Seen {
+    /// The best candidate of each part.
+    best: Vec<Candidate>,
+    candidates: Vec<Candidate>,
+}
+
+/// What the leaf of a draw covers: the best of each part, then, where some are cut, the candidates that are kept. They
+/// depend on every logit, and unlike the logits they mostly fit into a message.
+fn leaf_bytes(draw: &Draw, mut best: Vec<Candidate>, kept: &mut [Candidate]) -> Vec<u8> {
+    best.sort_unstable_by_key(Candidate::token);
+    kept.sort_unstable_by_key(Candidate::token);
+    let kept = if draw.cuts() { &*kept } else { &[] };
+    let all = best.iter().chain(kept);
+    all.flat_map(Candidate::to_le_bytes).collect()
 }

@@ -344,8 +344,8 @@ impl Tape<Cpu> {
 impl BlockTape<Cpu> {
     /// Binary32 values that a sequence of `rows` tokens takes.
     fn values(shape: &Shape, rows: u64) -> u64 {
-        // Keys and values grow as vectors do: up to twice what they hold. Queries and outputs are copied
-        // for each head.
+        // Keys and values, and from above their copies in the memory, keys in whole panels. Queries and outputs are
+        // copied for each head.
         let activations = 5 * shape.dim + 2 * shape.kv + 3 * shape.ff + 2;
         let row = activations + 4 * shape.kv + 2 * shape.dim;
         rows.saturating_mul(row as u64)

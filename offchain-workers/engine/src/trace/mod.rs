@@ -4,9 +4,9 @@
 //! A leaf stands for one step of the computation (a block at a position, the draw of a token, the losses of a
 //! sequence) and covers what the step hands on to others: [`merkle::leaf`] of the BLAKE3 hash of the bits of its
 //! rows, one after the other. What is computed within a step follows from what it takes, so it need not be hashed
-//! by everybody, every time: two that differ in a leaf, and in none before it, took the same and computed
-//! something differently within this one step, and one of them cannot show how it follows (the interior is
-//! committed to when there is a dispute, as in Verde, Arun et al., 2025).
+//! by everybody, every time: two traces of the same answer that differ in a leaf, and in none before it, took the same
+//! and computed something differently within this one step, and one of them cannot show how it follows. (What is within
+//! is committed to when there is a dispute, as in Verde, Arun et al., 2025.)
 //!
 //! S is a keyed BLAKE3 digest of all leaves in order: whoever computed every step has it, and the root
 //! does not reveal it, because the root shows only the top of the tree.
@@ -132,7 +132,7 @@ impl Recorder {
     /// Adds the leaves of another recorder after the own ones, and takes over the one it keeps.
     pub fn append(&mut self, other: Recorder) {
         if let Some(mut kept) = other.kept {
-            kept.place += self.leaves.len();
+            kept.place = kept.place.saturating_add(self.leaves.len());
             self.kept = Some(kept);
         }
         self.leaves.extend_from_slice(&other.leaves);
@@ -170,7 +170,8 @@ pub struct Opening {
     /// What the leaf covers: rows one after the other, little endian.
     pub rows: Vec<u8>,
     /// What was computed within the leaf's step, if anything is told apart there: the rows of its operations, one
-    /// after the other, little-endian binary32. The root does not cover them: they are what the opener says.
+    /// after the other, little-endian binary32. The root does not cover them: they are what the opener says, and those
+    /// that are [handed on](crate::decoder::Operation::handed_on) must be what the leaf covers.
     pub within: Vec<u8>,
 }
 
@@ -180,9 +181,10 @@ impl Opening {
         self.proof.verify(root, &leaf(&self.rows))
     }
 
-    /// Element `index` of the operations; [`crate::decoder::Operation::elements`] says which are whose.
+    /// Element `index` of the operations, which the root does not cover; [`crate::decoder::Operation::elements`] says
+    /// which are whose.
     pub fn element(&self, index: usize) -> Option<f32> {
-        let bytes = self.within.get(4 * index..4 * index + 4)?;
+        let bytes = self.within.chunks_exact(4).nth(index)?;
         Some(f32::from_le_bytes(bytes.try_into().ok()?))
     }
 }

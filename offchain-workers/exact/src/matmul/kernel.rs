@@ -21,7 +21,7 @@ const LEFT_BLOCK: usize = 1 << 17;
 const SAME_SET: usize = 1024;
 
 std::thread_local! {
-    /// Where a thread packs left operands: at most a left block of elements, kept because new
+    /// Where a thread packs left operands: about a left block of elements, kept because new
     /// memory of this size would be asked from the system, and faulted in, at every product.
     static LEFT: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
@@ -51,8 +51,8 @@ pub(super) unsafe fn product<V: PointerLanes, const MR: usize, const NV: usize, 
     let out = out.as_mut_ptr();
     let k_block = K_BLOCK.min(p.k);
     let m_block = (LEFT_BLOCK / k_block).next_multiple_of(MR).min(p.m);
-    // A transposed left operand is packed tile by tile, and so are rows that evict each other; other rows are read
-    // where they are.
+    // A transposed left operand is packed tile by tile, and so are rows that evict each other where there are enough
+    // panels for it to pay; other rows are read where they are.
     let evict = p.left.row.is_multiple_of(SAME_SET) && p.n > 2 * PANEL;
     let pack_left = p.m > 1 && (p.left.step != 1 || evict);
     let mut packed = Vec::new();
@@ -162,14 +162,20 @@ fn pack<const MR: usize>(left: &Left<'_>, m0: usize, m: usize, all: Range<usize>
 /// Packs some k of R rows, the first of which begins at `from`.
 #[inline(always)]
 fn pack_tile<const R: usize>(left: &Left<'_>, from: &[f32], block: Range<usize>, tile: &mut [f32]) {
-    for (k, row) in block.zip(tile.chunks_exact_mut(R)) {
-        let from = &from[k * left.step..];
-        if left.row == 1 {
+    if left.row == 1 {
+        for (k, row) in block.zip(tile.chunks_exact_mut(R)) {
             // Of a length known here: a copy of registers and not a call.
-            row.copy_from_slice(&from[..R]);
-        } else {
-            for (r, to) in row.iter_mut().enumerate() {
-                *to = from[r * left.row];
+            row.copy_from_slice(&from[k * left.step..][..R]);
+        }
+        return;
+    }
+    // A line of each row at a time: the rows may evict each other.
+    for (part, tile) in tile.chunks_mut(LANES * R).enumerate() {
+        let first = block.start + part * LANES;
+        for r in 0..R {
+            let row = &from[r * left.row..];
+            for (k, to) in (first..).zip(tile.chunks_exact_mut(R)) {
+                to[r] = row[k * left.step];
             }
         }
     }

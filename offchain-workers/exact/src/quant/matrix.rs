@@ -211,7 +211,7 @@ impl QuantMatrix {
         Ok(())
     }
 
-    /// Some blocks of a panel: planes, and the scales of all format's blocks that they lie in, one after the other.
+    /// Some blocks of a panel: planes, and the scales of all the format's blocks that they lie in.
     #[inline(always)]
     pub(super) fn stored(&self, panel: usize, first: usize, blocks: usize) -> Stored<'_> {
         let (h, i) = (halves(self.format), integers(self.format));

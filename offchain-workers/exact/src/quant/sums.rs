@@ -81,7 +81,6 @@ impl Sums<'_> {
 
 /// The same for kernels that read and write at pointers: those of the first row, and how far apart rows are.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
-#[derive(Clone, Copy)]
 pub(super) struct Ends {
     pub from: *const f32,
     pub from_row: usize,

@@ -25,7 +25,7 @@ fn panels(draw: &mut Draw, all: usize) -> Range<usize> {
 /// Some panels of a product, and a row of the packed weights.
 pub fn matmul(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     let (m, n) = (draw.within(1, 14), draw.within(1, 100));
-    let k = [draw.within(0, 40), draw.within(250, 300)][usize::from(draw.below(8) == 0)];
+    let k = [draw.within(0, 40), draw.within(1000, 1100)][usize::from(draw.below(8) == 0)];
     let (a, w) = (draw.numbers(m * k), draw.numbers(n * k));
     let packed = match draw.below(3) {
         0 => PackedMatrix::from_in_out(k, n, &w)?,
