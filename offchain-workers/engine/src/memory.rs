@@ -102,6 +102,7 @@ fn session(config: &ModelConfig, positions: u64, threads: usize) -> u64 {
     let (query, key) = (c.heads * c.head_dim, c.kv_heads * c.head_dim);
     let widest = query.max(c.dim).max(c.ff);
     let padded = positions.next_multiple_of(PANEL);
+    // Keys and values have room for every position.
     let memory = (2 * key as u64).saturating_mul(c.layers as u64);
     // Of two kinds of blocks.
     let angles = 2 * c.head_dim as u64;
@@ -134,7 +135,7 @@ fn answer(config: &ModelConfig, positions: u64, threads: usize) -> u64 {
     let leaves = positions.saturating_mul(config.layers as u64 + 1);
     session(config, positions, threads)
         .saturating_add(part.saturating_mul(threads as u64))
-        // They grow as vectors do; then those of a row that are kept are written out, and their probabilities were.
+        // They grow as vectors do. Of a row at a time, top-p takes their probabilities, and the leaf's bytes are written.
         .saturating_add(2 * candidate * candidates + 3 * candidate * config.vocab as u64)
         .saturating_add(leaves.saturating_mul(LEAF))
 }

@@ -523,9 +523,12 @@ fn draws_from_a_large_vocabulary_leave_the_best_of_each_part_and_what_is_kept() 
     };
     for (temperature_milli, top_k, top_p_milli) in [
         (0, 0, 0),
+        (0, 5, 900),
         (800, 0, 0),
         (800, 5, 0),
         (800, 1000, 900),
+        // More than a part has.
+        (800, 6000, 900),
         (800, 0, 950),
     ] {
         let sampling = Sampling {
