@@ -197,7 +197,7 @@ impl QuantMatrix {
         let (panel, output) = (index / PANEL, index % PANEL);
         let zero = self.format.zero();
         for (block, out) in out.chunks_exact_mut(BLOCK).enumerate() {
-            let lines = self.block_lines(panel, block);
+            let lines = self.stored(panel, block, 1).lines;
             for (i, out) in out.iter_mut().enumerate() {
                 let code = self.code(lines, i / QUAD, output * QUAD + i % QUAD);
                 let (s, m) = self.scale(panel, block, i / 16, output);
@@ -225,18 +225,6 @@ impl QuantMatrix {
         }
     }
 
-    /// The planes of some blocks of a panel, one after the other.
-    #[inline(always)]
-    pub(super) fn lines(&self, panel: usize, first: usize, blocks: usize) -> &[Line] {
-        self.stored(panel, first, blocks).lines
-    }
-
-    /// The planes of one block.
-    #[inline(always)]
-    pub(super) fn block_lines(&self, panel: usize, block: usize) -> &[Line] {
-        self.lines(panel, block, 1)
-    }
-
     /// One code out of a block's planes.
     fn code(&self, lines: &[Line], quad: usize, byte: usize) -> u8 {
         let get = |plane: usize| lines[plane * PLANE + byte / 64].0[byte % 64];
@@ -251,7 +239,9 @@ impl QuantMatrix {
 
     /// Scale and minimum of one output's weights 16 half .. 16 half + 16 in a block.
     fn scale(&self, panel: usize, block: usize, half: usize, output: usize) -> (f32, f32) {
-        let (halves, integers) = self.scales(panel, block);
+        let Stored {
+            halves, integers, ..
+        } = self.stored(panel, block, 1);
         let d = half_to_f32(halves[0][output]);
         match self.format.scales() {
             Scales::Half => (d, 0.0),
@@ -262,13 +252,6 @@ impl QuantMatrix {
             ),
             Scales::Super16 => (d * f32::from(integers[half][output] as i8), 0.0),
         }
-    }
-
-    /// The scales of one block of a panel, as they are held.
-    #[inline(always)]
-    pub(super) fn scales(&self, panel: usize, block: usize) -> (&[[u16; PANEL]], &[[u8; PANEL]]) {
-        let block = self.stored(panel, block, 1);
-        (block.halves, block.integers)
     }
 }
 

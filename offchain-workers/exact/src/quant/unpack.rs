@@ -2,7 +2,7 @@
 //! A part of a panel as the kernels read it: a byte for each code, a binary32 for each scale.
 
 use super::format::{half_to_f32, Codes, Scales};
-use super::matrix::{Line, QuantMatrix, PLANE};
+use super::matrix::{Line, QuantMatrix, Stored, PLANE};
 use super::{BLOCK, BLOCK_CODES};
 use crate::matmul::PANEL;
 
@@ -64,7 +64,7 @@ impl Unpacked {
         let groups = BLOCK / format.group();
         let zero = if SIGNED { format.zero() as u8 } else { 0 };
         let codes = if format.codes() == Codes::U8 && zero == 0 {
-            w.lines(panel, first, count)
+            w.stored(panel, first, count).lines
         } else {
             for (index, codes) in self
                 .codes
@@ -72,7 +72,7 @@ impl Unpacked {
                 .take(count)
                 .enumerate()
             {
-                let lines = w.block_lines(panel, first + index);
+                let lines = w.stored(panel, first + index, 1).lines;
                 match format.codes() {
                     Codes::U4 => unpack::<0>(lines, codes, zero),
                     Codes::U5 => unpack::<1>(lines, codes, zero),
@@ -89,7 +89,9 @@ impl Unpacked {
             &self.codes[..count * BLOCK_LINES]
         };
         for index in 0..count {
-            let (halves, integers) = w.scales(panel, first + index);
+            let Stored {
+                halves, integers, ..
+            } = w.stored(panel, first + index, 1);
             let half = |row: usize, o: usize| half_to_f32(halves[row][o]);
             match format.scales() {
                 Scales::Half => fill(&mut self.scales[index], |o| half(0, o)),
