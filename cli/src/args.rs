@@ -28,12 +28,7 @@ on stderr; with --json stdout is one JSON object.";
 #[command(name = "agorai", version, after_help = EXAMPLES)]
 pub struct Cli {
     /// The node to talk to.
-    #[arg(
-        long,
-        global = true,
-        default_value = "ws://127.0.0.1:9944",
-        value_name = "URL"
-    )]
+    #[arg(long, global = true, default_value = "ws://127.0.0.1:9944", value_name = "URL")]
     pub url: String,
     /// Print one JSON object on stdout and no progress.
     #[arg(long, global = true)]
@@ -376,9 +371,7 @@ mod tests {
 
     #[test]
     fn options_are_read_before_and_after_the_command() {
-        let cli =
-            Cli::try_parse_from(["agorai", "--json", "blob", "put", "f", "--url", "ws://h:1"])
-                .unwrap();
+        let cli = Cli::try_parse_from(["agorai", "--json", "blob", "put", "f", "--url", "ws://h:1"]).unwrap();
         assert!(cli.json && cli.url == "ws://h:1");
         assert!(Cli::try_parse_from(["agorai", "blob", "get", "xyz", "-o", "f"]).is_err());
         assert!(Cli::try_parse_from(["agorai", "dataset", "publish", "--name", "n"]).is_err());

@@ -49,11 +49,10 @@ impl CorpusFile {
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self> {
         let name = name.into();
         if bytes.is_empty() {
-            return Err(Error::usage(
-                "CorpusEmpty",
-                format!("{name} is empty: there is nothing to train on"),
-            )
-            .hint("give a file with UTF-8 text"));
+            return Err(
+                Error::usage("CorpusEmpty", format!("{name} is empty: there is nothing to train on"))
+                    .hint("give a file with UTF-8 text"),
+            );
         }
         if bytes.len() as u64 > MAX_FILE_BYTES {
             return Err(too_large(&name, bytes.len() as u64));
@@ -62,9 +61,7 @@ impl CorpusFile {
             let offset = e.utf8_error().valid_up_to();
             Error::usage(
                 "CorpusNotUtf8",
-                format!(
-                    "{name} is not UTF-8 text: the byte at offset {offset} begins no character"
-                ),
+                format!("{name} is not UTF-8 text: the byte at offset {offset} begins no character"),
             )
             .hint(format!(
                 "convert it first, e.g. iconv -f LATIN1 -t UTF-8 {name} > utf8.txt"
@@ -167,8 +164,7 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>, depth: usize) -> Result<()> 
         let Ok(kind) = entry.file_type() else {
             continue;
         };
-        let left_out =
-            name.to_string_lossy().starts_with('.') || name == "target" || name == "node_modules";
+        let left_out = name.to_string_lossy().starts_with('.') || name == "target" || name == "node_modules";
         let is_text = path.extension().is_some_and(|e| e == "md" || e == "rs");
         if left_out {
             continue;
@@ -186,8 +182,7 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>, depth: usize) -> Result<()> 
 pub fn repository_root(from: &Path) -> Option<PathBuf> {
     from.ancestors()
         .find(|folder| {
-            fs::read_to_string(folder.join("Cargo.toml"))
-                .is_ok_and(|manifest| manifest.contains("[workspace]"))
+            fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(|manifest| manifest.contains("[workspace]"))
         })
         .map(Path::to_path_buf)
 }
@@ -197,18 +192,14 @@ mod tests {
     use super::*;
 
     fn name_of(bytes: &[u8]) -> String {
-        CorpusFile::from_bytes("f", bytes.to_vec())
-            .unwrap_err()
-            .name
+        CorpusFile::from_bytes("f", bytes.to_vec()).unwrap_err().name
     }
 
     #[test]
     fn corpus_is_refused_when_empty_or_not_utf8() {
         assert_eq!(name_of(b""), "CorpusEmpty");
         assert_eq!(name_of(b"ab\xff"), "CorpusNotUtf8");
-        let message = CorpusFile::from_bytes("f", b"ab\xffcd".to_vec())
-            .unwrap_err()
-            .message;
+        let message = CorpusFile::from_bytes("f", b"ab\xffcd".to_vec()).unwrap_err().message;
         assert!(message.contains("offset 2"), "{message}");
     }
 
@@ -216,10 +207,7 @@ mod tests {
     fn corpus_is_refused_when_file_is_beyond_the_limit() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("large.txt");
-        fs::File::create(&path)
-            .unwrap()
-            .set_len(MAX_FILE_BYTES + 1)
-            .unwrap();
+        fs::File::create(&path).unwrap().set_len(MAX_FILE_BYTES + 1).unwrap();
         assert_eq!(CorpusFile::read(&path).unwrap_err().name, "CorpusTooLarge");
         let missing = CorpusFile::read(&folder.path().join("none")).unwrap_err();
         assert_eq!(missing.name, "CorpusUnreadable");
@@ -239,9 +227,7 @@ mod tests {
         let file = CorpusFile::from_bytes("f", text.clone().into_bytes()).unwrap();
         let shards = file.shards();
         assert!(shards.len() > 1);
-        assert!(shards
-            .iter()
-            .all(|s| !s.is_empty() && s.len() <= SHARD_BYTES));
+        assert!(shards.iter().all(|s| !s.is_empty() && s.len() <= SHARD_BYTES));
         assert_eq!(shards.concat(), text);
         let line = CorpusFile::from_bytes("f", "é".repeat(SHARD_BYTES).into_bytes()).unwrap();
         assert_eq!(line.shards().concat(), line.text);

@@ -59,12 +59,9 @@ pub async fn run(command: &Demo, out: &Output) -> Result<()> {
     };
     match whole {
         Ok(result) => {
-            folder.close().map_err(|e| {
-                Error::failed(
-                    "FolderStays",
-                    format!("cannot remove the demo's folder: {e}"),
-                )
-            })?;
+            folder
+                .close()
+                .map_err(|e| Error::failed("FolderStays", format!("cannot remove the demo's folder: {e}")))?;
             out.object(&result);
             Ok(())
         }
@@ -123,12 +120,7 @@ fn recipe_for(bytes: u64) -> Recipe {
 }
 
 /// All steps; the result is the last line's object.
-async fn whole_way(
-    settings: &Settings,
-    text: CorpusFile,
-    command: &Demo,
-    out: &Output,
-) -> Result<Value> {
+async fn whole_way(settings: &Settings, text: CorpusFile, command: &Demo, out: &Output) -> Result<Value> {
     let begun = Instant::now();
     let deadline = begun + Duration::from_secs(command.timeout);
     out.note(format!(
@@ -153,10 +145,7 @@ async fn whole_way(
         files: vec![text],
     };
     let architecture = Architecture::SMALL;
-    out.note(format!(
-        "3/6 Alice's model of {} parameters",
-        architecture.parameters()
-    ));
+    out.note(format!("3/6 Alice's model of {} parameters", architecture.parameters()));
     let creation = model::Creation {
         name: "demo model".to_owned(),
         weights: weights::fresh(&architecture, SEED)?,
@@ -190,15 +179,7 @@ async fn whole_way(
         minimum_workers: u32::from(VALIDATORS) - 1,
     };
     let started = train::start(&chain, &owner, &plan, out).await?;
-    let outcome = train::watch(
-        &chain,
-        started.plan,
-        plan.rounds,
-        started.block,
-        deadline,
-        out,
-    )
-    .await?;
+    let outcome = train::watch(&chain, started.plan, plan.rounds, started.block, deadline, out).await?;
     out.line(train::rounds_table(&outcome.rounds));
     check_training(&chain, &created, &outcome, command.rounds).await?;
 
@@ -238,12 +219,7 @@ async fn whole_way(
 }
 
 /// The last line of the demo.
-fn summary(
-    outcome: &train::Outcome,
-    answer: &infer::Answer,
-    finalized: u32,
-    took: Duration,
-) -> Value {
+fn summary(outcome: &train::Outcome, answer: &infer::Answer, finalized: u32, took: Duration) -> Value {
     json!({
         "ok": true,
         "validators": VALIDATORS,
@@ -290,12 +266,7 @@ pub async fn wait_for_finality(
 }
 
 /// That the training did what the demo promises: all rounds, all validators, the last version live.
-async fn check_training(
-    chain: &Chain,
-    created: &model::Created,
-    outcome: &train::Outcome,
-    rounds: u32,
-) -> Result<()> {
+async fn check_training(chain: &Chain, created: &model::Created, outcome: &train::Outcome, rounds: u32) -> Result<()> {
     let not = |what: String| Err(Error::failed("TrainingIncomplete", what));
     if outcome.rounds.len() != rounds as usize {
         return not(format!(
@@ -306,10 +277,7 @@ async fn check_training(
     }
     let workers: BTreeSet<&String> = outcome.rounds.iter().flat_map(|r| &r.workers).collect();
     if workers.len() != usize::from(VALIDATORS) {
-        return not(format!(
-            "{} of {VALIDATORS} validators have trained",
-            workers.len()
-        ));
+        return not(format!("{} of {VALIDATORS} validators have trained", workers.len()));
     }
     let info = model::info(chain, created.model).await?;
     let live = match info.live {
@@ -377,12 +345,7 @@ mod tests {
             block: 9,
         };
         let summary = summary(&outcome, &answer, 9, Duration::from_secs(1));
-        let keys: BTreeSet<&str> = summary
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(String::as_str)
-            .collect();
+        let keys: BTreeSet<&str> = summary.as_object().unwrap().keys().map(String::as_str).collect();
         let promised = BTreeSet::from([
             "ok",
             "validators",

@@ -74,10 +74,8 @@ pub fn find_node(named: Option<&Path>) -> Result<PathBuf> {
         return if path.is_file() {
             Ok(path)
         } else {
-            Err(
-                Error::usage("NoNode", format!("{} is no file", path.display()))
-                    .hint("give the agorai-node binary with --node"),
-            )
+            Err(Error::usage("NoNode", format!("{} is no file", path.display()))
+                .hint("give the agorai-node binary with --node"))
         };
     }
     let own = std::env::current_exe().map_err(|e| failed("cannot find this program", e))?;
@@ -112,8 +110,7 @@ pub fn free_base_port(validators: u16) -> Result<u16> {
 /// key protects nothing, like the development keys of the validators.
 fn network_key(name: &str) -> Result<([u8; 32], PeerId)> {
     let secret = BlobId::of(format!("agorai/localnet/{name}").as_bytes()).0;
-    let key = ed25519::SecretKey::try_from_bytes(secret)
-        .map_err(|e| failed("cannot make a network key", e))?;
+    let key = ed25519::SecretKey::try_from_bytes(secret).map_err(|e| failed("cannot make a network key", e))?;
     Ok((secret, ed25519::Keypair::from(key).public().to_peer_id()))
 }
 
@@ -124,9 +121,7 @@ impl Network {
         if ![1, 3, 4].contains(&count) {
             return Err(Error::usage(
                 "BadValidators",
-                format!(
-                    "{count} validators finalise nothing: the genesis has 4, or 1 for development"
-                ),
+                format!("{count} validators finalise nothing: the genesis has 4, or 1 for development"),
             )
             .hint("use --validators 4, 3 or 1"));
         }
@@ -157,8 +152,7 @@ impl Network {
             let base = dir.join(name);
             fs::create_dir_all(&base).map_err(|e| failed(base.display(), e))?;
             let key_file = base.join("network-key");
-            fs::write(&key_file, hex::encode(keys[place]))
-                .map_err(|e| failed(key_file.display(), e))?;
+            fs::write(&key_file, hex::encode(keys[place])).map_err(|e| failed(key_file.display(), e))?;
             let rpc_port = port(settings.base_port, RPC_OFFSET + i)?;
             let mut arguments: Vec<String> = [
                 "--chain",
@@ -252,9 +246,7 @@ impl Network {
             self.check_alive()?;
             match Chain::connect(&url).await {
                 Ok(chain) => return Ok(chain),
-                Err(e) if Instant::now() >= deadline => {
-                    return Err(e.hint(format!("see {}", self.log(i).display())))
-                }
+                Err(e) if Instant::now() >= deadline => return Err(e.hint(format!("see {}", self.log(i).display()))),
                 Err(_) => sleep(Duration::from_millis(300)).await,
             }
         }
@@ -267,11 +259,10 @@ impl Network {
                 let log = fs::read_to_string(&node.log).unwrap_or_default();
                 let lines: Vec<&str> = log.lines().collect();
                 let tail = lines[lines.len().saturating_sub(5)..].join("\n  ");
-                return Err(Error::failed(
-                    "NodeEnded",
-                    format!("{} has ended with {status}:\n  {tail}", node.name),
-                )
-                .hint(format!("see {}", node.log.display())));
+                return Err(
+                    Error::failed("NodeEnded", format!("{} has ended with {status}:\n  {tail}", node.name))
+                        .hint(format!("see {}", node.log.display())),
+                );
             }
         }
         Ok(())
@@ -295,10 +286,7 @@ impl Network {
 
     /// The log of node `i`.
     pub fn log(&self, i: usize) -> PathBuf {
-        self.nodes
-            .get(i)
-            .map(|node| node.log.clone())
-            .unwrap_or_default()
+        self.nodes.get(i).map(|node| node.log.clone()).unwrap_or_default()
     }
 
     /// The name of node `i`.
@@ -341,10 +329,7 @@ impl Network {
 /// Waits for Ctrl-C or a request to terminate. It listens from its first poll on, so that a signal
 /// during the start of a network stops the nodes as well.
 pub async fn stop_signal() -> Result<()> {
-    let listen = |kind| {
-        signal(kind)
-            .map_err(|e| Error::failed("NoSignals", format!("cannot wait for signals: {e}")))
-    };
+    let listen = |kind| signal(kind).map_err(|e| Error::failed("NoSignals", format!("cannot wait for signals: {e}")));
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     tokio::select! {

@@ -73,9 +73,8 @@ fn size(bytes: usize) -> String {
 }
 
 fn malformed(why: impl std::fmt::Display) -> Error {
-    Error::usage("ManifestMalformed", format!("the manifest is malformed: {why}")).hint(
-        "compare it with https://docs.mlcommons.org/croissant/, or leave --manifest out to have one made",
-    )
+    Error::usage("ManifestMalformed", format!("the manifest is malformed: {why}"))
+        .hint("compare it with https://docs.mlcommons.org/croissant/, or leave --manifest out to have one made")
 }
 
 fn text<'a>(object: &'a Value, field: &str, of: &str) -> Result<&'a str> {
@@ -88,11 +87,7 @@ fn text<'a>(object: &'a Value, field: &str, of: &str) -> Result<&'a str> {
 
 /// Bytes of a `contentSize`: "123", "123 B" or a number.
 fn content_size(object: &Value, of: &str) -> Result<u64> {
-    let wrong = || {
-        malformed(format!(
-            "{of} has no \"contentSize\" in bytes, such as \"123 B\""
-        ))
-    };
+    let wrong = || malformed(format!("{of} has no \"contentSize\" in bytes, such as \"123 B\""));
     match object.get("contentSize") {
         Some(Value::Number(number)) => number.as_u64().ok_or_else(wrong),
         Some(Value::String(text)) => text
@@ -111,8 +106,7 @@ pub fn check(manifest: &[u8], files: &[CorpusFile]) -> Result<()> {
     if manifest.len() > MAX_BYTES {
         return Err(malformed(format!("it has more than {MAX_BYTES} bytes")));
     }
-    let manifest: Value =
-        serde_json::from_slice(manifest).map_err(|e| malformed(format!("not JSON: {e}")))?;
+    let manifest: Value = serde_json::from_slice(manifest).map_err(|e| malformed(format!("not JSON: {e}")))?;
     if !manifest.is_object() {
         return Err(malformed("not a JSON object"));
     }
@@ -122,9 +116,7 @@ pub fn check(manifest: &[u8], files: &[CorpusFile]) -> Result<()> {
     if !text(&manifest, "@type", "the manifest")?.ends_with("Dataset") {
         return Err(malformed("its \"@type\" is not sc:Dataset"));
     }
-    if !text(&manifest, "conformsTo", "the manifest")?
-        .starts_with("http://mlcommons.org/croissant/1.")
-    {
+    if !text(&manifest, "conformsTo", "the manifest")?.starts_with("http://mlcommons.org/croissant/1.") {
         return Err(malformed(format!("\"conformsTo\" is not {CONFORMS_TO}")));
     }
     text(&manifest, "name", "the manifest")?;
@@ -193,9 +185,7 @@ mod tests {
     fn name_after(change: impl FnOnce(&mut Value)) -> String {
         let mut manifest = describe("n", "CC0-1.0", &files());
         change(&mut manifest);
-        check(manifest.to_string().as_bytes(), &files())
-            .unwrap_err()
-            .name
+        check(manifest.to_string().as_bytes(), &files()).unwrap_err().name
     }
 
     #[test]
@@ -207,18 +197,8 @@ mod tests {
     #[test]
     fn manifest_is_refused_when_malformed() {
         assert_eq!(check(b"{", &files()).unwrap_err().name, "ManifestMalformed");
-        assert_eq!(
-            check(b"[]", &files()).unwrap_err().name,
-            "ManifestMalformed"
-        );
-        for field in [
-            "@context",
-            "@type",
-            "conformsTo",
-            "name",
-            "license",
-            "distribution",
-        ] {
+        assert_eq!(check(b"[]", &files()).unwrap_err().name, "ManifestMalformed");
+        for field in ["@context", "@type", "conformsTo", "name", "license", "distribution"] {
             let name = name_after(|m| {
                 m.as_object_mut().map(|m| m.remove(field));
             });
@@ -255,9 +235,7 @@ mod tests {
         );
         let manifest = describe("n", "CC0-1.0", &files()[..1]);
         assert_eq!(
-            check(manifest.to_string().as_bytes(), &files())
-                .unwrap_err()
-                .name,
+            check(manifest.to_string().as_bytes(), &files()).unwrap_err().name,
             "ManifestFileNotListed"
         );
     }

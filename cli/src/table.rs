@@ -14,9 +14,10 @@ pub fn render(head: &[&str], rows: &[Vec<String>]) -> String {
     let numeric = |column: usize| {
         column > 0
             && !rows.is_empty()
-            && rows.iter().filter_map(|row| row.get(column)).all(|cell| {
-                cell.starts_with(|c: char| c.is_ascii_digit() || c == '-') && !cell.contains("0x")
-            })
+            && rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .all(|cell| cell.starts_with(|c: char| c.is_ascii_digit() || c == '-') && !cell.contains("0x"))
     };
     let line = |cells: &[String]| {
         let cells: Vec<String> = cells
@@ -34,9 +35,7 @@ pub fn render(head: &[&str], rows: &[Vec<String>]) -> String {
         cells.join("  ").trim_end().to_owned()
     };
     let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
-    let rule: Vec<String> = (0..head.len())
-        .map(|column| "-".repeat(width(column)))
-        .collect();
+    let rule: Vec<String> = (0..head.len()).map(|column| "-".repeat(width(column))).collect();
     let mut lines = vec![line(&head), rule.join("  ")];
     lines.extend(rows.iter().map(|row| line(row)));
     lines.join("\n")

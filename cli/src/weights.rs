@@ -16,8 +16,8 @@ pub fn fresh(architecture: &Architecture, seed: u64) -> Result<Vec<u8>> {
 /// Reads a safetensors file and checks that it holds exactly the architecture's weights.
 pub fn read(architecture: &Architecture, path: &Path) -> Result<Vec<u8>> {
     let shown = path.display();
-    let bytes = std::fs::read(path)
-        .map_err(|e| Error::usage("WeightsUnreadable", format!("cannot read {shown}: {e}")))?;
+    let bytes =
+        std::fs::read(path).map_err(|e| Error::usage("WeightsUnreadable", format!("cannot read {shown}: {e}")))?;
     Weights::from_safetensors(architecture, &bytes).map_err(|e| {
         Error::usage(
             "WeightsMalformed",

@@ -21,10 +21,7 @@ fn error_of(output: &Output) -> (Option<i32>, String) {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["ok"], false);
     assert!(!output.stderr.is_empty());
-    (
-        output.status.code(),
-        json["error"].as_str().unwrap().to_owned(),
-    )
+    (output.status.code(), json["error"].as_str().unwrap().to_owned())
 }
 
 fn publish(text: &[u8], more: &[&str]) -> (Option<i32>, String) {
@@ -32,15 +29,7 @@ fn publish(text: &[u8], more: &[&str]) -> (Option<i32>, String) {
     let path = folder.path().join("corpus.txt");
     fs::write(&path, text).unwrap();
     let path = path.to_str().unwrap();
-    let mut arguments = vec![
-        "dataset",
-        "publish",
-        path,
-        "--name",
-        "n",
-        "--licence",
-        "MIT",
-    ];
+    let mut arguments = vec!["dataset", "publish", path, "--name", "n", "--licence", "MIT"];
     arguments.extend(more);
     error_of(&agorai(&arguments))
 }
@@ -48,20 +37,9 @@ fn publish(text: &[u8], more: &[&str]) -> (Option<i32>, String) {
 #[test]
 fn bad_corpora_exit_2_each_with_its_own_error() {
     assert_eq!(publish(b"", &[]), (Some(2), "CorpusEmpty".into()));
-    assert_eq!(
-        publish(b"ab\xff\xfe", &[]),
-        (Some(2), "CorpusNotUtf8".into())
-    );
+    assert_eq!(publish(b"ab\xff\xfe", &[]), (Some(2), "CorpusNotUtf8".into()));
     assert_eq!(publish(b"short", &[]), (Some(2), "CorpusTooSmall".into()));
-    let missing = agorai(&[
-        "dataset",
-        "publish",
-        "/none",
-        "--name",
-        "n",
-        "--licence",
-        "MIT",
-    ]);
+    let missing = agorai(&["dataset", "publish", "/none", "--name", "n", "--licence", "MIT"]);
     assert_eq!(error_of(&missing), (Some(2), "CorpusUnreadable".into()));
 }
 
@@ -84,19 +62,13 @@ fn no_node_exits_4_and_says_what_to_do() {
     assert_eq!(error_of(&output), (Some(4), "CannotConnect".into()));
     assert!(hint.contains("agorai localnet"), "{hint}");
     let good = "text ".repeat(10_000);
-    assert_eq!(
-        publish(good.as_bytes(), &[]),
-        (Some(4), "CannotConnect".into())
-    );
+    assert_eq!(publish(good.as_bytes(), &[]), (Some(4), "CannotConnect".into()));
 }
 
 #[test]
 fn wrong_arguments_exit_2() {
     assert_eq!(agorai(&["infer"]).status.code(), Some(2));
-    assert_eq!(
-        agorai(&["blob", "get", "xyz", "-o", "f"]).status.code(),
-        Some(2)
-    );
+    assert_eq!(agorai(&["blob", "get", "xyz", "-o", "f"]).status.code(), Some(2));
     let signer = agorai(&["--signer", "no such phrase", "model", "retire", "0"]);
     assert_eq!(error_of(&signer), (Some(2), "BadSigner".into()));
 }
@@ -114,9 +86,6 @@ fn help_teaches_by_examples() {
     ] {
         let output = agorai(command);
         let help = String::from_utf8(output.stdout).unwrap();
-        assert!(
-            output.status.success() && help.contains("Example"),
-            "{command:?}"
-        );
+        assert!(output.status.success() && help.contains("Example"), "{command:?}");
     }
 }

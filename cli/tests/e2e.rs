@@ -56,10 +56,7 @@ struct Site {
 
 impl Site {
     async fn start(faults: &[(usize, &str)]) -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("agorai-e2e-")
-            .tempdir()
-            .unwrap();
+        let folder = tempfile::Builder::new().prefix("agorai-e2e-").tempdir().unwrap();
         let settings = Settings {
             node: find_node(None).unwrap(),
             validators: 4,
@@ -104,12 +101,7 @@ impl Site {
     }
 
     /// The first event from block `from` on that `is`.
-    async fn event(
-        &self,
-        from: u32,
-        seconds: u64,
-        is: impl Fn(&Event) -> bool,
-    ) -> Result<(u32, Event)> {
+    async fn event(&self, from: u32, seconds: u64, is: impl Fn(&Event) -> bool) -> Result<(u32, Event)> {
         let mut follow = self.chain.follow(from);
         let deadline = within(seconds);
         loop {
@@ -192,11 +184,7 @@ async fn wrong_bytes_are_rejected_and_the_blob_comes_from_another_peer(site: &Si
         let url = site.network.url(node);
         async move { Chain::connect(&url).await.unwrap().rpc().clone() }
     };
-    let (bob, charlie, dave) = (
-        connect(BOB).await,
-        connect(CHARLIE).await,
-        connect(DAVE).await,
-    );
+    let (bob, charlie, dave) = (connect(BOB).await, connect(CHARLIE).await, connect(DAVE).await);
     // Which peer is asked first is not ours to choose: with some blobs, Charlie is asked sooner or later.
     let log = site.network.log(DAVE);
     let mut rejected = false;
@@ -232,28 +220,16 @@ async fn bad_input_is_refused_each_with_its_own_error(site: &Site, model: ModelI
     let mut described = manifest::describe("e2e", "CC0-1.0", &malformed.files);
     described["distribution"][0]["sha256"] = "0".repeat(64).into();
     let wrong = publication(&text, Some(described.to_string().into_bytes()));
-    let error = dataset::publish(chain, &key("//Eve"), &wrong, out)
-        .await
-        .unwrap_err();
+    let error = dataset::publish(chain, &key("//Eve"), &wrong, out).await.unwrap_err();
     assert_eq!(error.name, "ManifestWrongHash");
     assert_eq!(next().await, before);
 
     let unknown = question(ModelId::MAX, "hello");
-    let error = infer::ask(chain, &key("//Eve"), &unknown, out)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.kind, error.name.as_str()),
-        (Kind::Refused, "UnknownModel")
-    );
+    let error = infer::ask(chain, &key("//Eve"), &unknown, out).await.unwrap_err();
+    assert_eq!((error.kind, error.name.as_str()), (Kind::Refused, "UnknownModel"));
     let long = question(model, &"long ".repeat(1_000));
-    let error = infer::ask(chain, &key("//Eve"), &long, out)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.kind, error.name.as_str()),
-        (Kind::Usage, "PromptTooLong")
-    );
+    let error = infer::ask(chain, &key("//Eve"), &long, out).await.unwrap_err();
+    assert_eq!((error.kind, error.name.as_str()), (Kind::Usage, "PromptTooLong"));
 
     // The same, and more, unchecked by the client: the chain has an error for each. Different accounts,
     // so that nobody waits for another's nonce.
@@ -280,11 +256,7 @@ async fn bad_input_is_refused_each_with_its_own_error(site: &Site, model: ModelI
         infer::send(chain, &one, &too_long, 1_000 * DEFAULT_PRICE, out),
         chain.submit(
             &two,
-            Call::new(
-                "Datasets",
-                "withdraw",
-                [("dataset", value::number(u32::MAX))]
-            ),
+            Call::new("Datasets", "withdraw", [("dataset", value::number(u32::MAX))]),
             &|_| ()
         ),
         bond(&alice),
@@ -312,9 +284,7 @@ async fn wrong_claim_is_refused_and_slashed_and_another_answers(site: &Site, mod
     // The executor is drawn by bond: ask until it is Dave's turn.
     let mut asked: Vec<Asked> = Vec::new();
     for _ in 0..5 {
-        let sends = users
-            .each_ref()
-            .map(|user| infer::ask(chain, user, &same, out));
+        let sends = users.each_ref().map(|user| infer::ask(chain, user, &same, out));
         let [a, b, c, d, e, f] = sends;
         let (a, b, c, d, e, f) = tokio::join!(a, b, c, d, e, f);
         for one in [a, b, c, d, e, f] {
@@ -325,9 +295,7 @@ async fn wrong_claim_is_refused_and_slashed_and_another_answers(site: &Site, mod
         }
     }
     let daves = asked.iter().find(|one| one.executor == dave).unwrap();
-    let answer = infer::settle(chain, &[], daves, within(180), out)
-        .await
-        .unwrap();
+    let answer = infer::settle(chain, &[], daves, within(180), out).await.unwrap();
     assert!(answer.refused.contains(&dave), "{answer:?}");
     assert_ne!(answer.executor, dave);
     assert!(answer.claim_settled && answer.receipts > 0, "{answer:?}");
@@ -339,9 +307,7 @@ async fn wrong_claim_is_refused_and_slashed_and_another_answers(site: &Site, mod
     assert!(slashed.number::<u128>("amount").unwrap() > 0);
     // The right answer is the one that an honest executor gives to the same question.
     let honest = asked.iter().find(|one| one.executor != dave).unwrap();
-    let expected = infer::settle(chain, &[], honest, within(180), out)
-        .await
-        .unwrap();
+    let expected = infer::settle(chain, &[], honest, within(180), out).await.unwrap();
     assert_eq!(answer.output, expected.output);
     assert!(!answer.output.is_empty());
 }
@@ -353,14 +319,9 @@ async fn rounds_complete_when_a_validator_is_killed_and_started_again() {
     const ROUNDS: u32 = 2;
     let mut site = Site::start(&[]).await;
     let owner = key("//Alice");
-    let published = dataset::publish(
-        &site.chain,
-        &owner,
-        &publication(&corpus(), None),
-        &site.out,
-    )
-    .await
-    .unwrap();
+    let published = dataset::publish(&site.chain, &owner, &publication(&corpus(), None), &site.out)
+        .await
+        .unwrap();
     let model = site.create_model("//Alice").await;
     let plan = train::Plan {
         model,
@@ -371,30 +332,19 @@ async fn rounds_complete_when_a_validator_is_killed_and_started_again() {
         shares: DEFAULT_SHARES,
         minimum_workers: 3,
     };
-    let started = train::start(&site.chain, &owner, &plan, &site.out)
-        .await
-        .unwrap();
+    let started = train::start(&site.chain, &owner, &plan, &site.out).await.unwrap();
     // In the middle of the round: somebody has contributed already.
     let (_, contributed) = site
-        .event(started.block, 120, |event| {
-            event.is("Training", "Contributed")
-        })
+        .event(started.block, 120, |event| event.is("Training", "Contributed"))
         .await
         .unwrap();
     site.network.kill(DAVE).await.unwrap();
     sleep(Duration::from_secs(4)).await;
     let dave = site.network.restart(DAVE).await.unwrap();
 
-    let outcome = train::watch(
-        &site.chain,
-        started.plan,
-        ROUNDS,
-        started.block,
-        within(300),
-        &site.out,
-    )
-    .await
-    .unwrap();
+    let outcome = train::watch(&site.chain, started.plan, ROUNDS, started.block, within(300), &site.out)
+        .await
+        .unwrap();
     assert_eq!(outcome.rounds.len(), ROUNDS as usize);
     let first = &outcome.rounds[0];
     assert!(first.workers.contains(&contributed.hash("worker").unwrap()));
@@ -407,15 +357,9 @@ async fn rounds_complete_when_a_validator_is_killed_and_started_again() {
         sleep(Duration::from_millis(500)).await;
     }
     for round in &outcome.rounds {
-        let weights = model::version_weights(&dave, model, round.version)
-            .await
-            .unwrap();
+        let weights = model::version_weights(&dave, model, round.version).await.unwrap();
         assert_eq!(weights.as_deref(), Some(round.weights.as_str()));
-        let bytes = dave
-            .rpc()
-            .blob_get(&round.weights.parse().unwrap())
-            .await
-            .unwrap();
+        let bytes = dave.rpc().blob_get(&round.weights.parse().unwrap()).await.unwrap();
         assert!(bytes.len() as u64 >= 4 * Architecture::SMALL.parameters());
     }
     site.end().await;

@@ -16,9 +16,7 @@ use tokio::time::{sleep, timeout};
 /// A program that makes an empty chain spec, and else does `run`.
 fn node(folder: &Path, run: &str) -> PathBuf {
     let path = folder.join("node.sh");
-    let script = format!(
-        "#!/bin/sh\nif [ \"$1\" = export-chain-spec ]; then echo '{{}}'; exit 0; fi\n{run}\n"
-    );
+    let script = format!("#!/bin/sh\nif [ \"$1\" = export-chain-spec ]; then echo '{{}}'; exit 0; fi\n{run}\n");
     fs::write(&path, script).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     path
@@ -38,10 +36,7 @@ fn settings(folder: &Path, run: &str) -> Settings {
 async fn start_fails_with_the_end_of_the_log_when_a_node_ends() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(folder.path(), "echo \"no database, $*\"; exit 3");
-    let error = Network::start(&settings, &Output::new(true))
-        .await
-        .err()
-        .unwrap();
+    let error = Network::start(&settings, &Output::new(true)).await.err().unwrap();
     assert_eq!(error.name, "NodeEnded");
     assert!(error.message.contains("no database"), "{error}");
     assert!(error.hint.unwrap().contains("node.log"));
@@ -81,9 +76,7 @@ async fn each_node_has_its_own_ports_folders_and_peers() {
     let out = Output::new(true);
     let start = timeout(Duration::from_secs(2), Network::start(&settings, &out)).await;
     assert!(start.is_err(), "a script answers no RPC");
-    let log = |name: &str| {
-        fs::read_to_string(settings.dir.join(name).join("node.log")).unwrap_or_default()
-    };
+    let log = |name: &str| fs::read_to_string(settings.dir.join(name).join("node.log")).unwrap_or_default();
     let (alice, dave) = (log("alice"), log("dave"));
     assert!(alice.contains("--alice") && alice.contains("--validator"));
     assert!(alice.contains(&format!("--rpc-port {}", settings.base_port + 100)));
@@ -99,9 +92,6 @@ async fn two_validators_are_refused() {
         validators: 2,
         ..settings(folder.path(), "exit 1")
     };
-    let error = Network::start(&two, &Output::new(true))
-        .await
-        .err()
-        .unwrap();
+    let error = Network::start(&two, &Output::new(true)).await.err().unwrap();
     assert_eq!(error.name, "BadValidators");
 }

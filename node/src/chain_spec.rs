@@ -24,12 +24,7 @@ pub fn load(id: &str) -> Result<ChainSpec, String> {
             ChainType::Development,
             DEVELOPMENT_PRESET,
         ),
-        "local" => from_preset(
-            "Agorai Local",
-            "agorai_local",
-            ChainType::Local,
-            LOCAL_PRESET,
-        ),
+        "local" => from_preset("Agorai Local", "agorai_local", ChainType::Local, LOCAL_PRESET),
         path if Path::new(path).is_file() => ChainSpec::from_json_file(path.into())
             .map_err(|error| format!("`{path}` is not a chain specification: {error}")),
         path => Err(format!(
@@ -73,12 +68,7 @@ mod tests {
         for (name, id) in [("dev", "agorai_dev"), ("local", "agorai_local")] {
             let spec = load(name).unwrap();
             assert_eq!(spec.id(), id);
-            assert!(!spec
-                .as_storage_builder()
-                .build_storage()
-                .unwrap()
-                .top
-                .is_empty());
+            assert!(!spec.as_storage_builder().build_storage().unwrap().top.is_empty());
         }
     }
 

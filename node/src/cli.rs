@@ -3,8 +3,8 @@
 
 use agorai_worker::TestFault;
 use sc_cli::{
-    BuildSpecCmd, CheckBlockCmd, ExportBlocksCmd, ExportChainSpecCmd, ExportStateCmd,
-    ImportBlocksCmd, KeySubcommand, PurgeChainCmd, RevertCmd, RunCmd,
+    BuildSpecCmd, CheckBlockCmd, ExportBlocksCmd, ExportChainSpecCmd, ExportStateCmd, ImportBlocksCmd, KeySubcommand,
+    PurgeChainCmd, RevertCmd, RunCmd,
 };
 use std::{num::NonZeroU16, path::PathBuf, str::FromStr};
 
@@ -31,11 +31,7 @@ pub struct Cli {
 #[derive(Debug, Clone, clap::Args)]
 pub struct WorkParams {
     /// Where jobs are computed: in this process, or by a worker process at an address.
-    #[arg(
-        long,
-        value_name = "embedded|ws://HOST:PORT",
-        default_value = "embedded"
-    )]
+    #[arg(long, value_name = "embedded|ws://HOST:PORT", default_value = "embedded")]
     pub compute: Compute,
 
     /// Threads of one job of the embedded engine; by default all of the processor's.
@@ -68,13 +64,9 @@ impl FromStr for Compute {
         if text == "embedded" {
             return Ok(Self::Embedded);
         }
-        let host = text
-            .strip_prefix("ws://")
-            .or_else(|| text.strip_prefix("wss://"));
+        let host = text.strip_prefix("ws://").or_else(|| text.strip_prefix("wss://"));
         match host.and_then(|host| host.rsplit_once(':')) {
-            Some((name, port)) if !name.is_empty() && port.parse::<u16>().is_ok() => {
-                Ok(Self::Remote(text.into()))
-            }
+            Some((name, port)) if !name.is_empty() && port.parse::<u16>().is_ok() => Ok(Self::Remote(text.into())),
             _ => Err(format!(
                 "`{text}` is neither `embedded` nor a worker's address such as ws://10.0.0.2:9955"
             )),
@@ -136,14 +128,7 @@ mod tests {
 
     #[test]
     fn compute_is_refused_when_it_is_no_address() {
-        for wrong in [
-            "",
-            "cuda",
-            "http://a:1",
-            "ws://host",
-            "ws://:99",
-            "ws://host:port",
-        ] {
+        for wrong in ["", "cuda", "http://a:1", "ws://host", "ws://:99", "ws://host:port"] {
             let error = wrong.parse::<Compute>().unwrap_err();
             assert!(error.contains("ws://10.0.0.2:9955"), "{error}");
         }

@@ -43,11 +43,7 @@ impl SubstrateCli for Cli {
 }
 
 /// Removes what consensus remembers about the last `blocks` blocks.
-fn revert_consensus(
-    client: Arc<FullClient>,
-    backend: Arc<FullBackend>,
-    blocks: BlockNumber,
-) -> sc_cli::Result<()> {
+fn revert_consensus(client: Arc<FullClient>, backend: Arc<FullBackend>, blocks: BlockNumber) -> sc_cli::Result<()> {
     sc_consensus_babe::revert(client.clone(), backend, blocks)?;
     sc_consensus_grandpa::revert(client, blocks)?;
     Ok(())
@@ -80,17 +76,13 @@ pub fn run() -> sc_cli::Result<()> {
         }),
         Some(Subcommand::ExportBlocks(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
             let PartialComponents {
-                client,
-                task_manager,
-                ..
+                client, task_manager, ..
             } = partial::new(&config)?;
             Ok((cmd.run(client, config.database), task_manager))
         }),
         Some(Subcommand::ExportState(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
             let PartialComponents {
-                client,
-                task_manager,
-                ..
+                client, task_manager, ..
             } = partial::new(&config)?;
             Ok((
                 cmd.run::<Block, FullBackend, _>(client, config.chain_spec),
@@ -106,9 +98,7 @@ pub fn run() -> sc_cli::Result<()> {
             } = partial::new(&config)?;
             Ok((cmd.run(client, import_queue), task_manager))
         }),
-        Some(Subcommand::PurgeChain(cmd)) => cli
-            .create_runner(cmd)?
-            .sync_run(|config| cmd.run(config.database)),
+        Some(Subcommand::PurgeChain(cmd)) => cli.create_runner(cmd)?.sync_run(|config| cmd.run(config.database)),
         Some(Subcommand::Revert(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
             let PartialComponents {
                 client,
@@ -116,10 +106,7 @@ pub fn run() -> sc_cli::Result<()> {
                 task_manager,
                 ..
             } = partial::new(&config)?;
-            Ok((
-                cmd.run(client, backend, Some(Box::new(revert_consensus))),
-                task_manager,
-            ))
+            Ok((cmd.run(client, backend, Some(Box::new(revert_consensus))), task_manager))
         }),
     }
 }

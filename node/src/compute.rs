@@ -18,10 +18,7 @@ use tokio::runtime::Handle;
 pub fn open_store(config: &Configuration, work: &WorkParams) -> Result<Arc<Store>, ServiceError> {
     let folder = match &work.blobs {
         Some(folder) => folder.clone(),
-        None => config
-            .base_path
-            .config_dir(config.chain_spec.id())
-            .join("blobs"),
+        None => config.base_path.config_dir(config.chain_spec.id()).join("blobs"),
     };
     let store = Store::open(&folder, Limits::default()).map_err(|error| {
         ServiceError::Other(format!(
@@ -33,11 +30,7 @@ pub fn open_store(config: &Configuration, work: &WorkParams) -> Result<Arc<Store
 }
 
 /// Starts what computes jobs.
-pub fn start(
-    work: &WorkParams,
-    blobs: Blobs,
-    handle: &Handle,
-) -> Result<Arc<dyn Engine>, ServiceError> {
+pub fn start(work: &WorkParams, blobs: Blobs, handle: &Handle) -> Result<Arc<dyn Engine>, ServiceError> {
     let engine: Arc<dyn Engine> = match &work.compute {
         Compute::Embedded => {
             let config = EngineConfig {
@@ -52,9 +45,7 @@ pub fn start(
                 ))
             })?)
         }
-        Compute::Remote(url) => {
-            Arc::new(Remote::start(RemoteConfig::new(url.clone()), blobs, handle))
-        }
+        Compute::Remote(url) => Arc::new(Remote::start(RemoteConfig::new(url.clone()), blobs, handle)),
     };
     Ok(TestFault::of_engine(work.test_fault).in_engine(engine))
 }

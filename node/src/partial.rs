@@ -30,16 +30,10 @@ pub type FullBackend = sc_service::TFullBackend<Block>;
 pub type SelectChain = sc_consensus::LongestChain<FullBackend, Block>;
 type GrandpaImport = GrandpaBlockImport<FullBackend, Block, FullClient, SelectChain>;
 /// Checks blocks, and then keeps them.
-pub type BlockImport = BabeBlockImport<
-    Block,
-    FullClient,
-    GrandpaImport,
-    BabeCreateInherentDataProviders<Block>,
-    SelectChain,
->;
+pub type BlockImport =
+    BabeBlockImport<Block, FullClient, GrandpaImport, BabeCreateInherentDataProviders<Block>, SelectChain>;
 /// Makes the node's own RPC methods.
-pub type RpcBuilder =
-    Box<dyn Fn(SubscriptionTaskExecutor) -> Result<jsonrpsee::RpcModule<()>, ServiceError>>;
+pub type RpcBuilder = Box<dyn Fn(SubscriptionTaskExecutor) -> Result<jsonrpsee::RpcModule<()>, ServiceError>>;
 
 /// What consensus needs when the node runs.
 pub struct Consensus {
@@ -82,10 +76,8 @@ pub fn new(config: &Configuration) -> Result<Parts, ServiceError> {
     let heap = config
         .executor
         .default_heap_pages
-        .map_or(DEFAULT_HEAP_ALLOC_STRATEGY, |pages| {
-            HeapAllocStrategy::Static {
-                extra_pages: pages as _,
-            }
+        .map_or(DEFAULT_HEAP_ALLOC_STRATEGY, |pages| HeapAllocStrategy::Static {
+            extra_pages: pages as _,
         });
     let executor = WasmExecutor::<HostFunctions>::builder()
         .with_execution_method(config.executor.wasm_method)
@@ -95,20 +87,17 @@ pub fn new(config: &Configuration) -> Result<Parts, ServiceError> {
         .with_runtime_cache_size(config.executor.runtime_cache_size)
         .build();
 
-    let (client, backend, keystore_container, task_manager) =
-        sc_service::new_full_parts::<Block, RuntimeApi, _>(
-            config,
-            telemetry.as_ref().map(|(_, telemetry)| telemetry.handle()),
-            executor,
-            // Warp sync needs the blocks with GRANDPA's justifications.
-            vec![Arc::new(GrandpaPruningFilter)],
-        )?;
+    let (client, backend, keystore_container, task_manager) = sc_service::new_full_parts::<Block, RuntimeApi, _>(
+        config,
+        telemetry.as_ref().map(|(_, telemetry)| telemetry.handle()),
+        executor,
+        // Warp sync needs the blocks with GRANDPA's justifications.
+        vec![Arc::new(GrandpaPruningFilter)],
+    )?;
     let client = Arc::new(client);
 
     let telemetry = telemetry.map(|(worker, telemetry)| {
-        task_manager
-            .spawn_handle()
-            .spawn("telemetry", None, worker.run());
+        task_manager.spawn_handle().spawn("telemetry", None, worker.run());
         telemetry
     });
 
@@ -149,28 +138,22 @@ pub fn new(config: &Configuration) -> Result<Parts, ServiceError> {
         OffchainTransactionPoolFactory::new(transaction_pool.clone()),
     )?;
 
-    let (import_queue, babe_worker) =
-        sc_consensus_babe::import_queue(sc_consensus_babe::ImportQueueParams {
-            link: babe.clone(),
-            block_import: block_import.clone(),
-            justification_import: Some(Box::new(grandpa_import)),
-            client: client.clone(),
-            slot_duration,
-            spawner: &task_manager.spawn_essential_handle(),
-            registry: config.prometheus_registry(),
-            telemetry: telemetry.as_ref().map(|telemetry| telemetry.handle()),
-        })?;
+    let (import_queue, babe_worker) = sc_consensus_babe::import_queue(sc_consensus_babe::ImportQueueParams {
+        link: babe.clone(),
+        block_import: block_import.clone(),
+        justification_import: Some(Box::new(grandpa_import)),
+        client: client.clone(),
+        slot_duration,
+        spawner: &task_manager.spawn_essential_handle(),
+        registry: config.prometheus_registry(),
+        telemetry: telemetry.as_ref().map(|telemetry| telemetry.handle()),
+    })?;
 
     let voter_state = SharedVoterState::empty();
     let authority_set = grandpa.shared_authority_set().clone();
-    let proofs =
-        FinalityProofProvider::new_for_service(backend.clone(), Some(authority_set.clone()));
+    let proofs = FinalityProofProvider::new_for_service(backend.clone(), Some(authority_set.clone()));
     let rpc_builder = {
-        let (client, pool, select_chain) = (
-            client.clone(),
-            transaction_pool.clone(),
-            select_chain.clone(),
-        );
+        let (client, pool, select_chain) = (client.clone(), transaction_pool.clone(), select_chain.clone());
         let (keystore, voter_state) = (keystore_container.keystore(), voter_state.clone());
         let justifications = grandpa.justification_stream();
         move |executor: SubscriptionTaskExecutor| {

@@ -56,16 +56,14 @@ pub fn new_full(config: Configuration, work: WorkParams) -> Result<TaskManager, 
         voter_state,
     } = consensus;
 
-    let metrics = <Network as NetworkBackend<Block, BlockHash>>::register_notification_metrics(
-        config.prometheus_registry(),
-    );
+    let metrics =
+        <Network as NetworkBackend<Block, BlockHash>>::register_notification_metrics(config.prometheus_registry());
     let mut net_config = FullNetworkConfiguration::<Block, BlockHash, Network>::new(
         &config.network,
         config.prometheus_registry().cloned(),
     );
     let genesis_hash = partial::genesis_hash(&client)?;
-    let grandpa_protocol =
-        sc_consensus_grandpa::protocol_standard_name(&genesis_hash, &config.chain_spec);
+    let grandpa_protocol = sc_consensus_grandpa::protocol_standard_name(&genesis_hash, &config.chain_spec);
     let (grandpa_protocol_config, grandpa_notifications) =
         sc_consensus_grandpa::grandpa_peers_set_config::<Block, Network>(
             grandpa_protocol.clone(),
@@ -75,8 +73,7 @@ pub fn new_full(config: Configuration, work: WorkParams) -> Result<TaskManager, 
     net_config.add_notification_protocol(grandpa_protocol_config);
 
     let store = compute::open_store(&config, &work)?;
-    let blob_protocol =
-        agorai_blobs::service::protocol_name(genesis_hash, config.chain_spec.fork_id());
+    let blob_protocol = agorai_blobs::service::protocol_name(genesis_hash, config.chain_spec.fork_id());
     let (blob_config, blob_server) = agorai_blobs::service::request_response_config::<Block, Network>(
         blob_protocol.clone(),
         store.clone(),
@@ -106,9 +103,7 @@ pub fn new_full(config: Configuration, work: WorkParams) -> Result<TaskManager, 
             gap_sync_body_policy: None,
         })?;
 
-    task_manager
-        .spawn_handle()
-        .spawn("blobs", Some("blobs"), blob_server);
+    task_manager.spawn_handle().spawn("blobs", Some("blobs"), blob_server);
     let tokio = config.tokio_handle.clone();
     let blobs = agorai_blobs::service::blobs(
         store,
@@ -137,9 +132,7 @@ pub fn new_full(config: Configuration, work: WorkParams) -> Result<TaskManager, 
             runtime_api_provider: client.clone(),
             keystore: Some(keystore_container.keystore()),
             offchain_db: backend.offchain_storage(),
-            transaction_pool: Some(OffchainTransactionPoolFactory::new(
-                transaction_pool.clone(),
-            )),
+            transaction_pool: Some(OffchainTransactionPoolFactory::new(transaction_pool.clone())),
             network_provider: Arc::new(network.clone()),
             is_validator: config.role.is_authority(),
             enable_http_requests: false,
@@ -148,9 +141,7 @@ pub fn new_full(config: Configuration, work: WorkParams) -> Result<TaskManager, 
         task_manager.spawn_handle().spawn(
             "offchain-workers-runner",
             "offchain-work",
-            workers
-                .run(client.clone(), task_manager.spawn_handle())
-                .boxed(),
+            workers.run(client.clone(), task_manager.spawn_handle()).boxed(),
         );
     }
 
@@ -201,11 +192,9 @@ pub fn new_full(config: Configuration, work: WorkParams) -> Result<TaskManager, 
             registry.clone(),
             task_manager.spawn_handle(),
         );
-        task_manager.spawn_handle().spawn(
-            "authority-discovery-worker",
-            Some("networking"),
-            worker.run(),
-        );
+        task_manager
+            .spawn_handle()
+            .spawn("authority-discovery-worker", Some("networking"), worker.run());
 
         let slot_duration = babe.config().slot_duration();
         let worker = sc_consensus_babe::start_babe(sc_consensus_babe::BabeParams {
@@ -238,11 +227,9 @@ pub fn new_full(config: Configuration, work: WorkParams) -> Result<TaskManager, 
             max_block_proposal_slot_portion: None,
             telemetry: telemetry.as_ref().map(|telemetry| telemetry.handle()),
         })?;
-        task_manager.spawn_essential_handle().spawn_blocking(
-            "babe",
-            Some("block-authoring"),
-            worker,
-        );
+        task_manager
+            .spawn_essential_handle()
+            .spawn_blocking("babe", Some("block-authoring"), worker);
     }
 
     if !disable_grandpa {

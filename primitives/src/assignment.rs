@@ -37,8 +37,7 @@ impl Permutation {
         let mask = (1u64 << self.half_bits) - 1;
         let (mut left, mut right) = (value >> self.half_bits, value & mask);
         for round in 0u8..4 {
-            let mixed =
-                u64::from_le_bytes((self.seed, round, right).using_encoded(blake2_64)) & mask;
+            let mixed = u64::from_le_bytes((self.seed, round, right).using_encoded(blake2_64)) & mask;
             (left, right) = (right, left ^ mixed);
         }
         left << self.half_bits | right

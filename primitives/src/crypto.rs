@@ -24,9 +24,5 @@ pub type CommitteePair = app::Pair;
 /// Those of `members` whose key lies in this node's keystore.
 pub fn local_members<A: Clone>(members: &[(A, CommitteeId)]) -> alloc::vec::Vec<(A, CommitteeId)> {
     let ours = CommitteeId::all();
-    members
-        .iter()
-        .filter(|(_, key)| ours.contains(key))
-        .cloned()
-        .collect()
+    members.iter().filter(|(_, key)| ours.contains(key)).cloned().collect()
 }

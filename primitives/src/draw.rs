@@ -11,9 +11,7 @@ use sp_crypto_hashing::blake2_256;
 
 /// The seed after another block has added its value to it.
 pub fn mix(seed: &H256, value: &H256) -> H256 {
-    (b"agorai/draw/mix/1", seed, value)
-        .using_encoded(blake2_256)
-        .into()
+    (b"agorai/draw/mix/1", seed, value).using_encoded(blake2_256).into()
 }
 
 /// Draws `count` different places of `weights`, each next one with a chance in proportion to its weight

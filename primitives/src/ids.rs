@@ -96,18 +96,7 @@ impl core::str::FromStr for BlobId {
 }
 
 /// Content-addressed bytes of a dataset.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Shard {
     /// Where the bytes are found.
     pub blob: BlobId,

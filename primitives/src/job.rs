@@ -26,36 +26,14 @@ pub const MAX_OUTPUT: u32 = 16 * 1024;
 pub const MAX_JOB_BYTES: u32 = 128 * 1024;
 
 /// The numerics in which a model's results are defined.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Profile {
     /// `exact-f32-v1`.
     ExactF32V1,
 }
 
 /// How the next token is chosen.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Sampling {
     /// Most tokens to generate.
     pub max_tokens: u32,
@@ -190,18 +168,7 @@ impl JobSpec {
 }
 
 /// What a contribution is worth: held-out loss before minus after, in micro-nats per token.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Score {
     /// The worker.
     pub worker: u32,
@@ -258,18 +225,7 @@ pub enum JobResult {
 }
 
 /// Why a job has no result. None of these is fraud: "wrong" and "could not do" are different.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum JobFailure {
     /// There is no engine behind this node.
     NoEngine,

@@ -10,9 +10,7 @@ use sp_crypto_hashing::blake2_256;
 
 /// A report of `member` on `job`. The signature of the transaction's session key covers it together
 /// with a domain (one per call) and the chain's genesis hash, so it is worth nothing anywhere else.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Message<AccountId, Body> {
     /// The validator that reports.
     pub member: AccountId,
@@ -31,23 +29,12 @@ impl<AccountId: Encode, Body: Encode> Message<AccountId, Body> {
     }
 
     /// Signs with `key` of the local keystore; `None` where the keystore lacks it.
-    pub fn sign(
-        &self,
-        domain: &[u8],
-        genesis: &H256,
-        key: &CommitteeId,
-    ) -> Option<CommitteeSignature> {
+    pub fn sign(&self, domain: &[u8], genesis: &H256, key: &CommitteeId) -> Option<CommitteeSignature> {
         key.sign(&self.digest(domain, genesis))
     }
 
     /// Whether `signature` is `key`'s.
-    pub fn verify(
-        &self,
-        domain: &[u8],
-        genesis: &H256,
-        key: &CommitteeId,
-        signature: &CommitteeSignature,
-    ) -> bool {
+    pub fn verify(&self, domain: &[u8], genesis: &H256, key: &CommitteeId, signature: &CommitteeSignature) -> bool {
         key.verify(&self.digest(domain, genesis), signature)
     }
 }

@@ -5,18 +5,7 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
 /// A Llama-style decoder: RMS norm, rotary positions, grouped attention, SwiGLU, untied head.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Architecture {
     /// Number of tokens; 256 = bytes.
     pub vocab: u32,
@@ -37,18 +26,7 @@ pub struct Architecture {
 }
 
 /// What is wrong with an [`Architecture`].
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum ArchitectureError {
     /// A size is zero.
     Zero,
@@ -136,10 +114,7 @@ mod tests {
             kv_heads: 3,
             ..Architecture::SMALL
         };
-        assert_eq!(
-            bad.validate(),
-            Err(ArchitectureError::KvHeadsDoNotDivideHeads)
-        );
+        assert_eq!(bad.validate(), Err(ArchitectureError::KvHeadsDoNotDivideHeads));
         let bad = Architecture {
             layers: 0,
             ..Architecture::SMALL

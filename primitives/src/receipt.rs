@@ -12,18 +12,7 @@ use sp_core::H256;
 use sp_crypto_hashing::blake2_256;
 
 /// What an execution of a job yields, besides its output.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Trace {
     /// Hash of the output.
     pub result: H256,
@@ -45,18 +34,7 @@ impl Trace {
 }
 
 /// What an executor claims under its bond.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct ClaimDigest {
     /// Hash of the output.
     pub result: H256,
@@ -68,9 +46,7 @@ pub struct ClaimDigest {
 
 /// `H(S)`.
 pub fn secret_hash(secret: &H256) -> H256 {
-    (b"agorai/secret/1", secret)
-        .using_encoded(blake2_256)
-        .into()
+    (b"agorai/secret/1", secret).using_encoded(blake2_256).into()
 }
 
 /// `H(account || job || S)`.
@@ -82,16 +58,12 @@ pub fn receipt<AccountId: Encode>(account: &AccountId, job: &JobId, secret: &H25
 
 /// The result hash of a generation: its output and how many tokens were computed, which sets the fee.
 pub fn output_result(output: &[u8], tokens: u32) -> H256 {
-    (b"agorai/output/1", output, tokens)
-        .using_encoded(blake2_256)
-        .into()
+    (b"agorai/output/1", output, tokens).using_encoded(blake2_256).into()
 }
 
 /// The result hash of the scores of a round.
 pub fn scores_result(scores: &[Score]) -> H256 {
-    (b"agorai/scores/1", scores)
-        .using_encoded(blake2_256)
-        .into()
+    (b"agorai/scores/1", scores).using_encoded(blake2_256).into()
 }
 
 /// The result hash of the new weights of a round and their held-out losses.

@@ -13,18 +13,7 @@ pub const MAX_WORKERS: u32 = 32;
 pub const MAX_SEGMENTS: u32 = 64;
 
 /// How one worker trains in one round. Rates are in millionths, so that they are exact on the chain.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Recipe {
     /// Inner AdamW steps of a round (H).
     pub inner_steps: u32,
@@ -47,18 +36,7 @@ pub struct Recipe {
 }
 
 /// How a pseudo-gradient is compressed (SparseLoCo-shaped; the source is in the engine's `compress`).
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Compression {
     /// All values in binary32.
     Dense,
@@ -70,18 +48,7 @@ pub enum Compression {
 }
 
 /// What is wrong with a [`Recipe`].
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum RecipeError {
     /// A size is zero.
     Zero,
@@ -206,11 +173,7 @@ impl Contribution {
         let mut leaves: Vec<H256> = Vec::with_capacity(self.states.len() + 4);
         leaves.push(crate::merkle::leaf(&base.0));
         leaves.push(crate::merkle::leaf(assigned.as_bytes()));
-        leaves.extend(
-            self.states
-                .iter()
-                .map(|state| crate::merkle::leaf(&state.0)),
-        );
+        leaves.extend(self.states.iter().map(|state| crate::merkle::leaf(&state.0)));
         leaves.push(crate::merkle::leaf(&self.error_feedback.0));
         leaves.push(crate::merkle::leaf(&self.payload.0));
         crate::merkle::root(&leaves)

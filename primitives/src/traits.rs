@@ -2,8 +2,8 @@
 //! How the pallets meet: each knows the others only by these traits, wired together in the runtime.
 
 use crate::{
-    job::JobSpec, model::Architecture, receipt::ClaimDigest, Balance, BlobId, CommitteeId,
-    DatasetId, JobId, ModelId, SessionIndex, Shard, VersionIndex,
+    job::JobSpec, model::Architecture, receipt::ClaimDigest, Balance, BlobId, CommitteeId, DatasetId, JobId, ModelId,
+    SessionIndex, Shard, VersionIndex,
 };
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -32,18 +32,7 @@ pub trait Members<AccountId> {
 }
 
 /// Why a bond is cut.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Fault {
     /// Claimed a result that a quorum recomputed otherwise.
     WrongClaim,
@@ -70,9 +59,7 @@ pub trait Datasets<AccountId> {
 }
 
 /// What others must know to serve or train a model.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Served<AccountId> {
     /// The owner.
     pub owner: AccountId,
@@ -110,11 +97,7 @@ pub trait Models<AccountId> {
     /// Any version.
     fn version(model: ModelId, version: VersionIndex) -> Result<Served<AccountId>, DispatchError>;
     /// Adds trained weights as a candidate; promotes it if the model's rule says so. Returns its index.
-    fn add_trained(
-        model: ModelId,
-        weights: BlobId,
-        origin: Trained,
-    ) -> Result<VersionIndex, DispatchError>;
+    fn add_trained(model: ModelId, weights: BlobId, origin: Trained) -> Result<VersionIndex, DispatchError>;
     /// The datasets in the whole lineage of a version, each once.
     fn lineage_datasets(model: ModelId, version: VersionIndex) -> Vec<DatasetId>;
     /// New shares for work done.
@@ -126,18 +109,7 @@ pub trait Models<AccountId> {
 }
 
 /// Which pallet a job belongs to.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum JobKind {
     /// A generation (pallet `inference`).
     Inference,
@@ -148,18 +120,7 @@ pub enum JobKind {
 }
 
 /// Who checks a claim.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum CommitteeRule {
     /// So many others, drawn by bond after the claim is made.
     Drawn {

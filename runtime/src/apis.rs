@@ -2,9 +2,9 @@
 //! What the node may ask the runtime.
 
 use crate::{
-    constants::SLOT_MILLIS, presets, AccountId, AuthorityDiscovery, Babe, Balance, Block,
-    Executive, Grandpa, Historical, Inference, InherentDataExt, Nonce, Runtime, RuntimeCall,
-    RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, VERSION,
+    constants::SLOT_MILLIS, presets, AccountId, AuthorityDiscovery, Babe, Balance, Block, Executive, Grandpa,
+    Historical, Inference, InherentDataExt, Nonce, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, System,
+    TransactionPayment, VERSION,
 };
 use alloc::vec::Vec;
 use codec::Encode;

@@ -11,8 +11,7 @@
 use crate::{
     configs::TreasuryAccount,
     constants::{EXISTENTIAL_DEPOSIT, UNIT},
-    AccountId, Balance, BalancesConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys,
-    ValidatorsConfig,
+    AccountId, Balance, BalancesConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys, ValidatorsConfig,
 };
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;
@@ -52,10 +51,7 @@ fn genesis(validators: &[Validator]) -> Value {
             balances: well_known.chain([treasury]).collect::<Vec<_>>()
         },
         validators: ValidatorsConfig {
-            bonds: validators
-                .iter()
-                .map(|one| (one.account(), BOND))
-                .collect::<Vec<_>>(),
+            bonds: validators.iter().map(|one| (one.account(), BOND)).collect::<Vec<_>>(),
         },
         session: SessionConfig {
             keys: validators

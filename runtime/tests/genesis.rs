@@ -6,8 +6,7 @@ use agorai_runtime::{
     configs::TreasuryAccount,
     constants::EXISTENTIAL_DEPOSIT,
     presets::{get_preset, preset_names},
-    AccountId, Babe, Balances, Executive, Grandpa, Header, RuntimeGenesisConfig, Session, System,
-    Validators,
+    AccountId, Babe, Balances, Executive, Grandpa, Header, RuntimeGenesisConfig, Session, System, Validators,
 };
 use frame_support::genesis_builder_helper::{build_state, get_preset as with_default};
 use sp_keyring::Sr25519Keyring;
@@ -45,20 +44,14 @@ fn accounts(names: &[Sr25519Keyring]) -> Vec<AccountId> {
 #[test]
 fn presets_have_the_validators_that_they_name() {
     use Sr25519Keyring::*;
-    for (preset, names) in [
-        ("development", vec![Alice]),
-        ("local", vec![Alice, Bob, Charlie, Dave]),
-    ] {
+    for (preset, names) in [("development", vec![Alice]), ("local", vec![Alice, Bob, Charlie, Dave])] {
         genesis(preset).execute_with(|| {
             let expected = accounts(&names);
             assert_eq!(Session::validators(), expected);
             assert_eq!(Babe::authorities().len(), expected.len());
             assert_eq!(Grandpa::grandpa_authorities().len(), expected.len());
             let members = <Validators as Members<AccountId>>::members();
-            let eligible: Vec<_> = members
-                .iter()
-                .map(|member| member.account.clone())
-                .collect();
+            let eligible: Vec<_> = members.iter().map(|member| member.account.clone()).collect();
             assert_eq!(eligible, expected);
             assert!(members
                 .iter()
@@ -72,10 +65,7 @@ fn presets_endow_the_well_known_accounts_and_the_treasury() {
     for preset in preset_names() {
         genesis(preset.as_ref()).execute_with(|| {
             assert!(Balances::free_balance(Sr25519Keyring::Eve.to_account_id()) > 0);
-            assert_eq!(
-                Balances::free_balance(TreasuryAccount::get()),
-                EXISTENTIAL_DEPOSIT
-            );
+            assert_eq!(Balances::free_balance(TreasuryAccount::get()), EXISTENTIAL_DEPOSIT);
         });
     }
 }
@@ -94,10 +84,7 @@ fn first_block_runs_on_the_genesis() {
                 slot: 1_000.into(),
             },
         );
-        let log = DigestItem::PreRuntime(
-            sp_consensus_babe::BABE_ENGINE_ID,
-            codec::Encode::encode(&digest),
-        );
+        let log = DigestItem::PreRuntime(sp_consensus_babe::BABE_ENGINE_ID, codec::Encode::encode(&digest));
         let header = Header::new(
             1,
             Default::default(),
@@ -122,11 +109,10 @@ fn job_messages_are_signed_by_a_key_of_their_own() {
 #[test]
 fn tabs_of_polkadot_js_find_their_pallets() {
     use frame_support::traits::PalletInfoAccess;
-    let names: Vec<_> =
-        <agorai_runtime::AllPalletsWithSystem as frame_support::traits::PalletsInfoAccess>::infos()
-            .into_iter()
-            .map(|info| info.name)
-            .collect();
+    let names: Vec<_> = <agorai_runtime::AllPalletsWithSystem as frame_support::traits::PalletsInfoAccess>::infos()
+        .into_iter()
+        .map(|info| info.name)
+        .collect();
     for name in [
         "Balances",
         "Utility",

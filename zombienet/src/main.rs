@@ -59,15 +59,31 @@ async fn run(bin: &Path, node: &Path, dir: &Path) -> Result<()> {
     println!("finality advances on four nodes");
 
     let url = network.get_node("alice")?.ws_uri().to_string();
-    let cli = Cli { program: bin.join("agorai"), url };
+    let cli = Cli {
+        program: bin.join("agorai"),
+        url,
+    };
     let corpus = dir.join("corpus.txt");
     std::fs::write(&corpus, corpus_text())?;
-    cli.run(&["dataset", "publish", &corpus.to_string_lossy(), "--name", "squares", "--licence", "CC0-1.0"]).await?;
-    cli.run(&["model", "create", "--name", "square", "--size", "small", "--seed", "1"]).await?;
-    cli.run(&["train", "start", "--model", "0", "--dataset", "0", "--rounds", "1"]).await?;
+    cli.run(&[
+        "dataset",
+        "publish",
+        &corpus.to_string_lossy(),
+        "--name",
+        "squares",
+        "--licence",
+        "CC0-1.0",
+    ])
+    .await?;
+    cli.run(&["model", "create", "--name", "square", "--size", "small", "--seed", "1"])
+        .await?;
+    cli.run(&["train", "start", "--model", "0", "--dataset", "0", "--rounds", "1"])
+        .await?;
     let round = cli.run(&["--json", "train", "watch", "0"]).await?;
     println!("a training round completes: {round}");
-    let answer = cli.run(&["--json", "infer", "--model", "0", "the square ", "--max-tokens", "12"]).await?;
+    let answer = cli
+        .run(&["--json", "infer", "--model", "0", "the square ", "--max-tokens", "12"])
+        .await?;
     println!("an inference settles: {answer}");
     Ok(())
 }
@@ -80,10 +96,20 @@ struct Cli {
 
 impl Cli {
     async fn run(&self, args: &[&str]) -> Result<String> {
-        let output = Command::new(&self.program).args(["--url", &self.url]).args(args).kill_on_drop(true).output();
-        let output = tokio::time::timeout(Duration::from_secs(240), output).await.context("no answer in 240 s")??;
+        let output = Command::new(&self.program)
+            .args(["--url", &self.url])
+            .args(args)
+            .kill_on_drop(true)
+            .output();
+        let output = tokio::time::timeout(Duration::from_secs(240), output)
+            .await
+            .context("no answer in 240 s")??;
         if !output.status.success() {
-            bail!("agorai {} failed: {}", args.join(" "), String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "agorai {} failed: {}",
+                args.join(" "),
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_string())
     }
@@ -96,7 +122,11 @@ fn corpus_text() -> String {
         if text.len() > 400_000 {
             break;
         }
-        text.push_str(&format!("The square of {n} is {}, and {n} squares make a row of {}.\n", n * n, n * 10));
+        text.push_str(&format!(
+            "The square of {n} is {}, and {n} squares make a row of {}.\n",
+            n * n,
+            n * 10
+        ));
     }
     text
 }

@@ -119,9 +119,7 @@ fn trouble(doing: &str, error: impl Into<subxt::Error>) -> Error {
 }
 
 fn read_events<'a>(
-    events: impl Iterator<
-        Item = Result<subxt::events::Event<'a, SubstrateConfig>, subxt::error::EventsError>,
-    >,
+    events: impl Iterator<Item = Result<subxt::events::Event<'a, SubstrateConfig>, subxt::error::EventsError>>,
 ) -> Result<Vec<Event>> {
     events
         .map(|event| {
@@ -174,14 +172,9 @@ impl Chain {
             .unwrap_or_else(|_| {
                 Err(Error::unreachable(
                     "CallTimeout",
-                    format!(
-                        "{title} is in no finalised block after {} s",
-                        CALL_TIMEOUT.as_secs()
-                    ),
+                    format!("{title} is in no finalised block after {} s", CALL_TIMEOUT.as_secs()),
                 )
-                .hint(
-                    "check that the network finalises blocks (more than 2/3 of the validators run)",
-                ))
+                .hint("check that the network finalises blocks (more than 2/3 of the validators run)"))
             })
     }
 
@@ -206,10 +199,7 @@ impl Chain {
             let next = next.map_err(|e| trouble(&format!("lost sight of {title}"), e))?;
             match next {
                 TransactionStatus::InFinalizedBlock(block) => {
-                    let at = block
-                        .at()
-                        .await
-                        .map_err(|e| trouble("cannot read a block", e))?;
+                    let at = block.at().await.map_err(|e| trouble("cannot read a block", e))?;
                     let events = block
                         .wait_for_success()
                         .await
@@ -222,9 +212,7 @@ impl Chain {
                 TransactionStatus::InBestBlock(_) => progress("in a block, waiting for finality"),
                 TransactionStatus::Error { message }
                 | TransactionStatus::Invalid { message }
-                | TransactionStatus::Dropped { message } => {
-                    return Err(refusal::of_pool(&title, &message))
-                }
+                | TransactionStatus::Dropped { message } => return Err(refusal::of_pool(&title, &message)),
                 _ => progress("submitted"),
             }
         }
@@ -262,12 +250,7 @@ impl Chain {
     }
 
     /// All keys and values below `pallet.entry[prefix]`, keys in order.
-    pub async fn entries(
-        &self,
-        pallet: &str,
-        entry: &str,
-        prefix: Vec<Value>,
-    ) -> Result<Vec<(Vec<Value>, Value)>> {
+    pub async fn entries(&self, pallet: &str, entry: &str, prefix: Vec<Value>) -> Result<Vec<(Vec<Value>, Value)>> {
         let at = self.at_finalized().await?;
         let address = dynamic::storage::<Vec<Value>, Value>(pallet, entry);
         let unknown = |e| storage_error(pallet, entry, e);
@@ -276,8 +259,7 @@ impl Chain {
         let mut all = Vec::new();
         while let Some(item) = found.next().await {
             let item = item.map_err(unknown)?;
-            let undecodable =
-                |e: subxt::Error| foreign(format!("cannot read {pallet}.{entry}: {e}"));
+            let undecodable = |e: subxt::Error| foreign(format!("cannot read {pallet}.{entry}: {e}"));
             let keys = item
                 .key()
                 .and_then(|key| key.decode())
@@ -321,9 +303,7 @@ fn storage_error(pallet: &str, entry: &str, error: subxt::error::StorageError) -
     match error {
         subxt::error::StorageError::CannotFetchValue(_)
         | subxt::error::StorageError::CannotIterateValues(_)
-        | subxt::error::StorageError::StreamFailure(_) => {
-            trouble(&format!("cannot read {pallet}.{entry}"), error)
-        }
+        | subxt::error::StorageError::StreamFailure(_) => trouble(&format!("cannot read {pallet}.{entry}"), error),
         error => foreign(format!("cannot read {pallet}.{entry}: {error}")),
     }
 }
@@ -345,18 +325,14 @@ impl Follow {
             if Instant::now() >= deadline {
                 return Err(Error::unreachable(
                     "Timeout",
-                    format!(
-                        "what was waited for has not happened by block {}",
-                        self.next
-                    ),
+                    format!("what was waited for has not happened by block {}", self.next),
                 )
                 .hint("see the nodes' logs; raise --timeout if the network is only slow"));
             }
             if self.next <= self.chain.finalized().await? {
                 let events = self.chain.events_at(self.next).await?;
                 let block = self.next;
-                self.ready
-                    .extend(events.into_iter().map(|event| (block, event)));
+                self.ready.extend(events.into_iter().map(|event| (block, event)));
                 self.next = self.next.saturating_add(1);
             } else {
                 sleep(POLL).await;

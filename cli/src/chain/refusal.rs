@@ -10,12 +10,7 @@ fn describe(error: &DispatchError) -> (String, String) {
         DispatchError::Module(module) => match module.details() {
             Ok(details) => {
                 let name = format!("{}::{}", details.pallet.name(), details.variant.name);
-                let docs: Vec<&str> = details
-                    .variant
-                    .docs
-                    .iter()
-                    .map(|line| line.trim())
-                    .collect();
+                let docs: Vec<&str> = details.variant.docs.iter().map(|line| line.trim()).collect();
                 (name, docs.join(" ").trim().to_owned())
             }
             Err(_) => (module.details_string(), String::new()),
@@ -87,18 +82,14 @@ pub fn of_submission(title: &str, error: ExtrinsicError) -> Error {
         ExtrinsicError::ErrorSubmittingTransaction(BackendError::Rpc(RpcError::ClientError(
             subxt::rpcs::Error::User(error),
         ))) => {
-            let data = error
-                .data
-                .map(|data| data.get().trim_matches('"').to_owned());
+            let data = error.data.map(|data| data.get().trim_matches('"').to_owned());
             of_pool(title, &data.unwrap_or(error.message))
         }
         ExtrinsicError::EncodeError(_)
         | ExtrinsicError::PalletNameNotFound(_)
         | ExtrinsicError::CallNameNotFound { .. }
         | ExtrinsicError::Params(_)
-        | ExtrinsicError::UnsupportedVersion => {
-            super::foreign(format!("the chain knows {title} otherwise: {error}"))
-        }
+        | ExtrinsicError::UnsupportedVersion => super::foreign(format!("the chain knows {title} otherwise: {error}")),
         other => super::trouble(&format!("cannot submit {title}"), other),
     }
 }
@@ -122,19 +113,11 @@ mod tests {
 
     #[test]
     fn refusals_carry_the_next_step() {
-        let error = refused(
-            "Inference.request",
-            "Models::UnknownModel".into(),
-            "no such model",
-        );
+        let error = refused("Inference.request", "Models::UnknownModel".into(), "no such model");
         assert_eq!(error.kind, Kind::Refused);
         assert!(error.hint.is_some_and(|hint| hint.contains("model list")));
         assert_eq!(
-            of_pool(
-                "x",
-                "Inability to pay some fees (e.g. account balance too low)"
-            )
-            .name,
+            of_pool("x", "Inability to pay some fees (e.g. account balance too low)").name,
             "Token::FundsUnavailable"
         );
     }

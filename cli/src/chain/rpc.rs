@@ -42,9 +42,8 @@ impl Rpc {
             .build(url)
             .await
             .map_err(|e| {
-                Error::unreachable("CannotConnect", format!("cannot connect to {url}: {e}")).hint(
-                    "start a network with: agorai localnet --dir D; or name a node with --url ws://HOST:PORT",
-                )
+                Error::unreachable("CannotConnect", format!("cannot connect to {url}: {e}"))
+                    .hint("start a network with: agorai localnet --dir D; or name a node with --url ws://HOST:PORT")
             })?;
         Ok(Self {
             client: RpcClient::new(client),
@@ -62,11 +61,7 @@ impl Rpc {
     }
 
     /// Calls `method` with `parameters`.
-    pub async fn call(
-        &self,
-        method: &str,
-        parameters: &[serde_json::Value],
-    ) -> Result<serde_json::Value> {
+    pub async fn call(&self, method: &str, parameters: &[serde_json::Value]) -> Result<serde_json::Value> {
         let mut encoded = RpcParams::new();
         for parameter in parameters {
             encoded
@@ -89,10 +84,7 @@ impl Rpc {
             .hint("use an agorai-node of this release"),
             RpcError::User(error) if error.message.contains("unsafe") => Error::failed(
                 "NotAllowed",
-                format!(
-                    "the node at {} lets only its own operator call {method}",
-                    self.url
-                ),
+                format!("the node at {} lets only its own operator call {method}", self.url),
             )
             .hint("use your own node, or one that runs with --rpc-methods unsafe"),
             RpcError::User(error) => {
@@ -100,10 +92,7 @@ impl Rpc {
                     .data
                     .map(|data| format!(": {}", data.get().trim_matches('"')))
                     .unwrap_or_default();
-                Error::failed(
-                    "NodeRefused",
-                    format!("{method}: {}{detail}", error.message),
-                )
+                Error::failed("NodeRefused", format!("{method}: {}{detail}", error.message))
             }
             error => Error::unreachable("NoAnswer", format!("{} at {method}: {error}", self.url))
                 .hint("check that the node still runs"),
@@ -165,9 +154,7 @@ impl Rpc {
     pub async fn blob_has(&self, id: &BlobId) -> Result<bool> {
         const METHOD: &str = "agorai_blobHas";
         let answer = self.call(METHOD, &[id.to_string().into()]).await?;
-        answer
-            .as_bool()
-            .ok_or_else(|| self.strange(METHOD, &answer))
+        answer.as_bool().ok_or_else(|| self.strange(METHOD, &answer))
     }
 
     /// The bytes that this node has generated so far for a request; empty where it is not the executor.

@@ -18,10 +18,7 @@ pub fn blob(id: &BlobId) -> Value {
 
 /// A shard.
 pub fn shard(shard: &Shard) -> Value {
-    Value::named_composite([
-        ("blob", blob(&shard.blob)),
-        ("bytes", Value::u128(shard.bytes.into())),
-    ])
+    Value::named_composite([("blob", blob(&shard.blob)), ("bytes", Value::u128(shard.bytes.into()))])
 }
 
 /// A unit variant.
@@ -175,10 +172,7 @@ impl Read for Value {
             },
             _ => return None,
         };
-        fields
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value)
+        fields.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     fn uint(&self) -> Option<u128> {
@@ -210,17 +204,13 @@ impl Read for Value {
         }
         match &self.value {
             ValueDef::Composite(items) => items.values().flat_map(Read::accounts).collect(),
-            ValueDef::Variant(variant) => {
-                variant.values.values().flat_map(Read::accounts).collect()
-            }
+            ValueDef::Variant(variant) => variant.values.values().flat_map(Read::accounts).collect(),
             _ => Vec::new(),
         }
     }
 
     fn hash(&self) -> Option<String> {
-        self.octets()
-            .filter(|octets| octets.len() == 32)
-            .map(hex::encode)
+        self.octets().filter(|octets| octets.len() == 32).map(hex::encode)
     }
 
     fn json(&self) -> serde_json::Value {
@@ -231,12 +221,7 @@ impl Read for Value {
             },
             ValueDef::Variant(variant) => match (variant.name.as_str(), variant.values.len()) {
                 ("None", 0) => serde_json::Value::Null,
-                ("Some", 1) => variant
-                    .values
-                    .values()
-                    .next()
-                    .map(Read::json)
-                    .unwrap_or_default(),
+                ("Some", 1) => variant.values.values().next().map(Read::json).unwrap_or_default(),
                 (name, 0) => name.into(),
                 (name, _) => serde_json::json!({ name: json_of_fields(&variant.values) }),
             },
@@ -248,9 +233,7 @@ impl Read for Value {
             ValueDef::Primitive(Primitive::Bool(b)) => (*b).into(),
             ValueDef::Primitive(Primitive::Char(c)) => c.to_string().into(),
             ValueDef::Primitive(Primitive::String(s)) => s.clone().into(),
-            ValueDef::Primitive(Primitive::U256(bytes) | Primitive::I256(bytes)) => {
-                hex::encode(bytes).into()
-            }
+            ValueDef::Primitive(Primitive::U256(bytes) | Primitive::I256(bytes)) => hex::encode(bytes).into(),
             ValueDef::BitSequence(bits) => bits.len().into(),
         }
     }
@@ -271,9 +254,7 @@ mod tests {
         let mut bytes = Vec::new();
         encode_as_type(&value, id, &registry, &mut bytes).unwrap();
         assert_eq!(bytes, real.encode());
-        let read = decode_as_type(&mut &bytes[..], id, &registry)
-            .unwrap()
-            .remove_context();
+        let read = decode_as_type(&mut &bytes[..], id, &registry).unwrap().remove_context();
         assert_eq!(read.json(), value.json());
     }
 
@@ -306,15 +287,9 @@ mod tests {
                 };
                 n.into()
             ];
-            agrees(
-                Value::unnamed_composite(shards.iter().map(shard)),
-                shards.clone(),
-            );
+            agrees(Value::unnamed_composite(shards.iter().map(shard)), shards.clone());
             let ids: Vec<u32> = (0..n.into()).collect();
-            agrees(
-                Value::unnamed_composite(ids.iter().map(|id| number(*id))),
-                ids.clone(),
-            );
+            agrees(Value::unnamed_composite(ids.iter().map(|id| number(*id))), ids.clone());
             let contributors = vec![([n; 32], 1u32); n.into()];
             let contributor = |(account, weight): &([u8; 32], u32)| {
                 Value::unnamed_composite([Value::from_bytes(account), number(*weight)])
@@ -342,9 +317,7 @@ mod tests {
     #[test]
     fn lists_of_accounts_keep_their_length() {
         let account = || Value::unnamed_composite([Value::from_bytes([3; 32])]);
-        let bounded = |n: usize| {
-            Value::unnamed_composite([Value::unnamed_composite((0..n).map(|_| account()))])
-        };
+        let bounded = |n: usize| Value::unnamed_composite([Value::unnamed_composite((0..n).map(|_| account()))]);
         for n in 0..4 {
             assert_eq!(bounded(n).accounts().len(), n);
         }

@@ -13,12 +13,8 @@ use serde_json::json;
 pub async fn run(cli: &Cli, command: &Blob, out: &Output) -> Result<()> {
     match command {
         Blob::Put { file } => {
-            let unreadable = |e: std::io::Error| {
-                Error::usage(
-                    "FileUnreadable",
-                    format!("cannot read {}: {e}", file.display()),
-                )
-            };
+            let unreadable =
+                |e: std::io::Error| Error::usage("FileUnreadable", format!("cannot read {}: {e}", file.display()));
             let length = std::fs::metadata(file).map_err(unreadable)?.len();
             if length > MAX_BLOB_BYTES as u64 {
                 return Err(Error::usage(
@@ -44,12 +40,8 @@ pub async fn run(cli: &Cli, command: &Blob, out: &Output) -> Result<()> {
             let fetched = rpc.blob_get(id).await;
             spinner.finish_and_clear();
             let bytes = fetched?;
-            std::fs::write(output, &bytes).map_err(|e| {
-                Error::failed(
-                    "CannotWrite",
-                    format!("cannot write {}: {e}", output.display()),
-                )
-            })?;
+            std::fs::write(output, &bytes)
+                .map_err(|e| Error::failed("CannotWrite", format!("cannot write {}: {e}", output.display())))?;
             out.result(
                 &json!({"ok": true, "blob": id.to_string(), "bytes": bytes.len(), "file": output}),
                 format!("{} bytes in {}", bytes.len(), output.display()),

@@ -71,12 +71,7 @@ pub struct Published {
 }
 
 /// Checks everything, stores the shards and the manifest with the node, and puts the dataset on the chain.
-pub async fn publish(
-    chain: &Chain,
-    signer: &Keypair,
-    publication: &Publication,
-    out: &Output,
-) -> Result<Published> {
+pub async fn publish(chain: &Chain, signer: &Keypair, publication: &Publication, out: &Output) -> Result<Published> {
     let manifest = publication.check()?;
     let files = &publication.files;
     let texts: Vec<&str> = files.iter().flat_map(CorpusFile::shards).collect();
@@ -96,27 +91,17 @@ pub async fn publish(
     }
     bar.finish_and_clear();
     let manifest = chain.rpc().blob_put(&manifest).await?;
-    let access = if publication.owner_only {
-        "OwnerOnly"
-    } else {
-        "Open"
-    };
+    let access = if publication.owner_only { "OwnerOnly" } else { "Open" };
     let owner = Value::unnamed_composite([Value::from_bytes(signer.public_key().0)]);
     let call = Call::new(
         "Datasets",
         "publish",
         [
             ("name", Value::from_bytes(&publication.name)),
-            (
-                "parent",
-                value::option(publication.parent.map(value::number)),
-            ),
+            ("parent", value::option(publication.parent.map(value::number))),
             ("manifest", value::blob(&manifest)),
             ("licence", Value::from_bytes(&publication.licence)),
-            (
-                "shards",
-                Value::unnamed_composite(shards.iter().map(value::shard)),
-            ),
+            ("shards", Value::unnamed_composite(shards.iter().map(value::shard))),
             (
                 "contributors",
                 Value::unnamed_composite([Value::unnamed_composite([owner, value::number(1u32)])]),
@@ -151,15 +136,13 @@ pub async fn run(cli: &Cli, command: &Dataset, out: &Output) -> Result<()> {
                 .iter()
                 .map(|path| CorpusFile::read(path))
                 .collect::<Result<Vec<_>>>()?;
-            let manifest = match manifest {
-                Some(path) => Some(std::fs::read(path).map_err(|e| {
-                    Error::usage(
-                        "ManifestUnreadable",
-                        format!("cannot read {}: {e}", path.display()),
-                    )
-                })?),
-                None => None,
-            };
+            let manifest =
+                match manifest {
+                    Some(path) => Some(std::fs::read(path).map_err(|e| {
+                        Error::usage("ManifestUnreadable", format!("cannot read {}: {e}", path.display()))
+                    })?),
+                    None => None,
+                };
             let publication = Publication {
                 name: name.clone(),
                 licence: licence.clone(),
@@ -209,10 +192,7 @@ async fn list(chain: &Chain, out: &Output) -> Result<()> {
     let mut rows = Vec::new();
     let mut datasets = Vec::new();
     for (keys, record) in chain.entries("Datasets", "Datasets", Vec::new()).await? {
-        let id = keys
-            .first()
-            .and_then(Read::small::<u32>)
-            .unwrap_or_default();
+        let id = keys.first().and_then(Read::small::<u32>).unwrap_or_default();
         let standing = record
             .field("standing")
             .and_then(Read::variant)
@@ -242,10 +222,7 @@ async fn list(chain: &Chain, out: &Output) -> Result<()> {
     }
     out.result(
         &json!({"ok": true, "datasets": datasets}),
-        table::render(
-            &["id", "name", "licence", "bytes", "standing", "root"],
-            &rows,
-        ),
+        table::render(&["id", "name", "licence", "bytes", "standing", "root"], &rows),
     );
     Ok(())
 }

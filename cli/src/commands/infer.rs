@@ -91,13 +91,10 @@ fn check(question: &Question, info: &Info) -> Result<()> {
     if prompt == 0 {
         return Err(Error::usage("PromptEmpty", "the prompt is empty"));
     }
-    let too_long = |what: String| {
-        Err(Error::usage("PromptTooLong", what).hint("shorten the prompt or lower --max-tokens"))
-    };
+    let too_long =
+        |what: String| Err(Error::usage("PromptTooLong", what).hint("shorten the prompt or lower --max-tokens"));
     if prompt > most {
-        return too_long(format!(
-            "the prompt has {prompt} bytes; at most {most} are taken"
-        ));
+        return too_long(format!("the prompt has {prompt} bytes; at most {most} are taken"));
     }
     let tokens = question.sampling.max_tokens;
     if tokens == 0 || tokens > MAX_TOKENS {
@@ -116,29 +113,16 @@ fn check(question: &Question, info: &Info) -> Result<()> {
 }
 
 /// Checks a question and sends it. `max_fee` defaults to the price of prompt and longest answer.
-pub async fn ask(
-    chain: &Chain,
-    signer: &Keypair,
-    question: &Question,
-    out: &Output,
-) -> Result<Asked> {
+pub async fn ask(chain: &Chain, signer: &Keypair, question: &Question, out: &Output) -> Result<Asked> {
     let info = model::info(chain, question.model).await?;
     check(question, &info)?;
     let tokens = question.prompt.len() as u128 + u128::from(question.sampling.max_tokens);
-    let max_fee = question
-        .max_fee
-        .unwrap_or_else(|| info.price.saturating_mul(tokens));
+    let max_fee = question.max_fee.unwrap_or_else(|| info.price.saturating_mul(tokens));
     send(chain, signer, question, max_fee, out).await
 }
 
 /// Sends a question unchecked: what is wrong with it is the chain's to say.
-pub async fn send(
-    chain: &Chain,
-    signer: &Keypair,
-    question: &Question,
-    max_fee: u128,
-    out: &Output,
-) -> Result<Asked> {
+pub async fn send(chain: &Chain, signer: &Keypair, question: &Question, max_fee: u128, out: &Output) -> Result<Asked> {
     let call = Call::new(
         "Inference",
         "request",
@@ -180,13 +164,7 @@ async fn provisional(nodes: &[Rpc], request: RequestId, out: &Output) {
 }
 
 /// Waits until a request is settled, showing provisional text of `nodes`. A refund is an error.
-pub async fn settle(
-    chain: &Chain,
-    nodes: &[Rpc],
-    asked: &Asked,
-    deadline: Instant,
-    out: &Output,
-) -> Result<Answer> {
+pub async fn settle(chain: &Chain, nodes: &[Rpc], asked: &Asked, deadline: Instant, out: &Output) -> Result<Answer> {
     let spinner = out.spinner("waiting for the answer and its checks");
     let outcome = tokio::select! {
         outcome = settlement(chain, asked, deadline) => outcome,
@@ -210,11 +188,7 @@ async fn settlement(chain: &Chain, asked: &Asked, deadline: Instant) -> Result<A
             ("Verification", "ClaimSettled") => {
                 let checkers = event.fields.field("checkers");
                 let count = checkers
-                    .map(|checkers| {
-                        checkers
-                            .uint()
-                            .map_or(checkers.accounts().len(), |n| n as usize)
-                    })
+                    .map(|checkers| checkers.uint().map_or(checkers.accounts().len(), |n| n as usize))
                     .unwrap_or_default();
                 settled.push((event.hash("job")?, count));
             }
@@ -224,45 +198,39 @@ async fn settlement(chain: &Chain, asked: &Asked, deadline: Instant) -> Result<A
                     refused.push(event.hash("executor")?);
                 }
             }
-            ("Inference", name) if event.fields.number("request") == Some(asked.request) => {
-                match name {
-                    "Claimed" => jobs.push(event.hash("job")?),
-                    "Reassigned" => reassigned.push(event.fields.json().to_string()),
-                    "Refunded" => {
-                        return Err(Error::failed(
-                            "Refunded",
-                            format!(
-                                "no validator gave an answer that the others confirmed; request {} is refunded in full",
-                                asked.request
-                            ),
-                        )
-                        .hint("see the nodes' logs and try again"));
-                    }
-                    "Settled" => {
-                        let receipts = settled
-                            .iter()
-                            .rev()
-                            .find(|(job, _)| jobs.contains(job))
-                            .map(|(_, count)| *count);
-                        return Ok(Answer {
-                            output: event
-                                .fields
-                                .field("output")
-                                .and_then(Read::octets)
-                                .unwrap_or_default(),
-                            executor: event.hash("executor")?,
-                            fee: event.number("fee")?,
-                            split: event.fields.field("split").map(split).unwrap_or_default(),
-                            receipts: receipts.unwrap_or_default(),
-                            claim_settled: receipts.is_some(),
-                            refused,
-                            reassigned,
-                            block,
-                        });
-                    }
-                    _ => {}
+            ("Inference", name) if event.fields.number("request") == Some(asked.request) => match name {
+                "Claimed" => jobs.push(event.hash("job")?),
+                "Reassigned" => reassigned.push(event.fields.json().to_string()),
+                "Refunded" => {
+                    return Err(Error::failed(
+                        "Refunded",
+                        format!(
+                            "no validator gave an answer that the others confirmed; request {} is refunded in full",
+                            asked.request
+                        ),
+                    )
+                    .hint("see the nodes' logs and try again"));
                 }
-            }
+                "Settled" => {
+                    let receipts = settled
+                        .iter()
+                        .rev()
+                        .find(|(job, _)| jobs.contains(job))
+                        .map(|(_, count)| *count);
+                    return Ok(Answer {
+                        output: event.fields.field("output").and_then(Read::octets).unwrap_or_default(),
+                        executor: event.hash("executor")?,
+                        fee: event.number("fee")?,
+                        split: event.fields.field("split").map(split).unwrap_or_default(),
+                        receipts: receipts.unwrap_or_default(),
+                        claim_settled: receipts.is_some(),
+                        refused,
+                        reassigned,
+                        block,
+                    });
+                }
+                _ => {}
+            },
             _ => {}
         }
     }
@@ -290,11 +258,7 @@ pub fn split_table(answer: &Answer) -> String {
         .iter()
         .map(|(name, part)| vec![name.clone(), table::tokens(*part), share(*part)])
         .collect();
-    rows.push(vec![
-        "fee".to_owned(),
-        table::tokens(answer.fee),
-        share(answer.fee),
-    ]);
+    rows.push(vec!["fee".to_owned(), table::tokens(answer.fee), share(answer.fee)]);
     table::render(&["goes to", "AGO", "part"], &rows)
 }
 
@@ -395,9 +359,7 @@ mod tests {
             price: 1,
             context: 256,
         };
-        check(&question(prompt, max_tokens), &info)
-            .err()
-            .map(|e| e.name)
+        check(&question(prompt, max_tokens), &info).err().map(|e| e.name)
     }
 
     #[test]
@@ -419,16 +381,10 @@ mod tests {
 
     #[test]
     fn split_is_read_by_the_names_of_the_chain() {
-        let parts = Value::named_composite([
-            ("executor", Value::u128(70)),
-            ("data_contributors", Value::u128(30)),
-        ]);
+        let parts = Value::named_composite([("executor", Value::u128(70)), ("data_contributors", Value::u128(30))]);
         assert_eq!(
             split(&parts),
-            [
-                ("executor".to_owned(), 70),
-                ("data contributors".to_owned(), 30)
-            ]
+            [("executor".to_owned(), 70), ("data contributors".to_owned(), 30)]
         );
     }
 }

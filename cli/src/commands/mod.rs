@@ -31,18 +31,10 @@ pub async fn run(cli: Cli, out: &Output) -> Result<()> {
 }
 
 /// Submits a call and shows where it is.
-pub async fn submit(
-    chain: &Chain,
-    signer: &Keypair,
-    call: Call,
-    title: &str,
-    out: &Output,
-) -> Result<Included> {
+pub async fn submit(chain: &Chain, signer: &Keypair, call: Call, title: &str, out: &Output) -> Result<Included> {
     let spinner = out.spinner(title);
     let done = chain
-        .submit(signer, call, &|state| {
-            spinner.set_message(format!("{title}: {state}"))
-        })
+        .submit(signer, call, &|state| spinner.set_message(format!("{title}: {state}")))
         .await;
     spinner.finish_and_clear();
     done

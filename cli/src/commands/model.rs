@@ -43,12 +43,7 @@ pub struct Created {
 }
 
 /// Stores the weights with the node and registers the model.
-pub async fn create(
-    chain: &Chain,
-    signer: &Keypair,
-    creation: &Creation,
-    out: &Output,
-) -> Result<Created> {
+pub async fn create(chain: &Chain, signer: &Keypair, creation: &Creation, out: &Output) -> Result<Created> {
     check_name("the name", &creation.name)?;
     let spinner = out.spinner("storing the weights");
     let stored = chain.rpc().blob_put(&creation.weights).await;
@@ -65,10 +60,7 @@ pub async fn create(
             ("name", Value::from_bytes(&creation.name)),
             ("architecture", value::architecture(&creation.architecture)),
             ("weights", value::blob(&weights)),
-            (
-                "weights_bytes",
-                value::number(creation.weights.len() as u64),
-            ),
+            ("weights_bytes", value::number(creation.weights.len() as u64)),
             ("price", value::number(creation.price)),
             ("promotion", value::case(promotion)),
         ],
@@ -101,12 +93,8 @@ pub async fn info(chain: &Chain, model: ModelId) -> Result<Info> {
         .read("Models", "Models", vec![value::number(model)])
         .await?
         .ok_or_else(|| {
-            Error::new(
-                Kind::Refused,
-                "UnknownModel",
-                format!("no model has the index {model}"),
-            )
-            .hint("list the models with: agorai model list")
+            Error::new(Kind::Refused, "UnknownModel", format!("no model has the index {model}"))
+                .hint("list the models with: agorai model list")
         })?;
     let live = match record.field("live").and_then(Read::variant) {
         Some(("Some", version)) => version.values().next().and_then(Read::small),
@@ -125,11 +113,7 @@ pub async fn info(chain: &Chain, model: ModelId) -> Result<Info> {
 }
 
 /// Reads the weights' name of a version.
-pub async fn version_weights(
-    chain: &Chain,
-    model: ModelId,
-    version: VersionIndex,
-) -> Result<Option<String>> {
+pub async fn version_weights(chain: &Chain, model: ModelId, version: VersionIndex) -> Result<Option<String>> {
     let keys = vec![value::number(model), value::number(version)];
     let record = chain.read("Models", "Versions", keys).await?;
     Ok(record.and_then(|record| record.hash_in("weights")))
@@ -182,10 +166,7 @@ pub async fn run(cli: &Cli, command: &Model, out: &Output) -> Result<()> {
         Model::List => list(&cli.chain().await?, out).await,
         Model::Show { id } => show(&cli.chain().await?, *id, out).await,
         Model::Promote { id, version } => {
-            let arguments = [
-                ("model", value::number(*id)),
-                ("version", value::number(*version)),
-            ];
+            let arguments = [("model", value::number(*id)), ("version", value::number(*version))];
             let call = Call::new("Models", "promote", arguments);
             let included = signed(cli, call, "promoting the version", out).await?;
             out.result(
@@ -214,10 +195,7 @@ async fn signed(cli: &Cli, call: Call, title: &str, out: &Output) -> Result<Incl
 async fn list(chain: &Chain, out: &Output) -> Result<()> {
     let (mut rows, mut models) = (Vec::new(), Vec::new());
     for (keys, record) in chain.entries("Models", "Models", Vec::new()).await? {
-        let id = keys
-            .first()
-            .and_then(Read::small::<u32>)
-            .unwrap_or_default();
+        let id = keys.first().and_then(Read::small::<u32>).unwrap_or_default();
         let name = record.text("name").unwrap_or_default();
         let live = record.field("live").map(Read::json).unwrap_or_default();
         let price: u128 = record.number("price").unwrap_or_default();
@@ -249,10 +227,7 @@ pub fn nats(micro: u64) -> f64 {
 async fn show(chain: &Chain, id: ModelId, out: &Output) -> Result<()> {
     let info = info(chain, id).await?;
     let (mut rows, mut versions) = (Vec::new(), Vec::new());
-    for (keys, record) in chain
-        .entries("Models", "Versions", vec![value::number(id)])
-        .await?
-    {
+    for (keys, record) in chain.entries("Models", "Versions", vec![value::number(id)]).await? {
         let version = keys.last().and_then(Read::small::<u32>).unwrap_or_default();
         let weights = record.hash_in("weights").unwrap_or_default();
         // The losses stand in whatever part of the record says what produced the version.
@@ -261,12 +236,7 @@ async fn show(chain: &Chain, id: ModelId, out: &Output) -> Result<()> {
         let (before, after) = (loss("loss_before"), loss("loss_after"));
         rows.push(vec![
             version.to_string(),
-            if info.live == Some(version) {
-                "live"
-            } else {
-                ""
-            }
-            .to_owned(),
+            if info.live == Some(version) { "live" } else { "" }.to_owned(),
             shown(before),
             shown(after),
             weights.clone(),
@@ -288,10 +258,7 @@ async fn show(chain: &Chain, id: ModelId, out: &Output) -> Result<()> {
         record["name"].as_str().unwrap_or_default(),
         table::tokens(info.price)
     );
-    let versions_table = table::render(
-        &["version", "", "loss before", "loss after", "weights"],
-        &rows,
-    );
+    let versions_table = table::render(&["version", "", "loss before", "loss after", "weights"], &rows);
     out.result(
         &json!({"ok": true, "model": id, "record": record, "versions": versions}),
         format!("{heading}\n{versions_table}"),

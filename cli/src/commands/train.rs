@@ -161,11 +161,7 @@ async fn follow(
                 if !contributed.contains(&worker) {
                     contributed.push(worker);
                 }
-                bar.set_message(format!(
-                    "training, {}: {} contributions",
-                    of(round),
-                    contributed.len()
-                ));
+                bar.set_message(format!("training, {}: {} contributions", of(round), contributed.len()));
             }
             "RoundCompleted" => {
                 let round: RoundIndex = event.number("round")?;
@@ -196,11 +192,10 @@ async fn follow(
                 void.push((round, reason));
             }
             name @ ("PlanCancelled" | "PlanGivenUp") => {
-                return Err(Error::failed(
-                    name,
-                    format!("plan {plan} ended early; void rounds: {void:?}"),
-                )
-                .hint("see the nodes' logs; what the completed rounds made stays, start another plan to go on"));
+                return Err(
+                    Error::failed(name, format!("plan {plan} ended early; void rounds: {void:?}"))
+                        .hint("see the nodes' logs; what the completed rounds made stays, start another plan to go on"),
+                );
             }
             "PlanCompleted" => {
                 return Ok(Outcome {
@@ -229,10 +224,7 @@ pub fn rounds_table(rounds: &[Round]) -> String {
             ]
         })
         .collect();
-    table::render(
-        &["round", "workers", "loss before", "loss after", "weights"],
-        &rows,
-    )
+    table::render(&["round", "workers", "loss before", "loss after", "weights"], &rows)
 }
 
 /// The rounds as JSON.
@@ -322,10 +314,7 @@ pub async fn run(cli: &Cli, command: &Train, out: &Output) -> Result<()> {
 /// Prints what the chain keeps about a plan that is over.
 async fn summarise(chain: &Chain, plan: PlanId, out: &Output) -> Result<()> {
     let (mut rows, mut rounds) = (Vec::new(), Vec::new());
-    for (keys, record) in chain
-        .entries("Training", "Rounds", vec![value::number(plan)])
-        .await?
-    {
+    for (keys, record) in chain.entries("Training", "Rounds", vec![value::number(plan)]).await? {
         let round: RoundIndex = keys.last().and_then(Read::small).unwrap_or_default();
         let count = |name| record.number::<u32>(name).unwrap_or_default();
         let loss = |name| nats(record.number(name).unwrap_or_default());
@@ -349,23 +338,14 @@ async fn summarise(chain: &Chain, plan: PlanId, out: &Output) -> Result<()> {
             "weights": weights,
         }));
     }
-    let record = chain
-        .read("Training", "Plans", vec![value::number(plan)])
-        .await?;
+    let record = chain.read("Training", "Plans", vec![value::number(plan)]).await?;
     let state = record
         .as_ref()
         .and_then(|record| record.field("state"))
         .map(Read::json)
         .unwrap_or_default();
     let weights = record.and_then(|record| record.hash_in("weights"));
-    let head = [
-        "round",
-        "workers",
-        "accepted",
-        "loss before",
-        "loss after",
-        "void",
-    ];
+    let head = ["round", "workers", "accepted", "loss before", "loss after", "void"];
     out.result(
         &json!({
             "ok": true,

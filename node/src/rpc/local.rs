@@ -112,9 +112,7 @@ fn name(text: &str) -> RpcResult<BlobId> {
 fn decode(base64: &str) -> RpcResult<Vec<u8>> {
     // Four characters of base64 hold three bytes.
     if base64.len() / 4 * 3 > MAX_BLOB_BYTES + 2 {
-        return Err(bad(format!(
-            "a blob has at most {MAX_BLOB_BYTES} bytes (64 MiB) here"
-        )));
+        return Err(bad(format!("a blob has at most {MAX_BLOB_BYTES} bytes (64 MiB) here")));
     }
     STANDARD
         .decode(base64)
@@ -151,11 +149,7 @@ impl LocalServer for LocalRpc {
 
     async fn provisional(&self, request: RequestId) -> RpcResult<Provisional> {
         let best = self.client.info().best_hash;
-        let job = self
-            .client
-            .runtime_api()
-            .job_of(best, request)
-            .map_err(failed)?;
+        let job = self.client.runtime_api().job_of(best, request).map_err(failed)?;
         let bytes = job.map(|job| self.so_far(job)).unwrap_or_default();
         Ok(Provisional {
             text: STANDARD.encode(bytes),

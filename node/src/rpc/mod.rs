@@ -8,9 +8,7 @@ use agorai_runtime::{AccountId, Balance, BlockNumber, Hash, Nonce};
 use jsonrpsee::RpcModule;
 use sc_client_api::{AuxStore, Backend};
 use sc_consensus_babe::BabeWorkerHandle;
-use sc_consensus_grandpa::{
-    FinalityProofProvider, GrandpaJustificationStream, SharedAuthoritySet, SharedVoterState,
-};
+use sc_consensus_grandpa::{FinalityProofProvider, GrandpaJustificationStream, SharedAuthoritySet, SharedVoterState};
 use sc_rpc::SubscriptionTaskExecutor;
 use sc_transaction_pool_api::TransactionPool;
 use sp_api::ProvideRuntimeApi;
@@ -52,9 +50,7 @@ pub struct GrandpaDeps<B> {
 }
 
 /// All answers of this node that are not the SDK's own.
-pub fn create<C, P, SC, B>(
-    deps: Deps<C, P, SC, B>,
-) -> Result<RpcModule<()>, Box<dyn std::error::Error + Send + Sync>>
+pub fn create<C, P, SC, B>(deps: Deps<C, P, SC, B>) -> Result<RpcModule<()>, Box<dyn std::error::Error + Send + Sync>>
 where
     C: ProvideRuntimeApi<Block>
         + HeaderBackend<Block>
@@ -96,8 +92,6 @@ where
     module.merge(System::new(client.clone(), pool).into_rpc())?;
     module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
     module.merge(Babe::new(client, babe, keystore, select_chain).into_rpc())?;
-    module.merge(
-        Grandpa::new(executor, authority_set, voter_state, justifications, proofs).into_rpc(),
-    )?;
+    module.merge(Grandpa::new(executor, authority_set, voter_state, justifications, proofs).into_rpc())?;
     Ok(module)
 }

@@ -50,11 +50,7 @@ pub struct Blobs {
 impl Blobs {
     /// Blobs of a store, and from a source what the store lacks.
     pub fn new(store: Arc<Store>, source: Arc<dyn Source>, handle: Handle) -> Self {
-        Self {
-            store,
-            source,
-            handle,
-        }
+        Self { store, source, handle }
     }
 
     /// The store.

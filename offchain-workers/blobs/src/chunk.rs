@@ -70,13 +70,7 @@ pub fn hash(data: impl io::Read, size: u64) -> io::Result<(BlobId, Vec<u8>)> {
 /// The slice of the chunk at `index`, checked on the way.
 ///
 /// Errors: `InvalidData` where data or outboard do not belong to `id`, else what reading says.
-pub fn encode(
-    data: &File,
-    id: &BlobId,
-    size: u64,
-    outboard: Vec<u8>,
-    index: u64,
-) -> io::Result<Vec<u8>> {
+pub fn encode(data: &File, id: &BlobId, size: u64, outboard: Vec<u8>, index: u64) -> io::Result<Vec<u8>> {
     let tree = tree(size)?;
     if outboard.len() as u64 != tree.outboard_size() || index >= count(size) {
         return Err(io::Error::from(io::ErrorKind::InvalidData));
@@ -202,10 +196,7 @@ mod tests {
         let (id, slices) = slices(&bytes(10));
         for size in [u64::MAX, SIZE_CEILING + 1, SIZE_CEILING] {
             assert_eq!(verify(&id, size, 0, &slices[0]), Err(NotTheChunk));
-            assert_eq!(
-                verify(&id, size, count(size) - 1, &slices[0]),
-                Err(NotTheChunk)
-            );
+            assert_eq!(verify(&id, size, count(size) - 1, &slices[0]), Err(NotTheChunk));
         }
     }
 

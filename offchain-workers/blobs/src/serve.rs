@@ -122,10 +122,7 @@ impl<S: AsRef<Store>> Server<S> {
                 buckets.remove(&idle);
             }
         }
-        let bucket = buckets.entry(peer).or_insert(Bucket {
-            tokens: burst,
-            at: now,
-        });
+        let bucket = buckets.entry(peer).or_insert(Bucket { tokens: burst, at: now });
         let passed = now.saturating_duration_since(bucket.at).as_secs_f64();
         bucket.tokens = (bucket.tokens + passed * rate).min(burst);
         bucket.at = now;

@@ -119,16 +119,8 @@ pub struct NetworkTransport<B: BlockT> {
 
 impl<B: BlockT> NetworkTransport<B> {
     /// Over these services, under this protocol name.
-    pub fn new(
-        network: Arc<dyn NetworkService>,
-        sync: Arc<SyncingService<B>>,
-        name: ProtocolName,
-    ) -> Self {
-        Self {
-            network,
-            sync,
-            name,
-        }
+    pub fn new(network: Arc<dyn NetworkService>, sync: Arc<SyncingService<B>>, name: ProtocolName) -> Self {
+        Self { network, sync, name }
     }
 }
 

@@ -29,15 +29,11 @@ fn main() {
     let weights = Weights::init(&architecture, 1).expect("a valid architecture");
     for (batch, sequence) in [(4, 64), (4, 128), (8, 256)] {
         let state = State::start(weights.values.clone());
-        let mut trainer = Trainer::new(means, &architecture, &weights.layout, state)
-            .expect("a state of this architecture");
+        let mut trainer =
+            Trainer::new(means, &architecture, &weights.layout, state).expect("a state of this architecture");
         let example = |seed: usize| Example {
-            tokens: (0..sequence)
-                .map(|i| ((i * i + seed) % 256) as u32)
-                .collect(),
-            targets: (0..sequence)
-                .map(|i| ((i * i + seed + 1) % 256) as u32)
-                .collect(),
+            tokens: (0..sequence).map(|i| ((i * i + seed) % 256) as u32).collect(),
+            targets: (0..sequence).map(|i| ((i * i + seed + 1) % 256) as u32).collect(),
         };
         let examples: Vec<_> = (0..batch).map(example).collect();
         trainer.step(&examples, 1e-3).expect("a step");
@@ -75,10 +71,7 @@ fn trace(means: Means, weights: Weights) {
     };
     for together in [1, 128] {
         feed(together, None);
-        let (without, with) = (
-            feed(together, None),
-            feed(together, Some(Recorder::default())),
-        );
+        let (without, with) = (feed(together, None), feed(together, Some(Recorder::default())));
         println!(
             "read 256 tokens by {together}: {:.0} tokens/s, the trace takes {:.1} % more",
             5.0 * 256.0 / with,
@@ -120,10 +113,7 @@ fn generation(weights: &Weights, threads: usize) {
         };
         output = made;
         let seconds = started.elapsed().as_secs_f64();
-        println!(
-            "generate 128 tokens after 128 ({run}): {:.0} tokens/s",
-            128.0 / seconds
-        );
+        println!("generate 128 tokens after 128 ({run}): {:.0} tokens/s", 128.0 / seconds);
     }
     let started = Instant::now();
     let spec = JobSpec::Check(CheckSpec { generate, output });

@@ -19,10 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for line in std::io::stdin().lines() {
         let text: String = serde_json::from_str(&line?)?;
         let tokens = match &template {
-            Some(template) => tokenizer.encode(
-                &template.render(&[Message::new("user", text)], true)?,
-                false,
-            )?,
+            Some(template) => tokenizer.encode(&template.render(&[Message::new("user", text)], true)?, false)?,
             None => tokenizer.encode(&text, true)?,
         };
         let mut stream = tokenizer.stream();

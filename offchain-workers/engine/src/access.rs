@@ -37,9 +37,7 @@ pub struct MemoryBlobs(Mutex<HashMap<BlobId, Vec<u8>>>);
 
 impl MemoryBlobs {
     fn map(&self) -> std::sync::MutexGuard<'_, HashMap<BlobId, Vec<u8>>> {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -59,11 +59,7 @@ pub fn aggregate(
     for (_, payload) in &spec.contributions {
         progress.check()?;
         let bytes = fetch(blobs, payload)?;
-        deltas.push(compress::decode(
-            &weights.layout,
-            spec.recipe.compression,
-            &bytes,
-        )?);
+        deltas.push(compress::decode(&weights.layout, spec.recipe.compression, &bytes)?);
     }
     let sum = combine(means, &deltas)?;
     let mut recorder = Recorder::default();

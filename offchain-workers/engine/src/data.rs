@@ -92,8 +92,7 @@ impl<'a> Data<'a> {
     /// As many of a worker's own sequences as are held out, chosen by `draw`.
     pub fn own(&mut self, worker: u32, draw: H256) -> Result<Vec<Example>> {
         let all = self.recipe.sequences_per_worker();
-        let among = agorai_primitives::assignment::Permutation::new(draw, all)
-            .ok_or(Error::Spec("no sequences"))?;
+        let among = agorai_primitives::assignment::Permutation::new(draw, all).ok_or(Error::Spec("no sequences"))?;
         (0..all.min(u64::from(self.recipe.held_out)))
             .map(|i| self.example(self.assignment.sequence(worker, among.apply(i))))
             .collect()

@@ -91,23 +91,13 @@ impl Engine {
     }
 
     /// As [`Engine::run`], with the reason of a failure in words, for the operator's log.
-    pub fn perform(
-        &self,
-        spec: &JobSpec,
-        blobs: &dyn BlobAccess,
-        progress: &Progress,
-    ) -> Result<JobResult> {
+    pub fn perform(&self, spec: &JobSpec, blobs: &dyn BlobAccess, progress: &Progress) -> Result<JobResult> {
         self.admit(spec)?;
         progress.check()?;
         self.means.job(|| self.compute(spec, blobs, progress))
     }
 
-    fn compute(
-        &self,
-        spec: &JobSpec,
-        blobs: &dyn BlobAccess,
-        progress: &Progress,
-    ) -> Result<JobResult> {
+    fn compute(&self, spec: &JobSpec, blobs: &dyn BlobAccess, progress: &Progress) -> Result<JobResult> {
         let means = self.means;
         Ok(match spec {
             JobSpec::Generate(spec) => {
@@ -180,15 +170,9 @@ impl Engine {
     }
 
     /// The model with these weights; the last one stays loaded.
-    fn model(
-        &self,
-        architecture: &Architecture,
-        id: &BlobId,
-        blobs: &dyn BlobAccess,
-    ) -> Result<Arc<Model>> {
+    fn model(&self, architecture: &Architecture, id: &BlobId, blobs: &dyn BlobAccess) -> Result<Arc<Model>> {
         let cached = |loaded: &Loaded| {
-            (loaded.id == *id && loaded.model.weights().architecture == *architecture)
-                .then(|| loaded.model.clone())
+            (loaded.id == *id && loaded.model.weights().architecture == *architecture).then(|| loaded.model.clone())
         };
         if let Some(model) = self.lock().as_ref().and_then(cached) {
             return Ok(model);
@@ -204,11 +188,7 @@ impl Engine {
     }
 
     /// The model of a generation and its tokenizer.
-    fn reader(
-        &self,
-        spec: &GenerateSpec,
-        blobs: &dyn BlobAccess,
-    ) -> Result<(Arc<Model>, Arc<Tokenizer>)> {
+    fn reader(&self, spec: &GenerateSpec, blobs: &dyn BlobAccess) -> Result<(Arc<Model>, Arc<Tokenizer>)> {
         let model = self.model(&spec.architecture, &spec.weights, blobs)?;
         if let Some(loaded) = &*self.lock() {
             if let (true, Some(tokenizer)) = (loaded.id == spec.weights, &loaded.tokenizer) {

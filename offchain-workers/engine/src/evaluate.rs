@@ -37,11 +37,7 @@ pub fn losses<B: Backend>(
 }
 
 /// The losses of one example's tokens, in nats.
-pub fn sequence<B: Backend>(
-    means: Means,
-    decoder: &Decoder<B>,
-    example: &Example,
-) -> Result<Vec<f32>> {
+pub fn sequence<B: Backend>(means: Means, decoder: &Decoder<B>, example: &Example) -> Result<Vec<f32>> {
     let mut session = decoder.session(example.tokens.len())?;
     let mut losses = vec![0.0; example.targets.len()];
     let parts = example.tokens.chunks(TOGETHER);

@@ -163,11 +163,7 @@ fn generate(spec: &GenerateSpec, threads: usize) -> u64 {
     let a = &spec.architecture;
     let positions = u64::from(a.context).min(spec.prompt.len() as u64 + u64::from(MAX_TOKENS));
     // A tokenizer takes about this many times its file.
-    let tokenizer = if a.vocab == 256 {
-        0
-    } else {
-        8 * MAX_TOKENIZER as u64
-    };
+    let tokenizer = if a.vocab == 256 { 0 } else { 8 * MAX_TOKENIZER as u64 };
     model(a)
         .saturating_add(answer(&config(a), positions, threads))
         .saturating_add(tokenizer)

@@ -90,9 +90,7 @@ const MOST_IDLE: usize = 4;
 /// An idle pool of so many threads.
 fn idle(threads: usize) -> Option<ThreadPool> {
     let mut pools = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
-    let place = pools
-        .iter()
-        .position(|pool| pool.current_num_threads() == threads)?;
+    let place = pools.iter().position(|pool| pool.current_num_threads() == threads)?;
     Some(pools.remove(place))
 }
 

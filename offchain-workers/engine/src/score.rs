@@ -26,14 +26,8 @@ pub const WORTHLESS: i64 = -1_000_000_000;
 
 /// Refuses contributions that are not strictly ascending by worker, or of workers that do not exist.
 pub(crate) fn validate(spec: &ScoreSpec) -> Result<()> {
-    let ascending = spec
-        .contributions
-        .windows(2)
-        .all(|pair| pair[0].0 < pair[1].0);
-    let known = spec
-        .contributions
-        .iter()
-        .all(|(worker, _)| *worker < spec.workers);
+    let ascending = spec.contributions.windows(2).all(|pair| pair[0].0 < pair[1].0);
+    let known = spec.contributions.iter().all(|(worker, _)| *worker < spec.workers);
     if spec.workers > MAX_WORKERS || !ascending || !known {
         return Err(Error::Spec("contributions"));
     }

@@ -40,10 +40,7 @@ fn checkpoint_in_bfloat16_with_a_shared_head_comes_in_exactly() {
 #[test]
 fn checkpoint_is_refused_when_it_is_of_another_model() {
     let weights = Weights::init(&TINY, 3).unwrap();
-    assert_eq!(
-        Weights::import(&TINY, &weights.to_safetensors()).unwrap(),
-        weights
-    );
+    assert_eq!(Weights::import(&TINY, &weights.to_safetensors()).unwrap(), weights);
     assert!(Weights::import(&TINY, b"junk").is_err());
     let mut tensors = weights.to_tensors().unwrap();
     tensors.remove("model.norm.weight");
@@ -114,29 +111,15 @@ impl Autograd {
         for layer in 0..TINY.layers {
             let name = |part: &str| format!("model.layers.{layer}.{part}");
             let normed = self.norm(&name("input_layernorm"), &x)?;
-            let part = |part: &str, turn| {
-                self.heads(
-                    &self.linear(&name(&format!("self_attn.{part}")), &normed)?,
-                    width,
-                    turn,
-                )
-            };
-            let (query, key, value) = (
-                part("q_proj", true)?,
-                part("k_proj", true)?,
-                part("v_proj", false)?,
-            );
+            let part =
+                |part: &str, turn| self.heads(&self.linear(&name(&format!("self_attn.{part}")), &normed)?, width, turn);
+            let (query, key, value) = (part("q_proj", true)?, part("k_proj", true)?, part("v_proj", false)?);
             let shared: Vec<u32> = (0..TINY.heads).map(|head| head / group as u32).collect();
             let shared = Tensor::new(&shared[..], &Device::Cpu)?;
-            let (key, value) = (
-                key.index_select(&shared, 0)?,
-                value.index_select(&shared, 0)?,
-            );
+            let (key, value) = (key.index_select(&shared, 0)?, value.index_select(&shared, 0)?);
             let scores = (query.matmul(&key.t()?)? / (width as f64).sqrt())?;
             let attended = Self::softmax(&scores.broadcast_add(&mask)?)?.matmul(&value)?;
-            let attended = attended
-                .transpose(0, 1)?
-                .reshape((rows, TINY.dim as usize))?;
+            let attended = attended.transpose(0, 1)?.reshape((rows, TINY.dim as usize))?;
             x = (x + self.linear(&name("self_attn.o_proj"), &attended)?)?;
             let normed = self.norm(&name("post_attention_layernorm"), &x)?;
             let gate = self.linear(&name("mlp.gate_proj"), &normed)?;
@@ -181,11 +164,7 @@ fn gradient_of_every_tensor_agrees_with_candles() {
         assert!(largest > 1e-4, "{}: {largest}", slot.name);
         for (ours, theirs) in ours.iter().zip(&theirs) {
             let error = (ours - theirs).abs();
-            assert!(
-                error < 1e-3 * largest,
-                "{}: {ours} is not {theirs}",
-                slot.name
-            );
+            assert!(error < 1e-3 * largest, "{}: {ours} is not {theirs}", slot.name);
         }
     }
 }

@@ -58,10 +58,7 @@ fn output_ends_with_the_stop_token() {
         ..LIVELY
     };
     let (spec, stopped) = answer(&network, sampling);
-    let end = output
-        .iter()
-        .position(|byte| u32::from(*byte) == stop)
-        .unwrap();
+    let end = output.iter().position(|byte| u32::from(*byte) == stop).unwrap();
     assert_eq!(stopped, output[..=end]);
     assert!(checked(&network, &spec, &stopped));
     assert!(!checked(&network, &spec, &output));
@@ -128,10 +125,7 @@ fn missing_state_is_no_verdict() {
 fn contribution_that_harms_or_is_junk_gains_nothing() {
     let network = Round::new(TINY, SHORT, 3);
     let honest = network.train(&engine(), 0).payload;
-    let mut loud = network
-        .blobs
-        .get(&network.train(&engine(), 1).payload)
-        .unwrap();
+    let mut loud = network.blobs.get(&network.train(&engine(), 1).payload).unwrap();
     // The first chunk's table: the embedding is thrown far away.
     for entry in 0..4 {
         let at = 18 + 4 * entry;

@@ -15,8 +15,7 @@ fn delta() -> Vec<f32> {
 #[test]
 fn dense_payload_is_the_pseudo_gradient() {
     let layout = Layout::new(&TINY);
-    let sent =
-        compress::compress(Isa::Scalar, &layout, Compression::Dense, &delta(), vec![]).unwrap();
+    let sent = compress::compress(Isa::Scalar, &layout, Compression::Dense, &delta(), vec![]).unwrap();
     let received = compress::decode(&layout, Compression::Dense, &sent.payload).unwrap();
     assert_eq!(received, delta());
     assert!(sent.feedback.is_empty());
@@ -33,10 +32,7 @@ fn what_is_not_sent_stays_in_the_error_feedback() {
     }
     // An eighth of the values is sent, and those are the large ones.
     let count = received.iter().filter(|value| **value != 0.0).count();
-    assert!(
-        (layout.len() / 9..layout.len() / 7).contains(&count),
-        "{count}"
-    );
+    assert!((layout.len() / 9..layout.len() / 7).contains(&count), "{count}");
     let embedding = layout.embedding.clone();
     let energy = |values: &[f32]| values[embedding.clone()].iter().map(|v| v * v).sum::<f32>();
     let left = energy(&sent.feedback) / energy(&delta());
@@ -47,9 +43,8 @@ fn what_is_not_sent_stays_in_the_error_feedback() {
 fn error_feedback_returns_in_the_next_round() {
     let layout = Layout::new(&TINY);
     let compression = Compression::TopK { top: 64 };
-    let compress = |delta: &[f32], feedback| {
-        compress::compress(Isa::Scalar, &layout, compression, delta, feedback).unwrap()
-    };
+    let compress =
+        |delta: &[f32], feedback| compress::compress(Isa::Scalar, &layout, compression, delta, feedback).unwrap();
     let first = compress(&delta(), Vec::new());
     let nothing = vec![0.0; layout.len()];
     let second = compress(&nothing, first.feedback.clone());

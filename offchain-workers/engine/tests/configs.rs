@@ -40,12 +40,8 @@ fn both_kinds_of_files_give_the_same_configuration() {
 
 #[test]
 fn each_family_has_its_own_settings() {
-    let [llama, qwen2, qwen3, gemma] =
-        FAMILIES.map(|family| from_json(&config_json(family)).unwrap());
-    assert_eq!(
-        (llama.family, llama.activation),
-        (Family::Llama, Activation::Silu)
-    );
+    let [llama, qwen2, qwen3, gemma] = FAMILIES.map(|family| from_json(&config_json(family)).unwrap());
+    assert_eq!((llama.family, llama.activation), (Family::Llama, Activation::Silu));
     assert!(qwen2.qkv_bias && !qwen2.qk_norm);
     assert!(qwen3.qk_norm && !qwen3.qkv_bias);
     assert_eq!(gemma.activation, Activation::GeluTanh);
@@ -104,12 +100,7 @@ fn settings_that_are_not_computed_are_refused_by_name() {
             json!("mixtral"),
             "not supported: model_type \"mixtral\"",
         ),
-        (
-            "llama",
-            "attention_bias",
-            json!(true),
-            "not supported: attention_bias",
-        ),
+        ("llama", "attention_bias", json!(true), "not supported: attention_bias"),
         (
             "llama",
             "rope_interleaved",
@@ -147,18 +138,8 @@ fn settings_that_are_not_computed_are_refused_by_name() {
             json!({"type": "yarn", "factor": 4.0}),
             "not supported: rope of type \"yarn\"",
         ),
-        (
-            "llama",
-            "rope_scaling",
-            json!({"type": "linear"}),
-            "factor is missing",
-        ),
-        (
-            "llama",
-            "rope_scaling",
-            json!(4),
-            "rope_scaling is not an object",
-        ),
+        ("llama", "rope_scaling", json!({"type": "linear"}), "factor is missing"),
+        ("llama", "rope_scaling", json!(4), "rope_scaling is not an object"),
         (
             "llama",
             "vision_config",
@@ -219,10 +200,7 @@ fn settings_that_are_not_computed_are_refused_by_name() {
             "not supported: rope.dimension_count other than a head's 16",
         ),
     ] {
-        assert_eq!(
-            from_gguf(metadata("llama").u32(key, 8)).unwrap_err(),
-            reason
-        );
+        assert_eq!(from_gguf(metadata("llama").u32(key, 8)).unwrap_err(), reason);
     }
     let yarn = metadata("llama").text("llama.rope.scaling.type", "yarn");
     assert_eq!(
@@ -246,11 +224,7 @@ fn settings_that_are_not_computed_are_refused_by_name() {
 #[test]
 fn sizes_are_refused_when_they_are_outside_their_bounds() {
     for (key, value, reason) in [
-        (
-            "vocab_size",
-            json!(0),
-            "the vocabulary is 0, not 1 to 1048576",
-        ),
+        ("vocab_size", json!(0), "the vocabulary is 0, not 1 to 1048576"),
         (
             "hidden_size",
             json!(1u64 << 40),
@@ -266,11 +240,7 @@ fn sizes_are_refused_when_they_are_outside_their_bounds() {
             json!(3),
             "key heads is 2, not a divisor of 3 query heads",
         ),
-        (
-            "num_key_value_heads",
-            json!(0),
-            "key heads is 0, not 1 to 1024",
-        ),
+        ("num_key_value_heads", json!(0), "key heads is 0, not 1 to 1024"),
         ("head_dim", json!(15), "the width of a head is 15, not even"),
         (
             "intermediate_size",
@@ -282,21 +252,9 @@ fn sizes_are_refused_when_they_are_outside_their_bounds() {
             json!("8"),
             "max_position_embeddings is not an unsigned integer",
         ),
-        (
-            "rms_norm_eps",
-            json!(0.0),
-            "the norm's epsilon is 0, not 0 to 1",
-        ),
-        (
-            "rope_theta",
-            json!(1e300),
-            "rope's base is inf, not 1 to 1000000000000",
-        ),
-        (
-            "eos_token_id",
-            json!(300),
-            "a special token is 300, not below 300",
-        ),
+        ("rms_norm_eps", json!(0.0), "the norm's epsilon is 0, not 0 to 1"),
+        ("rope_theta", json!(1e300), "rope's base is inf, not 1 to 1000000000000"),
+        ("eos_token_id", json!(300), "a special token is 300, not below 300"),
         (
             "eos_token_id",
             json!("</s>"),
@@ -317,10 +275,7 @@ fn sizes_are_refused_when_they_are_outside_their_bounds() {
         "rope's low_freq_factor is 4, not below high_freq_factor 4"
     );
     let nan = metadata("llama").f32("llama.rope.scaling.factor", f32::NAN);
-    assert_eq!(
-        from_gguf(nan).unwrap_err(),
-        "rope's factor is NaN, not 1 to 1000000"
-    );
+    assert_eq!(from_gguf(nan).unwrap_err(), "rope's factor is NaN, not 1 to 1000000");
     assert_eq!(
         from_gguf(Writer::new().text("general.architecture", "llama")).unwrap_err(),
         "llama.embedding_length is missing"

@@ -74,8 +74,7 @@ impl Reference {
 
     fn linear(&self, part: Part, x: &[f64]) -> Vec<f64> {
         let rows = self.parts[&part].chunks_exact(x.len());
-        rows.map(|row| row.iter().zip(x).map(|(w, x)| w * x).sum())
-            .collect()
+        rows.map(|row| row.iter().zip(x).map(|(w, x)| w * x).sum()).collect()
     }
 
     fn norm(&self, part: Part, x: &[f64]) -> Vec<f64> {
@@ -211,10 +210,7 @@ fn logits_of_every_family_are_those_of_its_definition() {
             session.feed(&tokens, None).unwrap();
             let logits = session.logits(0..tokens.len()).unwrap();
             let expected = Reference::new(&file).logits(&tokens);
-            let largest = expected
-                .iter()
-                .flatten()
-                .fold(0.0, |a: f64, b| a.max(b.abs()));
+            let largest = expected.iter().flatten().fold(0.0, |a: f64, b| a.max(b.abs()));
             assert!(largest > 0.1, "{family}: {largest}");
             for (ours, expected) in logits.chunks_exact(models::VOCAB).zip(&expected) {
                 for (ours, expected) in ours.iter().zip(expected) {
@@ -242,11 +238,7 @@ fn logits_of_quantised_weights_are_near_those_of_the_same_weights_in_binary64() 
         let size: f64 = expected.iter().map(|x| square(*x)).sum();
         let pairs = logits.iter().zip(&expected);
         let error: f64 = pairs.map(|(a, b)| square(f64::from(*a) - b)).sum();
-        assert!(
-            error < square(0.05) * size,
-            "{family}: {}",
-            (error / size).sqrt()
-        );
+        assert!(error < square(0.05) * size, "{family}: {}", (error / size).sqrt());
     }
 }
 
@@ -271,11 +263,7 @@ fn bits_depend_neither_on_threads_nor_on_instructions_nor_on_how_many_tokens_are
             let file = file(family, element);
             let expected = read(DETECTED(1), &file, 100);
             for (threads, together) in [(1, 1), (2, 100), (3, 7), (8, 100)] {
-                assert_eq!(
-                    read(DETECTED(threads), &file, together),
-                    expected,
-                    "{family}"
-                );
+                assert_eq!(read(DETECTED(threads), &file, together), expected, "{family}");
             }
             for isa in Isa::available() {
                 let means = Means { isa, threads: 2 };
@@ -311,13 +299,7 @@ fn check_accepts_the_answer_with_the_same_trace_and_no_other_answer() {
         let request = request(DETECTED(2), WARM);
         let mut made = Recorders::default();
         let mut nothing = || Ok(());
-        let tokens = answer(
-            &decoder,
-            &request,
-            Some(&mut made),
-            &mut nothing,
-            &mut |_| Ok(()),
-        );
+        let tokens = answer(&decoder, &request, Some(&mut made), &mut nothing, &mut |_| Ok(()));
         let tokens = tokens.unwrap();
         let check = |tokens: &[u32], recorders: Option<&mut Recorders>| {
             check_answer(&decoder, &request, tokens, recorders, &mut |_| Ok(())).unwrap()
@@ -397,9 +379,7 @@ fn answer_is_checked_for_every_kind_of_sampling() {
         };
         let request = request(DETECTED(2), sampling);
         let tokens = answer(&decoder, &request, None, &mut || Ok(()), &mut |_| Ok(())).unwrap();
-        let check = |tokens: &[u32]| {
-            check_answer(&decoder, &request, tokens, None, &mut |_| Ok(())).unwrap()
-        };
+        let check = |tokens: &[u32]| check_answer(&decoder, &request, tokens, None, &mut |_| Ok(())).unwrap();
         assert!(check(&tokens), "{top_k} {top_p_milli}");
         let mut wrong = tokens.clone();
         wrong[11] = (wrong[11] + 1) % 300;
@@ -414,13 +394,7 @@ fn leaf_of_an_answer_is_opened_down_to_an_element() {
     let request = request(DETECTED(2), WARM);
     let mut recorders = Recorders::default();
     let mut nothing = || Ok(());
-    let tokens = answer(
-        &decoder,
-        &request,
-        Some(&mut recorders),
-        &mut nothing,
-        &mut |_| Ok(()),
-    );
+    let tokens = answer(&decoder, &request, Some(&mut recorders), &mut nothing, &mut |_| Ok(()));
     let tokens = tokens.unwrap();
     let root = recorders.finish().finish(Default::default()).root;
     let open = |leaf| open(&decoder, &request, &tokens, leaf, &mut |_| Ok(()));
@@ -448,14 +422,8 @@ fn leaf_of_an_answer_is_opened_down_to_an_element() {
         assert_eq!(opening.rows[..4], token.to_le_bytes());
     }
     for leaf in [
-        Leaf::Block {
-            position: 69,
-            block: 0,
-        },
-        Leaf::Block {
-            position: 0,
-            block: 7,
-        },
+        Leaf::Block { position: 69, block: 0 },
+        Leaf::Block { position: 0, block: 7 },
         Leaf::Block {
             position: usize::MAX,
             block: 6,
@@ -471,9 +439,7 @@ fn leaf_of_an_answer_is_opened_down_to_an_element() {
 /// top-k and top-p keep, all by token.
 fn covered(sampling: &Sampling, logits: &[f32]) -> Vec<u8> {
     let t = sampling.temperature_milli as f32 / 1e3;
-    let z = logits
-        .iter()
-        .map(|logit| if t > 0.0 { logit / t } else { *logit });
+    let z = logits.iter().map(|logit| if t > 0.0 { logit / t } else { *logit });
     let mut all: Vec<(usize, f32)> = z.enumerate().collect();
     let best = all.chunks(PART).map(|part| {
         let larger = |best: (usize, f32), next: &(usize, f32)| match next.1 > best.1 {
@@ -503,9 +469,7 @@ fn covered(sampling: &Sampling, logits: &[f32]) -> Vec<u8> {
         all.clear();
     }
     all.sort_by_key(|(token, _)| *token);
-    let bytes = |(token, value): &(usize, f32)| {
-        [(*token as u32).to_le_bytes(), value.to_le_bytes()].concat()
-    };
+    let bytes = |(token, value): &(usize, f32)| [(*token as u32).to_le_bytes(), value.to_le_bytes()].concat();
     best.iter().chain(&all).flat_map(bytes).collect()
 }
 
@@ -576,10 +540,7 @@ fn draws_from_a_large_vocabulary_leave_the_best_of_each_part_and_what_is_kept() 
                 }
             }
         }
-        assert!(
-            traces.iter().all(|trace| *trace == traces[0]),
-            "{sampling:?}"
-        );
+        assert!(traces.iter().all(|trace| *trace == traces[0]), "{sampling:?}");
     }
 }
 

@@ -16,16 +16,12 @@ fn refused(bytes: &[u8]) -> String {
 
 /// A file of one tensor.
 fn one(dims: &[u64], element: ElementType, bytes: usize) -> Vec<u8> {
-    Writer::new()
-        .tensor("t", dims, element, vec![1; bytes])
-        .finish()
+    Writer::new().tensor("t", dims, element, vec![1; bytes]).finish()
 }
 
 /// The place of the last occurrence of some bytes.
 fn find(file: &[u8], bytes: &[u8]) -> usize {
-    file.windows(bytes.len())
-        .rposition(|window| window == bytes)
-        .unwrap()
+    file.windows(bytes.len()).rposition(|window| window == bytes).unwrap()
 }
 
 #[test]
@@ -78,10 +74,7 @@ fn version_2_is_read_and_others_are_refused() {
     let mut file = one(&[1], ElementType::F32, 4);
     for (version, answer) in [
         (2u32, None),
-        (
-            1,
-            Some("GGUF version 1 is not read, only 2 and 3, little endian"),
-        ),
+        (1, Some("GGUF version 1 is not read, only 2 and 3, little endian")),
         (
             0x0300_0000,
             Some("GGUF version 50331648 is not read, only 2 and 3, little endian"),
@@ -100,10 +93,7 @@ fn file_is_refused_when_it_ends_anywhere() {
     for length in (0..file.len() - 1).step_by(97).chain([file.len() - 1]) {
         let refusal = read(&file[..length]);
         assert!(
-            matches!(
-                refusal,
-                Err(FileError::Truncated { .. } | FileError::OutOfFile { .. })
-            ),
+            matches!(refusal, Err(FileError::Truncated { .. } | FileError::OutOfFile { .. })),
             "{length}: {refusal:?}"
         );
     }
@@ -165,10 +155,7 @@ fn values_are_refused_when_they_are_not_of_their_type() {
         raw(9, &[9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]),
         "k: arrays of arrays are not read"
     );
-    assert_eq!(
-        raw(9, &[7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3]),
-        "k: a boolean is 3"
-    );
+    assert_eq!(raw(9, &[7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3]), "k: a boolean is 3");
     assert_eq!(
         raw(8, &[1, 0, 0, 0, 0, 0, 0, 0, 0xff]),
         "a string at byte 46 is not UTF-8"
@@ -229,10 +216,7 @@ fn tensors_are_refused_when_their_bytes_are_not_theirs() {
     };
     assert_eq!(with(32), "tensors a and b overlap");
     assert_eq!(with(8), "tensor b: offset 8 is not aligned to 32");
-    assert_eq!(
-        with(96),
-        "tensor b: bytes 192 to 196 are beyond the file's 164"
-    );
+    assert_eq!(with(96), "tensor b: bytes 192 to 196 are beyond the file's 164");
     assert_eq!(
         with(u64::MAX - 31),
         "tensor b: bytes 18446744073709551615 to 18446744073709551615 are beyond the file's 164"

@@ -12,9 +12,7 @@ use common::*;
 fn generation_has_its_committed_bits() {
     let network = Round::new(Architecture::SMALL, SHORT, 1);
     let spec = network.generate_spec(b"what is said in the agora", LIVELY);
-    let JobResult::Generated { trace, .. } =
-        run(&engine(), &network.blobs, JobSpec::Generate(spec))
-    else {
+    let JobResult::Generated { trace, .. } = run(&engine(), &network.blobs, JobSpec::Generate(spec)) else {
         panic!()
     };
     assert_eq!(
@@ -32,8 +30,7 @@ fn round_has_its_committed_bits() {
     let network = Round::new(TINY, SHORT, 2);
     let contributions = [0, 1].map(|worker| network.train(&engine(), worker));
     let payloads = [0, 1].map(|worker| (worker as u32, contributions[worker].payload));
-    let JobResult::Aggregated { weights, trace, .. } = network.aggregate(&engine(), &payloads)
-    else {
+    let JobResult::Aggregated { weights, trace, .. } = network.aggregate(&engine(), &payloads) else {
         panic!()
     };
     assert_eq!(
@@ -60,9 +57,7 @@ fn generation_of_64_tokens_has_its_committed_bits() {
         ..LIVELY
     };
     let spec = network.generate_spec(b"many small voices", sampling);
-    let JobResult::Generated { tokens, trace, .. } =
-        run(&engine(), &network.blobs, JobSpec::Generate(spec))
-    else {
+    let JobResult::Generated { tokens, trace, .. } = run(&engine(), &network.blobs, JobSpec::Generate(spec)) else {
         panic!()
     };
     // Those of the prompt are counted too.
@@ -92,9 +87,7 @@ fn segment_of_8_steps_has_its_committed_bits_whatever_the_memory() {
             ..EngineConfig::default()
         })
     };
-    let Err(Error::Memory { needed, .. }) =
-        limited(1).perform(&spec, &network.blobs, &Progress::new())
-    else {
+    let Err(Error::Memory { needed, .. }) = limited(1).perform(&spec, &network.blobs, &Progress::new()) else {
         panic!()
     };
     for engine in [engine(), limited(needed)] {

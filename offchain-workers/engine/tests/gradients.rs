@@ -66,11 +66,7 @@ fn gradient_of_every_tensor_agrees_with_finite_differences() {
     for slot in &weights.layout.slots {
         // Along the gradient itself, the loss changes by the square of its norm.
         let part = &gradient[slot.range.clone()];
-        let norm = part
-            .iter()
-            .map(|g| f64::from(*g).powi(2))
-            .sum::<f64>()
-            .sqrt();
+        let norm = part.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
         assert!(norm > 1e-5, "{}: {norm}", slot.name);
         let step = 2e-3 / norm.max(0.05);
         let moved = |sign: f64| {
@@ -82,12 +78,7 @@ fn gradient_of_every_tensor_agrees_with_finite_differences() {
         };
         let slope = (moved(1.0) - moved(-1.0)) / (2.0 * step);
         let error = (slope - norm * norm).abs() / (norm * norm);
-        assert!(
-            error < 0.02,
-            "{}: {slope} is not {}",
-            slot.name,
-            norm * norm
-        );
+        assert!(error < 0.02, "{}: {slope} is not {}", slot.name, norm * norm);
     }
 }
 

@@ -35,9 +35,7 @@ fn with_header(change: impl FnOnce(String) -> String) -> Vec<u8> {
 }
 
 fn refused(bytes: &[u8]) -> String {
-    Weights::from_safetensors(&TINY, bytes)
-        .unwrap_err()
-        .to_string()
+    Weights::from_safetensors(&TINY, bytes).unwrap_err().to_string()
 }
 
 #[test]
@@ -73,9 +71,7 @@ fn weights_are_refused_when_a_tensor_is_missing_strange_or_of_another_type() {
     assert!(refused(&shape).contains("shape"));
     let overlap = with_header(|h| h.replacen("[0,24576]", "[96,24672]", 1));
     refused(&overlap);
-    assert!(
-        Weights::from_safetensors(&agorai_primitives::model::Architecture::SMALL, &file()).is_err()
-    );
+    assert!(Weights::from_safetensors(&agorai_primitives::model::Architecture::SMALL, &file()).is_err());
 }
 
 #[test]

@@ -24,9 +24,7 @@ fn use_all(file: ModelFile) {
     }
     let _ = ChatTemplate::from_model(&file);
     if let Ok(tokenizer) = Tokenizer::from_model(&file) {
-        let _ = tokenizer
-            .encode("a b \u{e9}", true)
-            .map(|t| tokenizer.decode(&t));
+        let _ = tokenizer.encode("a b \u{e9}", true).map(|t| tokenizer.decode(&t));
     }
 }
 

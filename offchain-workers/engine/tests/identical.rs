@@ -14,10 +14,7 @@ use agorai_primitives::{
 use common::*;
 
 /// One whole round of four workers as one engine sees it.
-fn round(
-    round: &Round,
-    engine: &agorai_engine::Engine,
-) -> (Vec<Contribution>, JobResult, JobResult) {
+fn round(round: &Round, engine: &agorai_engine::Engine) -> (Vec<Contribution>, JobResult, JobResult) {
     let contributions: Vec<_> = (0..4).map(|worker| round.train(engine, worker)).collect();
     for (worker, contribution) in (0..).zip(&contributions) {
         let verdicts = round.audit(engine, worker, contribution);
@@ -53,9 +50,7 @@ fn engines_agree_on_a_round(architecture: Architecture, recipe: Recipe) {
     };
     assert!(loss_after < loss_before, "{loss_before} -> {loss_after}");
     assert!(
-        scores
-            .iter()
-            .all(|score| score.held_out > 0 && score.own > 0),
+        scores.iter().all(|score| score.held_out > 0 && score.own > 0),
         "{scores:?}"
     );
 }
@@ -82,12 +77,7 @@ fn engines_agree_on_a_generation_and_its_check() {
         let mut first = None;
         for (name, engine) in engines() {
             let spec = JobSpec::Generate(generate.clone());
-            let JobResult::Generated {
-                output,
-                tokens,
-                trace,
-            } = run(&engine, &network.blobs, spec)
-            else {
+            let JobResult::Generated { output, tokens, trace } = run(&engine, &network.blobs, spec) else {
                 panic!()
             };
             assert_eq!(tokens, 30);

@@ -3,9 +3,7 @@
 
 mod common;
 
-use agorai_engine::files::{
-    writer::Writer, BlockPart, ElementType, FileError, ModelConfig, ModelFile, Part,
-};
+use agorai_engine::files::{writer::Writer, BlockPart, ElementType, FileError, ModelConfig, ModelFile, Part};
 use common::models::*;
 
 fn open(bytes: Vec<u8>) -> Result<ModelFile, String> {
@@ -17,10 +15,7 @@ fn open_folder(config: &serde_json::Value, shards: Vec<Vec<u8>>) -> Result<Model
 }
 
 /// A GGUF file whose tensors have been changed.
-fn changed(
-    family: &str,
-    store: impl FnMut(Part, &[f32]) -> (ElementType, Vec<u8>),
-) -> Result<ModelFile, String> {
+fn changed(family: &str, store: impl FnMut(Part, &[f32]) -> (ElementType, Vec<u8>)) -> Result<ModelFile, String> {
     open(with_tensors(metadata(family), 1, true, store).finish())
 }
 
@@ -100,9 +95,7 @@ fn rows_in_blocks_are_read_as_they_lie() {
     file.read_rows(part, 1, 2, &mut bytes).unwrap();
     assert_eq!(bytes, (68..204).map(|byte| byte as u8).collect::<Vec<_>>());
     assert_eq!(
-        file.read_f32(part, 0, 1, &mut Vec::new())
-            .unwrap_err()
-            .to_string(),
+        file.read_f32(part, 0, 1, &mut Vec::new()).unwrap_err().to_string(),
         "tensor blk.0.ffn_down.weight is in blocks of Q8_0"
     );
 }
@@ -122,9 +115,7 @@ fn halves_are_read_exactly() {
 fn heads_and_divisors_are_parts_where_the_file_has_them() {
     let writer = metadata("llama").tensor_f32("rope_freqs.weight", &[8], &[2.0; 8]);
     // The writer's own divisors would be there twice: only the head is added.
-    assert!(with_untied(metadata("llama"))
-        .parts()
-        .any(|part| part == Part::Head));
+    assert!(with_untied(metadata("llama")).parts().any(|part| part == Part::Head));
     let dims = [DIM as u64, VOCAB as u64];
     let probe = writer.tensor_f32("token_embd.weight", &dims, &[0.0; DIM * VOCAB]);
     let gguf = agorai_engine::files::Gguf::read(&probe.finish()).unwrap();
@@ -138,10 +129,7 @@ fn heads_and_divisors_are_parts_where_the_file_has_them() {
         file = file.tensor_f32(&part.gguf_name(), dims, &values(part, &config, 1));
     }
     let file = open(file.finish()).unwrap();
-    assert_eq!(
-        all(&file, Part::RopeDivisors),
-        values(Part::RopeDivisors, &config, 1)
-    );
+    assert_eq!(all(&file, Part::RopeDivisors), values(Part::RopeDivisors, &config, 1));
 }
 
 fn with_untied(writer: Writer) -> ModelFile {
@@ -190,17 +178,10 @@ fn models_are_refused_when_a_tensor_is_missing_unknown_or_of_another_shape() {
         Part::Norm => (ElementType::Q8_0, vec![0; values.len() / 32 * 34]),
         part => f32s(part, values),
     });
-    assert_eq!(
-        blocks.unwrap_err(),
-        "tensor output_norm.weight is in blocks of Q8_0"
-    );
+    assert_eq!(blocks.unwrap_err(), "tensor output_norm.weight is in blocks of Q8_0");
     // A tied head may be there once more.
     let mut tied = tensors.clone();
-    tied.push((
-        "lm_head.weight".into(),
-        vec![VOCAB, DIM],
-        tensors[0].2.clone(),
-    ));
+    tied.push(("lm_head.weight".into(), vec![VOCAB, DIM], tensors[0].2.clone()));
     assert!(open_folder(&config, vec![safetensors(&tied)]).is_ok());
     let mut untied = config.clone();
     untied["tie_word_embeddings"] = false.into();
@@ -267,18 +248,9 @@ fn safetensors_header_is_refused_when_it_lies() {
         entry("F32", "[2]", "[4,12]"),
         "tensor a: bytes 67 to 75 are beyond the file's 71"
     );
-    assert_eq!(
-        entry("F32", "[2]", "[0,4]"),
-        "tensor a: 4 bytes instead of 8"
-    );
-    assert_eq!(
-        entry("F32", "[2]", "[8,0]"),
-        "tensor a: 0 bytes instead of 8"
-    );
-    assert_eq!(
-        entry("F32", "[]", "[0,4]"),
-        "tensor a: shape [] is impossible"
-    );
+    assert_eq!(entry("F32", "[2]", "[0,4]"), "tensor a: 4 bytes instead of 8");
+    assert_eq!(entry("F32", "[2]", "[8,0]"), "tensor a: 0 bytes instead of 8");
+    assert_eq!(entry("F32", "[]", "[0,4]"), "tensor a: shape [] is impossible");
     assert_eq!(
         entry("F32", "[4294967296,4294967296]", "[0,8]"),
         "tensor a: shape [4294967296, 4294967296] is impossible"
@@ -327,11 +299,7 @@ fn file_on_disk_is_read_where_it_lies() {
         .iter()
         .enumerate()
         .map(|(i, tensor)| {
-            let name = if i < 30 {
-                "a.safetensors"
-            } else {
-                "b.safetensors"
-            };
+            let name = if i < 30 { "a.safetensors" } else { "b.safetensors" };
             (tensor.0.clone(), name.into())
         })
         .collect();

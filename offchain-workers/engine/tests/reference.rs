@@ -64,11 +64,7 @@ impl Reference<'_> {
             }
             out
         };
-        query
-            .chunks_exact(width)
-            .enumerate()
-            .flat_map(head)
-            .collect()
+        query.chunks_exact(width).enumerate().flat_map(head).collect()
     }
 
     fn logits(&self, tokens: &[u32]) -> Vec<Vec<f64>> {
@@ -124,10 +120,7 @@ fn logits_are_those_of_a_plain_llama() {
     session.feed(&tokens, None).unwrap();
     let logits = session.logits(0..tokens.len()).unwrap();
     let expected = Reference(&weights).logits(&tokens);
-    let largest = expected
-        .iter()
-        .flatten()
-        .fold(0.0, |a: f64, b| a.max(b.abs()));
+    let largest = expected.iter().flatten().fold(0.0, |a: f64, b| a.max(b.abs()));
     assert!(largest > 0.1, "{largest}");
     for (ours, expected) in logits.chunks_exact(256).zip(&expected) {
         for (ours, expected) in ours.iter().zip(expected) {

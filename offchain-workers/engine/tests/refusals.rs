@@ -28,10 +28,7 @@ fn prompt_is_refused_when_empty_or_too_long() {
 fn sampling_is_refused_when_it_asks_for_no_or_too_many_tokens() {
     let network = Round::new(TINY, SHORT, 1);
     for max_tokens in [0, MAX_TOKENS + 1] {
-        let sampling = Sampling {
-            max_tokens,
-            ..LIVELY
-        };
+        let sampling = Sampling { max_tokens, ..LIVELY };
         let spec = JobSpec::Generate(network.generate_spec(b"a", sampling));
         assert_eq!(failure(&network, spec), JobFailure::Invalid);
     }
@@ -56,16 +53,10 @@ fn job_is_refused_when_architecture_or_recipe_is_absurd() {
     assert_eq!(failure(&network, spec), JobFailure::Invalid);
     // Weights of another architecture.
     generate.architecture = Architecture::SMALL;
-    assert_eq!(
-        failure(&network, JobSpec::Generate(generate)),
-        JobFailure::Invalid
-    );
+    assert_eq!(failure(&network, JobSpec::Generate(generate)), JobFailure::Invalid);
     let bad_recipes = [
         Recipe { batch: 0, ..SHORT },
-        Recipe {
-            sequence: 65,
-            ..SHORT
-        },
+        Recipe { sequence: 65, ..SHORT },
         Recipe {
             segment_steps: 3,
             ..SHORT
@@ -80,19 +71,13 @@ fn job_is_refused_when_architecture_or_recipe_is_absurd() {
             recipe,
             ..network.train_spec(0)
         };
-        assert_eq!(
-            failure(&network, JobSpec::Train(train)),
-            JobFailure::Invalid
-        );
+        assert_eq!(failure(&network, JobSpec::Train(train)), JobFailure::Invalid);
     }
     let train = TrainSpec {
         worker: 1,
         ..network.train_spec(0)
     };
-    assert_eq!(
-        failure(&network, JobSpec::Train(train)),
-        JobFailure::Invalid
-    );
+    assert_eq!(failure(&network, JobSpec::Train(train)), JobFailure::Invalid);
 }
 
 #[test]
@@ -114,10 +99,7 @@ fn job_is_refused_when_it_needs_more_memory_than_is_allowed() {
 #[test]
 fn job_fails_without_blame_when_a_blob_is_missing() {
     let network = Round::new(TINY, SHORT, 1);
-    network
-        .blobs
-        .delete(&network.corpus.shards[0].blob)
-        .unwrap();
+    network.blobs.delete(&network.corpus.shards[0].blob).unwrap();
     let spec = JobSpec::Train(network.train_spec(0));
     assert_eq!(failure(&network, spec), JobFailure::BlobUnavailable);
     network.blobs.delete(&network.base).unwrap();

@@ -47,13 +47,7 @@ fn loss_falls_over_three_rounds_of_four_workers() {
             other => panic!("{other:?}"),
         }
     }
-    assert!(
-        losses.iter().all(|(before, after)| after < before),
-        "{losses:?}"
-    );
+    assert!(losses.iter().all(|(before, after)| after < before), "{losses:?}");
     // A round begins where the last one has ended, on the same held-out data.
-    assert!(
-        losses.windows(2).all(|pair| pair[0].1 == pair[1].0),
-        "{losses:?}"
-    );
+    assert!(losses.windows(2).all(|pair| pair[0].1 == pair[1].0), "{losses:?}");
 }

@@ -115,10 +115,7 @@ fn bytes(pre: &str) -> Writer {
         .text("tokenizer.ggml.pre", pre)
         .texts("tokenizer.ggml.tokens", &tokens)
         .i32s("tokenizer.ggml.token_type", &kinds)
-        .texts(
-            "tokenizer.ggml.merges",
-            &["h e", "l l", "he ll", "Ġ hell", "1 2"],
-        )
+        .texts("tokenizer.ggml.merges", &["h e", "l l", "he ll", "Ġ hell", "1 2"])
         .u32("tokenizer.ggml.bos_token_id", 260)
 }
 
@@ -146,10 +143,7 @@ fn bytes_merge_in_the_order_of_the_list_within_the_parts_of_a_text() {
 fn tokenizers_are_refused_when_they_do_not_fit() {
     let refused = |writer: Writer| tokenizer(writer).err().unwrap();
     let base = || Writer::new().text("tokenizer.ggml.model", "llama");
-    assert_eq!(
-        refused(Writer::new()),
-        "tokenizer: tokenizer.ggml.tokens is missing"
-    );
+    assert_eq!(refused(Writer::new()), "tokenizer: tokenizer.ggml.tokens is missing");
     let texts = |count: usize| -> Vec<String> { (0..count).map(|i| i.to_string()).collect() };
     assert_eq!(
         refused(base().texts("tokenizer.ggml.tokens", &texts(VOCAB + 1))),
@@ -185,10 +179,7 @@ fn tokenizers_are_refused_when_they_do_not_fit() {
         refused(scored().u32("tokenizer.ggml.bos_token_id", 2)),
         "tokenizer: tokenizer.ggml.bos_token_id 2 is no token"
     );
-    assert_eq!(
-        refused(scored()),
-        "tokenizer: the bos token is added, and not named"
-    );
+    assert_eq!(refused(scored()), "tokenizer: the bos token is added, and not named");
     assert_eq!(
         refused(bytes("deepseek-coder")),
         "tokenizer: tokenizer.ggml.pre \"deepseek-coder\" is not supported"
@@ -203,20 +194,12 @@ fn tokenizers_are_refused_when_they_do_not_fit() {
     );
     let none = scored().bool("tokenizer.ggml.add_bos_token", false);
     assert_eq!(
-        tokenizer(none)
-            .unwrap()
-            .encode("c", true)
-            .unwrap_err()
-            .to_string(),
+        tokenizer(none).unwrap().encode("c", true).unwrap_err().to_string(),
         "tokenizer: no token for \"\u{2581}\""
     );
     let long = "a".repeat((4 << 20) + 1);
     assert_eq!(
-        tokenizer(words())
-            .unwrap()
-            .encode(&long, true)
-            .unwrap_err()
-            .to_string(),
+        tokenizer(words()).unwrap().encode(&long, true).unwrap_err().to_string(),
         "tokenizer: a text of 4194305 bytes"
     );
 }
@@ -232,10 +215,7 @@ fn conversation_is_rendered_by_the_template_of_the_file() {
     let file = with_tensors(writer, 1, true, f32s).finish();
     let file = ModelFile::from_gguf(Box::new(file)).unwrap();
     let template = ChatTemplate::from_model(&file).unwrap();
-    let messages = [
-        Message::new("user", " Hi <b> "),
-        Message::new("assistant", "Yes."),
-    ];
+    let messages = [Message::new("user", " Hi <b> "), Message::new("assistant", "Yes.")];
     assert_eq!(
         template.render(&messages, true).unwrap(),
         "<s><start_of_turn>user\nHi <b><end_of_turn>\n\
@@ -289,9 +269,7 @@ fn folder_gives_its_own_tokenizer_and_template() {
     assert_eq!(stream.finish().unwrap(), "");
     assert!(tokenizer.is_end(2));
     let template = ChatTemplate::from_model(&file).unwrap();
-    let text = template
-        .render(&[Message::new("user", "a")], false)
-        .unwrap();
+    let text = template.render(&[Message::new("user", "a")], false).unwrap();
     assert_eq!(text, "<|im_end|><start_of_turn>user\na<end_of_turn>\n");
 }
 

@@ -22,10 +22,7 @@ fn tokenizer() -> String {
 
 fn network() -> Round {
     let mut network = Round::new(TINY, SHORT, 1);
-    network.architecture = Architecture {
-        vocab: WORDS,
-        ..TINY
-    };
+    network.architecture = Architecture { vocab: WORDS, ..TINY };
     let mut weights = Weights::init(&network.architecture, 1).unwrap();
     weights.tokenizer = Some(network.blobs.put(tokenizer().as_bytes()).unwrap());
     network.base = network.blobs.put(&weights.to_safetensors()).unwrap();
@@ -39,12 +36,7 @@ fn output_of_a_model_with_a_tokenizer_is_its_tokens_and_is_checked() {
     let progress = Progress::new();
     let spec = JobSpec::Generate(generate.clone());
     let result = engine().run(&spec, &network.blobs, &progress);
-    let Ok(JobResult::Generated {
-        output,
-        tokens,
-        trace,
-    }) = result
-    else {
+    let Ok(JobResult::Generated { output, tokens, trace }) = result else {
         panic!("{result:?}")
     };
     assert_eq!((output.len(), tokens), (4 * 20, 3 + 20));

@@ -83,15 +83,10 @@ fn products((m, k, n): (usize, usize, usize)) -> Result<()> {
             matmul_at(isa, Chain::Start, &dy, n, 0..n, &input, black_box(&mut dw))
         })?;
         let (forward, gradient) = (flops / forward, flops / gradient);
-        println!(
-            "{m}x{k}x{n} {isa:?}: product {forward:.1}, weight gradient {gradient:.1} GFLOP/s"
-        );
+        println!("{m}x{k}x{n} {isa:?}: product {forward:.1}, weight gradient {gradient:.1} GFLOP/s");
     }
     let seconds = best(|| input.pack_out_in(n, k, &w))?;
-    println!(
-        "{n}x{k} packed: {:.1} GB/s",
-        4e-9 * (n * k) as f64 / seconds
-    );
+    println!("{n}x{k} packed: {:.1} GB/s", 4e-9 * (n * k) as f64 / seconds);
     Ok(())
 }
 
@@ -110,11 +105,7 @@ fn attention() -> Result<()> {
     let mut scratch = Scratch::default();
     let mut p = vec![0.0; t * t];
     let mut out = vec![0.0; t * width];
-    let mut d = [
-        vec![0.0; t * width],
-        vec![0.0; t * width],
-        vec![0.0; t * width],
-    ];
+    let mut d = [vec![0.0; t * width], vec![0.0; t * width], vec![0.0; t * width]];
     for isa in Isa::available() {
         let seconds = best(|| {
             keys.pack_out_in(t, width, &k)?;

@@ -21,8 +21,7 @@ fn rows(format: BlockFormat, n: usize, k: usize) -> Result<Vec<u8>> {
         .collect();
     for block in bytes.chunks_exact_mut(format.block_bytes()) {
         let ends = [1, 3, block.len() - 1];
-        ends.into_iter()
-            .for_each(|at| block[at] = block[at] & 0x0f | 0x10);
+        ends.into_iter().for_each(|at| block[at] = block[at] & 0x0f | 0x10);
     }
     Ok(bytes)
 }
@@ -66,13 +65,7 @@ fn reading(threads: usize) -> Result<f64> {
 }
 
 /// The product, by threads over panels where there is one row, else over rows.
-fn product(
-    isa: Isa,
-    x: &[f32],
-    w: &QuantMatrix,
-    quantised: &mut [QuantRows],
-    out: &mut [f32],
-) -> Result<()> {
+fn product(isa: Isa, x: &[f32], w: &QuantMatrix, quantised: &mut [QuantRows], out: &mut [f32]) -> Result<()> {
     let (k, n, threads) = (w.k(), w.n(), quantised.len());
     let m = x.len() / k;
     thread::scope(|scope| {
@@ -84,8 +77,7 @@ fn product(
                 let panels = w.panels() * t / threads..w.panels() * (t + 1) / threads;
                 let (out, others) = rest.split_at_mut(w.columns(panels.clone())?);
                 rest = others;
-                running
-                    .push(scope.spawn(move || quant_matmul(isa, Chain::Start, q, w, panels, out)));
+                running.push(scope.spawn(move || quant_matmul(isa, Chain::Start, q, w, panels, out)));
             }
         } else {
             let rows = m.div_ceil(threads);
@@ -128,8 +120,7 @@ fn main() -> Result<()> {
             for isa in [Isa::Avx2, Isa::Avx512] {
                 for threads in [1, 2] {
                     let mut quantised = vec![QuantRows::default(); threads];
-                    let seconds =
-                        shortest(|| product(isa, &x, &w, &mut quantised, black_box(&mut out)))?;
+                    let seconds = shortest(|| product(isa, &x, &w, &mut quantised, black_box(&mut out)))?;
                     println!(
                         "  {m} rows, {isa:?}, {threads} threads: {:.1} GMAC/s, {:.1} GB/s of weights",
                         1e-9 * (m * n * k) as f64 / seconds,

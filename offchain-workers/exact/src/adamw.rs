@@ -142,10 +142,7 @@ impl AdamW {
 /// The norm of all gradients: the square root of the canonical sum of each tensor's canonical sum
 /// of squares, in tensor order.
 pub fn global_norm(isa: Isa, tensors: &[&[f32]]) -> Result<f32> {
-    let squares: Vec<f32> = tensors
-        .iter()
-        .map(|t| sum_sq16(isa, t))
-        .collect::<Result<_>>()?;
+    let squares: Vec<f32> = tensors.iter().map(|t| sum_sq16(isa, t)).collect::<Result<_>>()?;
     norm_of_squares(isa, &squares)
 }
 

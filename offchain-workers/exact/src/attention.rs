@@ -69,12 +69,7 @@ struct Backward<'a> {
 }
 
 /// Rows as the right operand of a product: as they are, or packed where the width needs padding.
-fn rows_or_packed<'a>(
-    data: &'a [f32],
-    rows: usize,
-    width: usize,
-    packed: &'a mut PackedMatrix,
-) -> Result<Right<'a>> {
+fn rows_or_packed<'a>(data: &'a [f32], rows: usize, width: usize, packed: &'a mut PackedMatrix) -> Result<Right<'a>> {
     if width.is_multiple_of(LANES) {
         return Ok(Right::rows(data, width));
     }
@@ -97,8 +92,7 @@ impl Attention {
     /// The first key that query i sees.
     #[inline(always)]
     fn oldest(&self, i: usize) -> usize {
-        self.window
-            .map_or(0, |window| self.visible(i).saturating_sub(window))
+        self.window.map_or(0, |window| self.visible(i).saturating_sub(window))
     }
 
     /// The queries that see key j.
@@ -107,10 +101,7 @@ impl Attention {
         let first = j.saturating_sub(self.offset);
         let last = match self.window {
             None => self.queries,
-            Some(window) => j
-                .saturating_add(window)
-                .saturating_sub(self.offset)
-                .min(self.queries),
+            Some(window) => j.saturating_add(window).saturating_sub(self.offset).min(self.queries),
         };
         first..last.max(first)
     }
@@ -199,11 +190,7 @@ impl Attention {
         shape(q.len() == queries && dout.len() == queries && dq.len() == queries)?;
         shape(k.len() == keys && values.len() == keys && dk.len() == keys && dv.len() == keys)?;
         shape(p.len() == area(m, n)?)?;
-        let Scratch {
-            left,
-            right,
-            scores,
-        } = scratch;
+        let Scratch { left, right, scores } = scratch;
         scores.resize(p.len(), 0.0);
         left.pack_out_in(n, width, values)?;
         let backward = Backward {
@@ -219,11 +206,7 @@ impl Attention {
 
     fn score_gradients(&self, isa: Isa, b: Backward<'_>, ds: &mut [f32]) -> Result<()> {
         #[inline(always)]
-        fn body<V: Lanes + Products>(
-            shape: &Attention,
-            b: Backward<'_>,
-            ds: &mut [f32],
-        ) -> Result<()> {
+        fn body<V: Lanes + Products>(shape: &Attention, b: Backward<'_>, ds: &mut [f32]) -> Result<()> {
             let n = shape.keys();
             let scale = V::splat(shape.scale);
             let mut nan = 0;
@@ -342,12 +325,7 @@ impl Attention {
     /// `out[i] = chain over the visible j of weights[i][j] right[j]`: for each query the keys before
     /// those that a whole block of queries sees, then these in one product, then those after them.
     #[inline(always)]
-    fn weighted<V: Lanes + Products>(
-        &self,
-        weights: &[f32],
-        right: Right<'_>,
-        out: &mut [f32],
-    ) -> Result<()> {
+    fn weighted<V: Lanes + Products>(&self, weights: &[f32], right: Right<'_>, out: &mut [f32]) -> Result<()> {
         let (n, width) = (self.keys(), self.width);
         for first in (0..self.queries).step_by(BLOCK) {
             let last = self.queries.min(first + BLOCK);
@@ -393,10 +371,7 @@ impl Attention {
                 m: keys.len(),
                 n: width,
                 k: queries.len(),
-                left: Left::columns(
-                    weights.get(queries.start * n + keys.start..).unwrap_or(&[]),
-                    n,
-                ),
+                left: Left::columns(weights.get(queries.start * n + keys.start..).unwrap_or(&[]), n),
                 right: right.skip(queries.start),
                 chain: Chain::Continue,
             };

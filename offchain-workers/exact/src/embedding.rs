@@ -24,13 +24,7 @@ pub fn gather(table: &[f32], width: usize, tokens: &[u32], out: &mut [f32]) -> R
 }
 
 /// `table[tokens[i]] += rows[i]`, i ascending: the gradient of [`gather`].
-pub fn scatter_add(
-    isa: Isa,
-    table: &mut [f32],
-    width: usize,
-    tokens: &[u32],
-    gradient: &[f32],
-) -> Result<()> {
+pub fn scatter_add(isa: Isa, table: &mut [f32], width: usize, tokens: &[u32], gradient: &[f32]) -> Result<()> {
     let vocabulary = rows(table, width)?;
     shape(gradient.len() == area(tokens.len(), width)?)?;
     for (&token, row) in tokens.iter().zip(gradient.chunks_exact(width)) {

@@ -34,10 +34,7 @@ impl Isa {
         match self {
             Isa::Scalar => true,
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            Isa::Avx2 => {
-                std::arch::is_x86_feature_detected!("avx2")
-                    && std::arch::is_x86_feature_detected!("fma")
-            }
+            Isa::Avx2 => std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma"),
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
             Isa::Avx512 => std::arch::is_x86_feature_detected!("avx512f"),
             #[cfg(all(feature = "std", target_arch = "x86_64"))]

@@ -27,13 +27,7 @@ fn check(logits: &[f32], width: usize, targets: &[u32]) -> Result<()> {
 }
 
 /// The loss of each row of `logits` [rows, width] in nats, into `losses` `[rows]`.
-pub fn cross_entropy(
-    isa: Isa,
-    logits: &[f32],
-    width: usize,
-    targets: &[u32],
-    losses: &mut [f32],
-) -> Result<()> {
+pub fn cross_entropy(isa: Isa, logits: &[f32], width: usize, targets: &[u32], losses: &mut [f32]) -> Result<()> {
     #[inline(always)]
     fn body<V: Lanes>(logits: &[f32], width: usize, targets: &[u32], losses: &mut [f32]) -> u16 {
         let mut bad = 0;
@@ -79,13 +73,7 @@ pub fn cross_entropy_backward(
     losses: &mut [f32],
 ) -> Result<()> {
     #[inline(always)]
-    fn body<V: Lanes>(
-        logits: &mut [f32],
-        width: usize,
-        targets: &[u32],
-        scale: f32,
-        losses: &mut [f32],
-    ) -> u16 {
+    fn body<V: Lanes>(logits: &mut [f32], width: usize, targets: &[u32], scale: f32, losses: &mut [f32]) -> u16 {
         let mut bad = 0;
         let factor = V::splat(scale);
         let rows = logits.chunks_exact_mut(width).zip(targets);

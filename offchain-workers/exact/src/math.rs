@@ -47,13 +47,7 @@ const GELU: [f32; 3] = [
 const MAX_ANGLE: f32 = 1_048_576.0;
 
 /// (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2, highest power first.
-const EXP: [u32; 5] = [
-    0x3ab5_5c95,
-    0x3c09_1eba,
-    0x3d2a_ac2d,
-    0x3e2a_aa46,
-    0x3eff_fffe,
-];
+const EXP: [u32; 5] = [0x3ab5_5c95, 0x3c09_1eba, 0x3d2a_ac2d, 0x3e2a_aa46, 0x3eff_fffe];
 /// (ln(1 + f) - f + f^2 / 2) / f^3 for sqrt(1/2) <= 1 + f < sqrt(2), highest power first.
 const LN: [u32; 9] = [
     0x3d5a_4f6c,
@@ -71,13 +65,7 @@ const SIN: [u32; 3] = [0xb94c_a97d, 0x3c08_83bb, 0xbe2a_aaa3];
 /// (cos(r) - 1 + r^2 / 2) / r^4 in r^2 for |r| <= pi / 4, highest power first.
 const COS: [u32; 3] = [0x37cc_f406, 0xbab6_0614, 0x3d2a_aaa5];
 /// (tanh(x) - x) / x^3 in x^2 for |x| <= 0.625, highest power first.
-const TANH: [u32; 5] = [
-    0xbbba_8662,
-    0x3ca8_fc66,
-    0xbd5c_1ad2,
-    0x3e08_837b,
-    0xbeaa_aa99,
-];
+const TANH: [u32; 5] = [0xbbba_8662, 0x3ca8_fc66, 0xbd5c_1ad2, 0x3e08_837b, 0xbeaa_aa99];
 
 #[inline(always)]
 fn horner<V: Num, const N: usize>(x: V, coefficients: &[u32; N]) -> V {
@@ -106,8 +94,7 @@ pub(crate) fn exp_of<V: Num>(x: V) -> V {
     let half = n.sar(1);
     let rest = n.sub_bits(half);
     let bias = V::splat_bits(127);
-    p.mul(half.add_bits(bias).shl(23))
-        .mul(rest.add_bits(bias).shl(23))
+    p.mul(half.add_bits(bias).shl(23)).mul(rest.add_bits(bias).shl(23))
 }
 
 /// A denormal x is scaled by 2^23 first; x = 2^k m with m in [sqrt(1/2), sqrt(2)); f = m - 1;

@@ -21,14 +21,7 @@ fn check(x: &[f32], width: usize, inv: &[f32]) -> Result<()> {
 
 /// `y = rmsnorm(x) * weight` for each row of `x` [rows, width]; `weight` `[width]`. Leaves
 /// 1 / rms of each row in `inv` `[rows]` for the backward pass.
-pub fn rmsnorm(
-    isa: Isa,
-    x: &[f32],
-    weight: &[f32],
-    eps: f32,
-    y: &mut [f32],
-    inv: &mut [f32],
-) -> Result<()> {
+pub fn rmsnorm(isa: Isa, x: &[f32], weight: &[f32], eps: f32, y: &mut [f32], inv: &mut [f32]) -> Result<()> {
     #[inline(always)]
     fn body<V: Lanes>(x: &[f32], weight: &[f32], eps: f32, y: &mut [f32], inv: &mut [f32]) -> u16 {
         let width = weight.len();
@@ -100,14 +93,7 @@ pub fn rmsnorm_backward_weight(
     dw: &mut [f32],
 ) -> Result<()> {
     #[inline(always)]
-    fn body<V: Lanes>(
-        x: &[f32],
-        width: usize,
-        inv: &[f32],
-        dy: &[f32],
-        columns: Range<usize>,
-        dw: &mut [f32],
-    ) -> u16 {
+    fn body<V: Lanes>(x: &[f32], width: usize, inv: &[f32], dy: &[f32], columns: Range<usize>, dw: &mut [f32]) -> u16 {
         let mut nan = 0;
         let rows = x.chunks_exact(width).zip(dy.chunks_exact(width));
         for ((x, dy), &inv) in rows.zip(inv) {

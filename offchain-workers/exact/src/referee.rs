@@ -24,10 +24,7 @@ pub fn dot_segment(start: f32, a: &[f32], b: &[f32]) -> Result<f32> {
     if start.is_nan() || nan(a) || nan(b) {
         return Err(Error::NotANumber);
     }
-    let end = a
-        .iter()
-        .zip(b)
-        .fold(start, |acc, (&x, &y)| fma_software(x, y, acc));
+    let end = a.iter().zip(b).fold(start, |acc, (&x, &y)| fma_software(x, y, acc));
     // A chain never leaves NaN once it is there, so the end tells.
     if end.is_nan() {
         return Err(Error::NotANumber);

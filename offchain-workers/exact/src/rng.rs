@@ -32,10 +32,7 @@ pub fn chacha20_block(key: &[u8; 32], counter: u32, nonce: &[u8; 12]) -> [u32; 1
             quarter_round(&mut state, [column, column + 4, column + 8, column + 12]);
         }
         for d in 0..4 {
-            quarter_round(
-                &mut state,
-                [d, 4 + (d + 1) % 4, 8 + (d + 2) % 4, 12 + (d + 3) % 4],
-            );
+            quarter_round(&mut state, [d, 4 + (d + 1) % 4, 8 + (d + 2) % 4, 12 + (d + 3) % 4]);
         }
     }
     for (word, start) in state.iter_mut().zip(input) {
@@ -70,10 +67,7 @@ fn blocks(input: &[u32; 16]) -> [[u32; LANES]; 16] {
             quarter_rounds(&mut s, [column, column + 4, column + 8, column + 12]);
         }
         for d in 0..4 {
-            quarter_rounds(
-                &mut s,
-                [d, 4 + (d + 1) % 4, 8 + (d + 2) % 4, 12 + (d + 3) % 4],
-            );
+            quarter_rounds(&mut s, [d, 4 + (d + 1) % 4, 8 + (d + 2) % 4, 12 + (d + 3) % 4]);
         }
     }
     for (words, first) in s.iter_mut().zip(&first) {

@@ -78,9 +78,7 @@ pub fn frequencies(head: usize, theta: f32) -> Result<Vec<f32>> {
     shape(head > 0 && head.is_multiple_of(2) && head <= 1 << 16)?;
     parameter(theta > 1.0 && theta <= 1e9)?;
     let first = ln(theta);
-    let residual = Pair(theta, 0.0)
-        .times(Pair(-first, 0.0).exp())
-        .plus(Pair(-1.0, 0.0));
+    let residual = Pair(theta, 0.0).times(Pair(-first, 0.0).exp()).plus(Pair(-1.0, 0.0));
     let log = Pair(first, 0.0).plus(residual);
     let frequency = |i: usize| {
         let share = Pair::quotient(-((2 * i) as f32), head as f32);
@@ -190,9 +188,7 @@ impl RopeTable {
             sin: Vec::new(),
         };
         for values in [&mut table.cos, &mut table.sin] {
-            values
-                .try_reserve_exact(length)
-                .map_err(|_| Error::TooLarge)?;
+            values.try_reserve_exact(length).map_err(|_| Error::TooLarge)?;
         }
         table.cos.resize(length, 0.0);
         table.sin.resize(length, 0.0);
@@ -232,13 +228,7 @@ impl RopeTable {
     fn turn(&self, isa: Isa, positions: &[u32], x: &mut [f32], back: bool) -> Result<()> {
         let table = self;
         #[inline(always)]
-        fn body<V: Lanes>(
-            table: &RopeTable,
-            positions: &[u32],
-            x: &mut [f32],
-            width: usize,
-            back: bool,
-        ) -> u16 {
+        fn body<V: Lanes>(table: &RopeTable, positions: &[u32], x: &mut [f32], width: usize, back: bool) -> u16 {
             let half = table.half;
             let sign = V::splat_bits(if back { 0x8000_0000 } else { 0 });
             let mut nan = 0;
@@ -267,9 +257,7 @@ impl RopeTable {
             return shape(x.is_empty());
         }
         let width = x.len() / positions.len();
-        shape(
-            x.len() == width * positions.len() && width > 0 && width.is_multiple_of(self.head()),
-        )?;
+        shape(x.len() == width * positions.len() && width > 0 && width.is_multiple_of(self.head()))?;
         if positions.iter().any(|&p| p as usize >= self.positions()) {
             return Err(Error::IndexOutOfRange);
         }

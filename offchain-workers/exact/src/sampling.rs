@@ -49,10 +49,7 @@ impl Sampling {
 
     /// [`Error::Parameter`] unless every parameter lies in its domain.
     pub fn validate(&self) -> Result<()> {
-        let fits = self.temperature >= 0.0
-            && self.temperature.is_finite()
-            && self.top_p > 0.0
-            && self.top_p <= 1.0;
+        let fits = self.temperature >= 0.0 && self.temperature.is_finite() && self.top_p > 0.0 && self.top_p <= 1.0;
         if fits {
             Ok(())
         } else {
@@ -123,25 +120,13 @@ impl Draw {
     /// The draw for a position.
     pub fn new(how: Sampling, seed: [u8; 32], position: u64) -> Result<Draw> {
         how.validate()?;
-        Ok(Draw {
-            how,
-            seed,
-            position,
-        })
+        Ok(Draw { how, seed, position })
     }
 
     /// Adds the candidates among the tokens from `first` on, a multiple of 256, whose logits are `part`. None
     /// are lost: where nothing is [cut](Draw::cuts) one is added, with top-k at most k, else all.
-    pub fn sift(
-        &self,
-        isa: Isa,
-        first: u32,
-        part: &[f32],
-        candidates: &mut Vec<Candidate>,
-    ) -> Result<()> {
-        let last = u32::try_from(part.len())
-            .ok()
-            .and_then(|len| first.checked_add(len));
+    pub fn sift(&self, isa: Isa, first: u32, part: &[f32], candidates: &mut Vec<Candidate>) -> Result<()> {
+        let last = u32::try_from(part.len()).ok().and_then(|len| first.checked_add(len));
         shape(first.is_multiple_of(256) && last.is_some())?;
         if part.is_empty() {
             return Ok(());
@@ -162,13 +147,7 @@ impl Draw {
     }
 
     /// Steps 2 and 5 for all tokens of a part, some at a time: the one that wins.
-    fn sift_drawn(
-        &self,
-        isa: Isa,
-        first: u32,
-        part: &[f32],
-        candidates: &mut Vec<Candidate>,
-    ) -> Result<()> {
+    fn sift_drawn(&self, isa: Isa, first: u32, part: &[f32], candidates: &mut Vec<Candidate>) -> Result<()> {
         let mut best: Option<Candidate> = None;
         let mut buffers = [[0.0f32; TOGETHER]; 2];
         for (index, logits) in part.chunks(TOGETHER).enumerate() {
@@ -194,12 +173,7 @@ impl Draw {
     }
 
     /// Step 2, and step 3 as far as a part tells.
-    fn sift_ordered(
-        &self,
-        first: u32,
-        part: &[f32],
-        candidates: &mut Vec<Candidate>,
-    ) -> Result<()> {
+    fn sift_ordered(&self, first: u32, part: &[f32], candidates: &mut Vec<Candidate>) -> Result<()> {
         let before = candidates.len();
         for (token, &logit) in (first..).zip(part) {
             // Adding +0.0 makes a -0.0 equal to +0.0 in the order.

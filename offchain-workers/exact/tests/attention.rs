@@ -30,8 +30,7 @@ impl Case {
     }
 
     fn packed(&self) -> PackedMatrix {
-        PackedMatrix::from_out_in(self.k.len() / self.shape.width, self.shape.width, &self.k)
-            .unwrap()
+        PackedMatrix::from_out_in(self.k.len() / self.shape.width, self.shape.width, &self.k).unwrap()
     }
 
     fn forward(&self, isa: Isa) -> (Vec<f32>, Vec<f32>) {
@@ -39,15 +38,7 @@ impl Case {
         let mut out = vec![9.0; self.q.len()];
         let mut scratch = Scratch::default();
         self.shape
-            .forward(
-                isa,
-                &self.q,
-                &self.packed(),
-                &self.v,
-                &mut p,
-                &mut out,
-                &mut scratch,
-            )
+            .forward(isa, &self.q, &self.packed(), &self.v, &mut p, &mut out, &mut scratch)
             .unwrap();
         (p, out)
     }
@@ -55,10 +46,7 @@ impl Case {
     /// Probabilities and output, literally.
     fn literal_forward(&self) -> (Vec<f32>, Vec<f32>) {
         let Attention {
-            queries,
-            width,
-            scale,
-            ..
+            queries, width, scale, ..
         } = self.shape;
         let (mut p, mut out) = (vec![], vec![]);
         for i in 0..queries {
@@ -87,10 +75,7 @@ impl Case {
     /// dq, dk and dv from given starts, literally.
     fn literal_backward(&self, p: &[f32], mut dk: Vec<f32>, mut dv: Vec<f32>) -> [Vec<f32>; 3] {
         let Attention {
-            queries,
-            width,
-            scale,
-            ..
+            queries, width, scale, ..
         } = self.shape;
         let n = self.shape.keys();
         let mut dq = vec![];
@@ -99,19 +84,12 @@ impl Case {
             let p = &p[i * n..][seen.clone()];
             let dout = self.row(&self.dout, i);
             let score = |j| {
-                let terms = dout
-                    .iter()
-                    .copied()
-                    .zip(self.row(&self.v, j).iter().copied());
+                let terms = dout.iter().copied().zip(self.row(&self.v, j).iter().copied());
                 chain(0.0, terms)
             };
             let dp: Vec<f32> = seen.clone().map(score).collect();
             let dot = dot16(p, &dp);
-            let ds: Vec<f32> = p
-                .iter()
-                .zip(&dp)
-                .map(|(p, d)| (p * (d - dot)) * scale)
-                .collect();
+            let ds: Vec<f32> = p.iter().zip(&dp).map(|(p, d)| (p * (d - dot)) * scale).collect();
             for (c, &d) in dout.iter().enumerate() {
                 let terms = ds
                     .iter()
@@ -230,12 +208,7 @@ fn decode_is_prefill_bit_for_bit() {
         window,
         ..shape(t, offset, width)
     };
-    for (t, width, window) in [
-        (90, 64, None),
-        (35, 24, None),
-        (90, 64, Some(20)),
-        (35, 24, Some(5)),
-    ] {
+    for (t, width, window) in [(90, 64, None), (35, 24, None), (90, 64, Some(20)), (35, 24, Some(5))] {
         let whole = Case {
             shape: shaped(window, t, 0, width),
             q: numbers(t * width, 1),
@@ -253,15 +226,7 @@ fn decode_is_prefill_bit_for_bit() {
                 let mut p = vec![0.0; i + 1];
                 let mut out = vec![0.0; width];
                 shaped(window, 1, i, width)
-                    .forward(
-                        isa,
-                        q,
-                        &cache,
-                        &whole.v,
-                        &mut p,
-                        &mut out,
-                        &mut Scratch::default(),
-                    )
+                    .forward(isa, q, &cache, &whole.v, &mut p, &mut out, &mut Scratch::default())
                     .unwrap();
                 assert_eq!(bits(&out), bits(whole.row(&prefill, i)), "{isa:?} {i}");
             }
@@ -284,8 +249,7 @@ fn no_queries_give_no_output() {
     let keys = PackedMatrix::from_out_in(3, 4, &[0.5; 12]).unwrap();
     let mut scratch = Scratch::default();
     for isa in Isa::ALL {
-        let result =
-            shape(0, 3, 4).forward(isa, &[], &keys, &[0.5; 12], &mut [], &mut [], &mut scratch);
+        let result = shape(0, 3, 4).forward(isa, &[], &keys, &[0.5; 12], &mut [], &mut [], &mut scratch);
         assert_eq!(result, Ok(()));
         let (mut dk, mut dv) = ([0.5; 12], [0.25; 12]);
         let result = shape(0, 3, 4).backward(
@@ -313,15 +277,7 @@ fn wrong_shapes_are_refused() {
     let isa = Isa::detect();
     let mut run = |shape: Attention, q: usize, v: usize, np: usize| {
         let (q, v) = (vec![0.5; q], vec![0.5; v]);
-        shape.forward(
-            isa,
-            &q,
-            &keys,
-            &v,
-            &mut p[..np],
-            &mut out[..q.len()],
-            &mut scratch,
-        )
+        shape.forward(isa, &q, &keys, &v, &mut p[..np], &mut out[..q.len()], &mut scratch)
     };
     assert_eq!(run(shape(2, 1, 4), 8, 12, 6), Ok(()));
     assert_eq!(run(shape(2, 1, 4), 7, 12, 6), Err(Error::Shape));

@@ -10,10 +10,7 @@ use proptest::prelude::*;
 fn check_fma(a: f32, b: f32, c: f32) {
     let (ours, hardware) = (fma_software(a, b, c), a.mul_add(b, c));
     let same = ours.to_bits() == hardware.to_bits() || (ours.is_nan() && hardware.is_nan());
-    assert!(
-        same,
-        "fma({a:e}, {b:e}, {c:e}) = {ours:e}, hardware {hardware:e}"
-    );
+    assert!(same, "fma({a:e}, {b:e}, {c:e}) = {ours:e}, hardware {hardware:e}");
 }
 
 proptest! {

@@ -22,11 +22,7 @@ struct Fingerprint(u64);
 impl Fingerprint {
     fn of(parts: &[&[f32]]) -> Fingerprint {
         let mut hash = 0xcbf2_9ce4_8422_2325u64;
-        for byte in parts
-            .iter()
-            .flat_map(|p| p.iter())
-            .flat_map(|x| x.to_le_bytes())
-        {
+        for byte in parts.iter().flat_map(|p| p.iter()).flat_map(|x| x.to_le_bytes()) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
         Fingerprint(hash)
@@ -139,21 +135,9 @@ fn layers_have_their_golden_bits() {
             shape
                 .forward(isa, q, &keys, &x, &mut p, &mut out, &mut scratch)
                 .unwrap();
-            let [mut dq, mut dk, mut dv] =
-                [vec![0.0; q.len()], vec![0.0; x.len()], vec![0.0; x.len()]];
+            let [mut dq, mut dk, mut dv] = [vec![0.0; q.len()], vec![0.0; x.len()], vec![0.0; x.len()]];
             shape
-                .backward(
-                    isa,
-                    q,
-                    &x,
-                    &x,
-                    &p,
-                    dout,
-                    &mut dq,
-                    &mut dk,
-                    &mut dv,
-                    &mut scratch,
-                )
+                .backward(isa, q, &x, &x, &p, dout, &mut dq, &mut dk, &mut dv, &mut scratch)
                 .unwrap();
             Fingerprint::of(&[&p, &out, &dq, &dk, &dv])
         });
@@ -188,8 +172,7 @@ fn layers_have_their_golden_bits() {
         };
         let [mut p, mut m, mut v] = [x.clone(), vec![0.0; x.len()], vec![0.0; x.len()]];
         for step in 1..=5 {
-            adam.step(isa, step, 0.7, &mut p, &dy, &mut m, &mut v)
-                .unwrap();
+            adam.step(isa, step, 0.7, &mut p, &dy, &mut m, &mut v).unwrap();
         }
         Fingerprint::of(&[&p, &m, &v])
     });

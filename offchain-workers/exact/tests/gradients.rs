@@ -13,28 +13,17 @@ use agorai_exact::{loss, Isa, PackedMatrix};
 use common::numbers;
 
 /// Checks a gradient of sum(weights * forward(x)) against central differences.
-fn check(
-    name: &str,
-    x: &[f32],
-    gradient: &[f32],
-    weights: &[f32],
-    forward: &dyn Fn(&[f64]) -> Vec<f64>,
-) {
+fn check(name: &str, x: &[f32], gradient: &[f32], weights: &[f32], forward: &dyn Fn(&[f64]) -> Vec<f64>) {
     const STEP: f64 = 1e-5;
     let wide: Vec<f64> = x.iter().map(|&v| f64::from(v)).collect();
     let objective = |x: &[f64]| -> f64 {
         let out = forward(x);
         assert_eq!(out.len(), weights.len());
-        out.iter()
-            .zip(weights)
-            .map(|(y, &w)| y * f64::from(w))
-            .sum()
+        out.iter().zip(weights).map(|(y, &w)| y * f64::from(w)).sum()
     };
     assert_eq!(x.len(), gradient.len());
     assert!(gradient.iter().any(|&g| g != 0.0), "{name}");
-    let largest = gradient
-        .iter()
-        .fold(0.0f64, |m, &g| m.max(f64::from(g).abs()));
+    let largest = gradient.iter().fold(0.0f64, |m, &g| m.max(f64::from(g).abs()));
     for (i, &ours) in gradient.iter().enumerate() {
         let at = |delta: f64| {
             let mut moved = wide.clone();
@@ -43,10 +32,7 @@ fn check(
         };
         let numeric = (at(STEP) - at(-STEP)) / (2.0 * STEP);
         let error = (f64::from(ours) - numeric).abs();
-        assert!(
-            error <= 2e-5 * largest,
-            "{name} [{i}]: {ours} for {numeric}"
-        );
+        assert!(error <= 2e-5 * largest, "{name} [{i}]: {ours} for {numeric}");
     }
 }
 
@@ -72,13 +58,7 @@ fn matmul_gradients_are_the_differences() {
     let (x64, w64) = (wide(&x), wide(&w));
     for isa in Isa::available() {
         let mut dx = vec![0.0; m * k];
-        matmul(
-            isa,
-            &dy,
-            &PackedMatrix::from_in_out(n, k, &w).unwrap(),
-            &mut dx,
-        )
-        .unwrap();
+        matmul(isa, &dy, &PackedMatrix::from_in_out(n, k, &w).unwrap(), &mut dx).unwrap();
         check("dx", &x, &dx, &dy, &|x| product(x, &w64));
         let mut dw = vec![0.0; n * k];
         let packed = PackedMatrix::from_in_out(m, k, &x).unwrap();
@@ -90,11 +70,7 @@ fn matmul_gradients_are_the_differences() {
 #[test]
 fn rmsnorm_gradients_are_the_differences() {
     let (rows, width, eps) = (3, 21, 1e-5f32);
-    let (x, w, dy) = (
-        numbers(rows * width, 1),
-        numbers(width, 2),
-        numbers(rows * width, 3),
-    );
+    let (x, w, dy) = (numbers(rows * width, 1), numbers(width, 2), numbers(rows * width, 3));
     let norm = |x: &[f64], w: &[f64]| -> Vec<f64> {
         let row = |x: &[f64]| -> Vec<f64> {
             let mean = x.iter().map(|v| v * v).sum::<f64>() / width as f64;
@@ -136,10 +112,7 @@ fn swiglu_gradients_are_the_differences() {
     let (gate, up, d) = (numbers(37, 1), numbers(37, 2), numbers(37, 3));
     let gate: Vec<f32> = gate.iter().map(|x| 6.0 * x).collect();
     let forward = |gate: &[f64], up: &[f64]| -> Vec<f64> {
-        gate.iter()
-            .zip(up)
-            .map(|(g, u)| g / (1.0 + (-g).exp()) * u)
-            .collect()
+        gate.iter().zip(up).map(|(g, u)| g / (1.0 + (-g).exp()) * u).collect()
     };
     let (g64, u64s) = (wide(&gate), wide(&up));
     for isa in Isa::available() {
@@ -156,9 +129,7 @@ fn geglu_gradients_are_the_differences() {
     let gate: Vec<f32> = gate.iter().map(|x| 4.0 * x).collect();
     let c = (2.0 / std::f64::consts::PI).sqrt();
     let gelu = |x: f64| 0.5 * x * (1.0 + (c * (x + 0.044715 * x.powi(3))).tanh());
-    let forward = |gate: &[f64], up: &[f64]| -> Vec<f64> {
-        gate.iter().zip(up).map(|(g, u)| gelu(*g) * u).collect()
-    };
+    let forward = |gate: &[f64], up: &[f64]| -> Vec<f64> { gate.iter().zip(up).map(|(g, u)| gelu(*g) * u).collect() };
     let (g64, u64s) = (wide(&gate), wide(&up));
     for isa in Isa::available() {
         let (mut dgate, mut dup) = (vec![0.0; 37], vec![0.0; 37]);
@@ -232,20 +203,11 @@ fn attention_gradients_are_the_differences() {
         let forward = |q: &[f64], k: &[f64], v: &[f64]| -> Vec<f64> {
             let mut out = vec![];
             for i in 0..queries {
-                let dot = |j: usize| -> f64 {
-                    (0..width)
-                        .map(|c| q[i * width + c] * k[j * width + c])
-                        .sum()
-                };
+                let dot = |j: usize| -> f64 { (0..width).map(|c| q[i * width + c] * k[j * width + c]).sum() };
                 let x: Vec<f64> = (0..=offset + i).map(|j| 0.4 * dot(j)).collect();
                 let p = softmax_wide(&x);
                 for c in 0..width {
-                    out.push(
-                        p.iter()
-                            .enumerate()
-                            .map(|(j, p)| p * v[j * width + c])
-                            .sum(),
-                    );
+                    out.push(p.iter().enumerate().map(|(j, p)| p * v[j * width + c]).sum());
                 }
             }
             out
@@ -258,21 +220,9 @@ fn attention_gradients_are_the_differences() {
             shape
                 .forward(isa, &q, &keys, &v, &mut p, &mut out, &mut scratch)
                 .unwrap();
-            let [mut dq, mut dk, mut dv] =
-                [vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]];
+            let [mut dq, mut dk, mut dv] = [vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]];
             shape
-                .backward(
-                    isa,
-                    &q,
-                    &k,
-                    &v,
-                    &p,
-                    &dout,
-                    &mut dq,
-                    &mut dk,
-                    &mut dv,
-                    &mut scratch,
-                )
+                .backward(isa, &q, &k, &v, &p, &dout, &mut dq, &mut dk, &mut dv, &mut scratch)
                 .unwrap();
             check("dq", &q, &dq, &dout, &|q| forward(q, &k64, &v64));
             check("dk", &k, &dk, &dout, &|k| forward(&q64, k, &v64));

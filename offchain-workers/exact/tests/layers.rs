@@ -261,13 +261,7 @@ proptest! {
 
 #[test]
 fn frequencies_are_the_powers_rounded() {
-    for (head, theta) in [
-        (2, 2.0f32),
-        (64, 10_000.0),
-        (128, 500_000.0),
-        (256, 1e6),
-        (96, 1e9),
-    ] {
+    for (head, theta) in [(2, 2.0f32), (64, 10_000.0), (128, 500_000.0), (256, 1e6), (96, 1e9)] {
         for (i, f) in frequencies(head, theta).unwrap().into_iter().enumerate() {
             let exact = f64::from(theta).powf(-2.0 * i as f64 / head as f64);
             // Half an ulp is rounding; a little more where the pairs' 44 bits or so decide a tie.
@@ -309,9 +303,7 @@ fn linear_scaling_and_divisors_divide() {
     let plain = frequencies(8, 10_000.0).unwrap();
     let (mut linear, mut divided) = (plain.clone(), plain.clone());
     Scaling::Linear { factor: 8.0 }.apply(&mut linear).unwrap();
-    Scaling::Divisors(&[1.0, 2.0, 3.0, 4.0])
-        .apply(&mut divided)
-        .unwrap();
+    Scaling::Divisors(&[1.0, 2.0, 3.0, 4.0]).apply(&mut divided).unwrap();
     for (i, f) in plain.into_iter().enumerate() {
         assert_eq!(linear[i], f / 8.0);
         assert_eq!(divided[i], f / (i + 1) as f32);
@@ -377,9 +369,7 @@ fn rotating_back_restores_the_vector() {
     let mut y = x.clone();
     table.rotate(Isa::detect(), &[1999, 7], &mut y).unwrap();
     assert!(x.iter().zip(&y).any(|(a, b)| (a - b).abs() > 0.1));
-    table
-        .rotate_back(Isa::detect(), &[1999, 7], &mut y)
-        .unwrap();
+    table.rotate_back(Isa::detect(), &[1999, 7], &mut y).unwrap();
     assert!(x.iter().zip(&y).all(|(a, b)| (a - b).abs() < 1e-5));
 }
 
@@ -405,14 +395,8 @@ fn wrong_arguments_are_refused() {
     for isa in Isa::ALL {
         let mut two = [0.0; 2];
         assert_eq!(softmax(isa, &mut two, 0), Err(Error::Shape));
-        assert_eq!(
-            softmax(isa, &mut [f32::NEG_INFINITY; 3], 3),
-            Err(Error::NotANumber)
-        );
-        assert_eq!(
-            softmax(isa, &mut [0.0, f32::INFINITY], 2),
-            Err(Error::NotANumber)
-        );
+        assert_eq!(softmax(isa, &mut [f32::NEG_INFINITY; 3], 3), Err(Error::NotANumber));
+        assert_eq!(softmax(isa, &mut [0.0, f32::INFINITY], 2), Err(Error::NotANumber));
         assert_eq!(
             rmsnorm(isa, &[1.0; 2], &[1.0; 2], 0.1, &mut two, &mut []),
             Err(Error::Shape)
@@ -426,10 +410,7 @@ fn wrong_arguments_are_refused() {
         let token = embedding::scatter_add(isa, &mut two, 1, &[2], &[1.0]);
         assert_eq!(token, Err(Error::IndexOutOfRange));
         let table = RopeTable::new(2, 10.0, 4).unwrap();
-        assert_eq!(
-            table.rotate(isa, &[4], &mut two),
-            Err(Error::IndexOutOfRange)
-        );
+        assert_eq!(table.rotate(isa, &[4], &mut two), Err(Error::IndexOutOfRange));
         assert_eq!(table.rotate(isa, &[0], &mut [0.0; 3]), Err(Error::Shape));
         assert_eq!(table.rotate(isa, &[0, 1], &mut two), Err(Error::Shape));
         let adam = AdamW {

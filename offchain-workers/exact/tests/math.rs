@@ -138,14 +138,7 @@ fn special_values_are_the_limits() {
     assert!(math::ln(-1.0).is_nan());
     assert!(math::sin(2e6).is_nan());
     assert!(math::cos(inf).is_nan());
-    for f in [
-        math::exp,
-        math::ln,
-        math::sin,
-        math::tanh,
-        math::sigmoid,
-        math::silu,
-    ] {
+    for f in [math::exp, math::ln, math::sin, math::tanh, math::sigmoid, math::silu] {
         assert!(f(f32::NAN).is_nan());
     }
 }
@@ -166,11 +159,7 @@ const FUNCTIONS: [Function; 8] = [
 fn check_slices(x: &[f32]) {
     for (function, slice) in FUNCTIONS {
         // Only numbers whose result is one, then all of them: a NaN must be refused everywhere.
-        let good: Vec<f32> = x
-            .iter()
-            .copied()
-            .filter(|&x| !function(x).is_nan())
-            .collect();
+        let good: Vec<f32> = x.iter().copied().filter(|&x| !function(x).is_nan()).collect();
         let expected: Vec<f32> = good.iter().map(|&x| function(x)).collect();
         for isa in Isa::available() {
             let mut out = vec![7.0; good.len()];
@@ -179,14 +168,7 @@ fn check_slices(x: &[f32]) {
             let mut out = vec![7.0; x.len()];
             let result = slice(isa, x, &mut out);
             let refused = good.len() < x.len();
-            assert_eq!(
-                result,
-                if refused {
-                    Err(Error::NotANumber)
-                } else {
-                    Ok(())
-                }
-            );
+            assert_eq!(result, if refused { Err(Error::NotANumber) } else { Ok(()) });
         }
     }
 }
@@ -212,8 +194,5 @@ fn slices_have_the_scalar_bits_over_the_whole_range() {
 
 #[test]
 fn slices_are_refused_when_the_lengths_differ() {
-    assert_eq!(
-        math::exp_slice(Isa::detect(), &[1.0], &mut [0.0; 2]),
-        Err(Error::Shape)
-    );
+    assert_eq!(math::exp_slice(Isa::detect(), &[1.0], &mut [0.0; 2]), Err(Error::Shape));
 }

@@ -3,9 +3,7 @@
 
 mod common;
 
-use agorai_exact::matmul::{
-    matmul, matmul_at, matmul_chain, matmul_panels, Chain, PackedMatrix, PANEL,
-};
+use agorai_exact::matmul::{matmul, matmul_at, matmul_chain, matmul_panels, Chain, PackedMatrix, PANEL};
 use agorai_exact::{Error, Isa};
 use common::{any_number, bits, chain, numbers, same_on_every_isa, vector};
 use proptest::prelude::*;
@@ -30,10 +28,7 @@ fn transposed(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
 fn check(a: &[f32], w: &[f32], m: usize, k: usize, n: usize) {
     let expected = literal(a, w, m, k, n, None);
     let packed = PackedMatrix::from_out_in(n, k, w).unwrap();
-    assert_eq!(
-        packed,
-        PackedMatrix::from_in_out(k, n, &transposed(w, n, k)).unwrap()
-    );
+    assert_eq!(packed, PackedMatrix::from_in_out(k, n, &transposed(w, n, k)).unwrap());
     let (_, out) = same_on_every_isa(|isa| {
         let mut out = vec![9.0; m * n];
         matmul(isa, a, &packed, &mut out).map(|()| ((), out))
@@ -128,24 +123,11 @@ fn chains_continue_as_one_when_terms_come_in_parts() {
             let mut by_rows = vec![0.0; m * n];
             let mut by_columns = vec![0.0; m * n];
             for part in [0..cut, cut..k] {
-                let packed =
-                    PackedMatrix::from_in_out(part.len(), n, &wt[part.start * n..part.end * n])
-                        .unwrap();
-                let some: Vec<f32> = (0..m)
-                    .flat_map(|i| a[i * k..][part.clone()].to_vec())
-                    .collect();
+                let packed = PackedMatrix::from_in_out(part.len(), n, &wt[part.start * n..part.end * n]).unwrap();
+                let some: Vec<f32> = (0..m).flat_map(|i| a[i * k..][part.clone()].to_vec()).collect();
                 matmul_chain(isa, Chain::Continue, &some, &packed, &mut by_rows).unwrap();
                 let some = &at[part.start * m..part.end * m];
-                matmul_at(
-                    isa,
-                    Chain::Continue,
-                    some,
-                    m,
-                    0..m,
-                    &packed,
-                    &mut by_columns,
-                )
-                .unwrap();
+                matmul_at(isa, Chain::Continue, some, m, 0..m, &packed, &mut by_columns).unwrap();
             }
             assert_eq!(bits(&by_rows), bits(&expected));
             assert_eq!(bits(&by_columns), bits(&expected));
@@ -210,10 +192,7 @@ fn wrong_shapes_are_refused() {
     for isa in Isa::ALL {
         let mut out = [0.0; 6];
         assert_eq!(matmul(isa, &[1.0; 3], &packed, &mut out), Err(Error::Shape));
-        assert_eq!(
-            matmul(isa, &[1.0; 4], &packed, &mut out[..5]),
-            Err(Error::Shape)
-        );
+        assert_eq!(matmul(isa, &[1.0; 4], &packed, &mut out[..5]), Err(Error::Shape));
         assert_eq!(matmul(isa, &[1.0; 2], &packed, &mut out), Err(Error::Shape));
         let past = matmul_panels(isa, Chain::Start, &[1.0; 2], &packed, 0..2, &mut out);
         assert_eq!(past, Err(Error::Shape));
@@ -221,28 +200,13 @@ fn wrong_shapes_are_refused() {
         assert_eq!(at, Err(Error::Shape));
         assert_eq!(matmul(isa, &[], &packed, &mut []), Ok(()));
     }
-    assert_eq!(
-        PackedMatrix::from_out_in(2, 3, &[0.0; 5]),
-        Err(Error::Shape)
-    );
-    assert_eq!(
-        PackedMatrix::from_out_in(usize::MAX, 2, &[]),
-        Err(Error::Shape)
-    );
-    assert_eq!(
-        PackedMatrix::from_out_in(0, usize::MAX, &[]),
-        Err(Error::Shape)
-    );
+    assert_eq!(PackedMatrix::from_out_in(2, 3, &[0.0; 5]), Err(Error::Shape));
+    assert_eq!(PackedMatrix::from_out_in(usize::MAX, 2, &[]), Err(Error::Shape));
+    assert_eq!(PackedMatrix::from_out_in(0, usize::MAX, &[]), Err(Error::Shape));
     let mut empty = PackedMatrix::default();
     assert_eq!(empty.push_columns(&[], 0, 0), Err(Error::Shape));
     let mut two = PackedMatrix::with_room(2, 1).unwrap();
-    for (rows, stride, first) in [
-        (3, 3, 2),
-        (3, 2, 0),
-        (2, 1, 0),
-        (2, 2, 1),
-        (2, 2, usize::MAX),
-    ] {
+    for (rows, stride, first) in [(3, 3, 2), (3, 2, 0), (2, 1, 0), (2, 2, 1), (2, 2, usize::MAX)] {
         let pushed = two.push_columns(&[1.0; 3][..rows], stride, first);
         assert_eq!(pushed, Err(Error::Shape), "{rows} {stride} {first}");
     }
@@ -311,9 +275,6 @@ fn matrix_set_some_rows_at_a_time_is_the_one_packed_at_once_and_gives_its_rows_b
         }
         assert_eq!(whole.row(n, &mut row), Err(Error::IndexOutOfRange));
         assert_eq!(parts.set_rows(1, &w), Err(Error::Shape));
-        assert_eq!(
-            parts.set_rows(0, &numbers((n + 32) * k, 1)),
-            Err(Error::Shape)
-        );
+        assert_eq!(parts.set_rows(0, &numbers((n + 32) * k, 1)), Err(Error::Shape));
     }
 }

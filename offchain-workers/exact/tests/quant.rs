@@ -4,9 +4,7 @@
 mod common;
 
 use agorai_exact::matmul::Chain;
-use agorai_exact::quant::{
-    quant_matmul, quant_segment, quantise_q8_0, BlockFormat, QuantMatrix, QuantRows,
-};
+use agorai_exact::quant::{quant_matmul, quant_segment, quantise_q8_0, BlockFormat, QuantMatrix, QuantRows};
 use agorai_exact::{Error, Isa};
 use common::{bits, numbers};
 use proptest::prelude::*;
@@ -197,12 +195,7 @@ fn chain_over_two_parts_of_k_is_the_longer_chain() {
         let row = format.row_bytes(half).unwrap();
         let part = |second: usize| -> QuantMatrix {
             let parts = bytes.chunks_exact(row).skip(second).step_by(2);
-            matrix(
-                format,
-                n,
-                half,
-                &parts.flatten().copied().collect::<Vec<u8>>(),
-            )
+            matrix(format, n, half, &parts.flatten().copied().collect::<Vec<u8>>())
         };
         let x = numbers(k, 9);
         for isa in Isa::available() {
@@ -210,13 +203,7 @@ fn chain_over_two_parts_of_k_is_the_longer_chain() {
             let w = matrix(format, n, k, &bytes);
             product(isa, Chain::Start, &quantised(isa, &x, k), &w, &mut whole);
             let mut out = vec![7.0; n];
-            product(
-                isa,
-                Chain::Start,
-                &quantised(isa, &x[..half], half),
-                &part(0),
-                &mut out,
-            );
+            product(isa, Chain::Start, &quantised(isa, &x[..half], half), &part(0), &mut out);
             product(
                 isa,
                 Chain::Continue,
@@ -244,10 +231,7 @@ fn ties_are_rounded_to_the_even_integer() {
     let mut x = [0.0; 32];
     x[..6].copy_from_slice(&[127.0, 0.5, 1.5, 2.5, -0.5, -1.5]);
     for isa in Isa::available() {
-        assert_eq!(
-            quantised(isa, &x, 32).integers()[..6],
-            [127, 0, 2, 2, 0, -2]
-        );
+        assert_eq!(quantised(isa, &x, 32).integers()[..6], [127, 0, 2, 2, 0, -2]);
     }
 }
 
@@ -307,11 +291,7 @@ fn one_output_that_is_not_a_number_is_enough_to_refuse_the_product() {
                 let mut out = vec![0.0; rows * n];
                 let panels = 0..w.panels();
                 let result = quant_matmul(isa, Chain::Start, &x, &w, panels, &mut out);
-                assert_eq!(
-                    result,
-                    Err(Error::NotANumber),
-                    "{isa:?} {column} {rows} {row}"
-                );
+                assert_eq!(result, Err(Error::NotANumber), "{isa:?} {column} {rows} {row}");
                 let nan = out.iter().position(|x| x.is_nan());
                 assert_eq!(nan, Some(row * n + column), "{isa:?} {rows}");
             }
@@ -328,15 +308,8 @@ fn wrong_lengths_are_refused() {
     let mut w = QuantMatrix::new(BlockFormat::Q8_0, 40, 32).unwrap();
     let bytes = vec![0; 34 * 40];
     for (first, length) in [(1, 34), (0, 33), (0, 34), (32, 34), (64, 0), (0, 34 * 41)] {
-        let bytes = bytes
-            .get(..length)
-            .map(<[u8]>::to_vec)
-            .unwrap_or(vec![0; length]);
-        assert_eq!(
-            w.set_rows(first, &bytes),
-            Err(Error::Shape),
-            "{first} {length}"
-        );
+        let bytes = bytes.get(..length).map(<[u8]>::to_vec).unwrap_or(vec![0; length]);
+        assert_eq!(w.set_rows(first, &bytes), Err(Error::Shape), "{first} {length}");
     }
     w.set_rows(0, &bytes).unwrap();
     assert_eq!(w.row(40, &mut [0.0; 32]), Err(Error::IndexOutOfRange));
@@ -348,10 +321,7 @@ fn wrong_lengths_are_refused() {
         assert_eq!(wrong, Err(Error::Shape));
     }
     let mut rows = QuantRows::default();
-    assert_eq!(
-        rows.quantise(Isa::Scalar, &[0.0; 33], 33),
-        Err(Error::Shape)
-    );
+    assert_eq!(rows.quantise(Isa::Scalar, &[0.0; 33], 33), Err(Error::Shape));
     assert_eq!(rows.quantise(Isa::Scalar, &[], 0), Err(Error::Shape));
 }
 

@@ -152,12 +152,7 @@ fn top_p_keeps_the_first_that_reach_it() {
     // Probabilities 1/2, 1/4, 1/8, 1/8.
     let half = std::f32::consts::LN_2;
     let logits = [-3.0 * half, -half, -3.0 * half, -2.0 * half];
-    for (top_p, expected) in [
-        (0.4, &[1][..]),
-        (0.7, &[1, 3]),
-        (0.8, &[0, 1, 3]),
-        (1.0, &[0, 1, 2, 3]),
-    ] {
+    for (top_p, expected) in [(0.4, &[1][..]), (0.7, &[1, 3]), (0.8, &[0, 1, 3]), (1.0, &[0, 1, 2, 3])] {
         let sampling = Sampling {
             temperature: 1.0,
             top_k: 0,
@@ -202,10 +197,7 @@ fn sampling_refuses_bad_parameters_and_logits() {
     }
     assert_eq!(sample(good, &[]), Err(Error::Shape));
     assert_eq!(sample(good, &[1.0, f32::NAN]), Err(Error::NotANumber));
-    assert_eq!(
-        sample(Sampling::GREEDY, &[1.0, f32::NAN]),
-        Err(Error::NotANumber)
-    );
+    assert_eq!(sample(Sampling::GREEDY, &[1.0, f32::NAN]), Err(Error::NotANumber));
     assert_eq!(sample(good, &[f32::NEG_INFINITY, 3.0]), Ok(1));
 }
 
@@ -284,27 +276,15 @@ fn segments_are_refused_when_too_long_or_not_numbers() {
     assert_eq!(dot_segment(0.0, &ones, &ones), Err(Error::TooManyTerms));
     assert_eq!(dot_segment(0.0, &ones[..2], &ones[..1]), Err(Error::Shape));
     assert_eq!(dot_segment(f32::NAN, &[], &[]), Err(Error::NotANumber));
-    assert_eq!(
-        dot_segment(0.0, &[f32::NAN], &[1.0]),
-        Err(Error::NotANumber)
-    );
-    assert_eq!(
-        dot_segment(0.0, &[1.0], &[f32::NAN]),
-        Err(Error::NotANumber)
-    );
-    assert_eq!(
-        dot_segment(0.0, &[f32::INFINITY], &[0.0]),
-        Err(Error::NotANumber)
-    );
+    assert_eq!(dot_segment(0.0, &[f32::NAN], &[1.0]), Err(Error::NotANumber));
+    assert_eq!(dot_segment(0.0, &[1.0], &[f32::NAN]), Err(Error::NotANumber));
+    assert_eq!(dot_segment(0.0, &[f32::INFINITY], &[0.0]), Err(Error::NotANumber));
     assert_eq!(
         dot_segment(f32::INFINITY, &[1.0], &[f32::NEG_INFINITY]),
         Err(Error::NotANumber)
     );
     let mut indices = vec![];
-    assert_eq!(
-        top_k_abs(&[1.0, f32::NAN], 1, &mut indices),
-        Err(Error::NotANumber)
-    );
+    assert_eq!(top_k_abs(&[1.0, f32::NAN], 1, &mut indices), Err(Error::NotANumber));
 }
 
 /// Recomputing one output of a product is what the referee exists for.

@@ -42,11 +42,7 @@ pub trait Compute {
     /// 0 and above = it is done, and as many bytes of `out` are its encoded `JobResult`; below 0 = the
     /// code of waiting, of an unknown job or of a failure. A result that does not fit into `out` is
     /// invalid.
-    fn poll(
-        &mut self,
-        job: PassPointerAndRead<&[u8; 32], 32>,
-        out: PassFatPointerAndWrite<&mut [u8]>,
-    ) -> i64 {
+    fn poll(&mut self, job: PassPointerAndRead<&[u8; 32], 32>, out: PassFatPointerAndWrite<&mut [u8]>) -> i64 {
         let Some(engine) = self.extension::<ComputeExt>() else {
             return crate::code::of_failure(JobFailure::NoEngine);
         };

@@ -87,10 +87,7 @@ impl Engine for FakeEngine {
             return status.clone();
         }
         match state.enqueued.iter().find(|spec| spec.id() == job) {
-            Some(spec) => state
-                .answer
-                .as_ref()
-                .map_or(JobStatus::Pending, |answer| answer(spec)),
+            Some(spec) => state.answer.as_ref().map_or(JobStatus::Pending, |answer| answer(spec)),
             None => JobStatus::Unknown,
         }
     }

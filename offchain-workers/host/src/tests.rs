@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 use super::{poll, run, testing::FakeEngine, ComputeExt};
 use agorai_primitives::{
-    job::{
-        GenerateSpec, JobFailure, JobResult, JobSpec, JobStatus, Profile, Sampling, MAX_JOB_BYTES,
-    },
+    job::{GenerateSpec, JobFailure, JobResult, JobSpec, JobStatus, Profile, Sampling, MAX_JOB_BYTES},
     model::Architecture,
     receipt::Trace,
     BlobId,

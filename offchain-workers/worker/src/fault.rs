@@ -75,11 +75,9 @@ impl Engine for WrongAnswer {
 
     fn poll(&self, job: JobId) -> JobStatus {
         match self.0.poll(job) {
-            JobStatus::Done(JobResult::Generated {
-                output,
-                tokens,
-                trace,
-            }) => JobStatus::Done(spoil(output, tokens, trace)),
+            JobStatus::Done(JobResult::Generated { output, tokens, trace }) => {
+                JobStatus::Done(spoil(output, tokens, trace))
+            }
             other => other,
         }
     }
@@ -101,11 +99,7 @@ fn spoil(mut output: Vec<u8>, tokens: u32, trace: Trace) -> JobResult {
         root: other(trace.root),
         secret: other(trace.secret),
     };
-    JobResult::Generated {
-        output,
-        tokens,
-        trace,
-    }
+    JobResult::Generated { output, tokens, trace }
 }
 
 #[cfg(test)]
@@ -126,12 +120,7 @@ mod tests {
                 panic!("no result");
             };
             assert_eq!(faulty.poll(spec.id()), JobStatus::Done(wrong.clone()));
-            let JobResult::Generated {
-                output,
-                tokens,
-                trace,
-            } = wrong
-            else {
+            let JobResult::Generated { output, tokens, trace } = wrong else {
                 panic!("not an answer");
             };
             assert_ne!(output, right);

@@ -8,10 +8,7 @@
 use crate::{
     jobs::{Class, Jobs},
     run::Watch,
-    wire::{
-        from_text, to_text, Standing, ENQUEUE, MAX_MESSAGE, MOST_JOBS, MOST_WANTED, STANDING,
-        WANTED,
-    },
+    wire::{from_text, to_text, Standing, ENQUEUE, MAX_MESSAGE, MOST_JOBS, MOST_WANTED, STANDING, WANTED},
 };
 use agorai_blobs::Blobs;
 use agorai_host::Engine;
@@ -255,8 +252,7 @@ impl Talk {
     async fn look(&mut self, client: &WsClient) -> Result<(), Broken> {
         let jobs: Vec<JobId> = self.sent.keys().copied().collect();
         for some in jobs.chunks(MOST_JOBS) {
-            let standings: Vec<Standing> =
-                ask(client, STANDING, Some(to_text(&some.to_vec()))).await?;
+            let standings: Vec<Standing> = ask(client, STANDING, Some(to_text(&some.to_vec()))).await?;
             if standings.len() != some.len() {
                 return Err(Broken::Nonsense);
             }
@@ -298,11 +294,7 @@ impl Talk {
         Ok(())
     }
 
-    fn finish(
-        &mut self,
-        job: JobId,
-        outcome: Result<agorai_primitives::job::JobResult, JobFailure>,
-    ) {
+    fn finish(&mut self, job: JobId, outcome: Result<agorai_primitives::job::JobResult, JobFailure>) {
         self.sent.remove(&job);
         self.shared.jobs.lock().finish(job, outcome);
     }
@@ -319,11 +311,7 @@ impl Talk {
     }
 }
 
-async fn ask<T: codec::Decode>(
-    client: &WsClient,
-    method: &str,
-    argument: Option<String>,
-) -> Result<T, Broken> {
+async fn ask<T: codec::Decode>(client: &WsClient, method: &str, argument: Option<String>) -> Result<T, Broken> {
     let text: String = match argument {
         Some(argument) => client.request(method, rpc_params![argument]).await?,
         None => client.request(method, rpc_params![]).await?,

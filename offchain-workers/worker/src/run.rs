@@ -60,13 +60,10 @@ impl Run for EngineRun {
     type Progress = Progress;
 
     fn run(&self, spec: &JobSpec, progress: &Progress) -> Result<JobResult, JobFailure> {
-        let result = self
-            .engine
-            .perform(spec, &self.blobs, progress)
-            .map_err(|error| {
-                log::warn!(target: "compute", "job {:?} failed: {error}", spec.id());
-                JobFailure::from(&error)
-            })?;
+        let result = self.engine.perform(spec, &self.blobs, progress).map_err(|error| {
+            log::warn!(target: "compute", "job {:?} failed: {error}", spec.id());
+            JobFailure::from(&error)
+        })?;
         for state in self.states.lock().after(spec, &result) {
             if let Err(error) = self.blobs.delete(&state) {
                 log::warn!(target: "compute", "state {state} stays on the disk: {error}");

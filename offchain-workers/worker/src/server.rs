@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 //! The worker process' side of the connection to its node.
 
-use crate::wire::{
-    from_text, to_text, Standing, ENQUEUE, MAX_MESSAGE, MOST_JOBS, MOST_WANTED, STANDING, WANTED,
-};
+use crate::wire::{from_text, to_text, Standing, ENQUEUE, MAX_MESSAGE, MOST_JOBS, MOST_WANTED, STANDING, WANTED};
 use agorai_blobs::{exchange::FetchError, Source, Store};
 use agorai_host::Engine;
 use agorai_primitives::{
@@ -111,9 +109,7 @@ fn module(context: Context) -> Result<RpcModule<Context>, jsonrpsee::core::Regis
             .collect();
         Answer::Ok(to_text(&standings))
     })?;
-    module.register_method(WANTED, |_, context, _| {
-        Answer::Ok(to_text(&context.wanted.list()))
-    })?;
+    module.register_method(WANTED, |_, context, _| Answer::Ok(to_text(&context.wanted.list())))?;
     Ok(module)
 }
 

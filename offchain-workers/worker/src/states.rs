@@ -24,9 +24,7 @@ impl States {
     /// Notes a job that is done; returns the states that nobody needs any more.
     pub fn after(&mut self, spec: &JobSpec, result: &JobResult) -> Vec<BlobId> {
         let (queue, states) = match (spec, result) {
-            (JobSpec::Train(_), JobResult::Trained(contribution)) => {
-                (&mut self.trained, contribution.states.clone())
-            }
+            (JobSpec::Train(_), JobResult::Trained(contribution)) => (&mut self.trained, contribution.states.clone()),
             (JobSpec::Audit(audit), _) => {
                 let states = &audit.contribution.states;
                 let before = audit.segment.checked_sub(1);
@@ -71,9 +69,7 @@ mod tests {
         assert!(states.after(&train(1), &trained(8)).is_empty());
         assert!(states.after(&train(2), &trained(7)).is_empty());
         for later in 3..KEPT_JOBS as u8 {
-            assert!(states
-                .after(&train(later.into()), &trained(100 + later))
-                .is_empty());
+            assert!(states.after(&train(later.into()), &trained(100 + later)).is_empty());
         }
         // The first job's state is also the third's.
         assert!(states.after(&train(90), &trained(90)).is_empty());

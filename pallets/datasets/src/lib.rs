@@ -64,8 +64,8 @@ pub mod pallet {
     use sp_core::H256;
     use sp_runtime::SaturatedConversion;
     use types::{
-        is_licence, is_name, root, total_bytes, without_twins, AccessTerms, DatasetRecord, Licence,
-        Name, Shards, Standing,
+        is_licence, is_name, root, total_bytes, without_twins, AccessTerms, DatasetRecord, Licence, Name, Shards,
+        Standing,
     };
 
     /// Contributors and their weights.
@@ -209,10 +209,7 @@ pub mod pallet {
             let contributors = Self::check_contributors(&owner, contributors)?;
             if let Some(parent) = parent {
                 let parent = Datasets::<T>::get(parent).ok_or(Error::<T>::UnknownParent)?;
-                ensure!(
-                    parent.standing == Standing::InUse,
-                    Error::<T>::ParentWithdrawn
-                );
+                ensure!(parent.standing == Standing::InUse, Error::<T>::ParentWithdrawn);
             }
 
             let dataset = NextDataset::<T>::get();
@@ -255,10 +252,7 @@ pub mod pallet {
             let who = ensure_signed(origin)?;
             let mut record = Datasets::<T>::get(dataset).ok_or(Error::<T>::UnknownDataset)?;
             ensure!(record.owner == who, Error::<T>::NotOwner);
-            ensure!(
-                record.standing == Standing::InUse,
-                Error::<T>::DatasetWithdrawn
-            );
+            ensure!(record.standing == Standing::InUse, Error::<T>::DatasetWithdrawn);
             record.standing = Standing::Withdrawn;
             Datasets::<T>::insert(dataset, record);
             Self::deposit_event(Event::Withdrawn { dataset });
@@ -269,15 +263,9 @@ pub mod pallet {
     impl<T: Config> Pallet<T> {
         fn check_shards(shards: &[Shard]) -> Result<u64, DispatchError> {
             ensure!(!shards.is_empty(), Error::<T>::NoShards);
-            ensure!(
-                shards.iter().all(|shard| shard.bytes > 0),
-                Error::<T>::ShardIsEmpty
-            );
+            ensure!(shards.iter().all(|shard| shard.bytes > 0), Error::<T>::ShardIsEmpty);
             let blobs: Vec<_> = shards.iter().map(|shard| shard.blob).collect();
-            ensure!(
-                !blobs.contains(&BlobId::default()),
-                Error::<T>::ShardHashIsZero
-            );
+            ensure!(!blobs.contains(&BlobId::default()), Error::<T>::ShardHashIsZero);
             ensure!(without_twins(blobs), Error::<T>::ShardTwice);
             total_bytes(shards)
                 .filter(|bytes| *bytes <= T::MaxBytes::get())
@@ -304,10 +292,7 @@ pub mod pallet {
     impl<T: Config> DatasetsTrait<T::AccountId> for Pallet<T> {
         fn usable_shards(dataset: DatasetId) -> Result<Vec<Shard>, DispatchError> {
             let record = Datasets::<T>::get(dataset).ok_or(Error::<T>::UnknownDataset)?;
-            ensure!(
-                record.standing == Standing::InUse,
-                Error::<T>::DatasetWithdrawn
-            );
+            ensure!(record.standing == Standing::InUse, Error::<T>::DatasetWithdrawn);
             Ok(record.shards.into_inner())
         }
 

@@ -49,9 +49,7 @@ pub const POOR: u64 = 3;
 
 /// Runs `test` on a fresh chain, then checks the invariants.
 pub fn chain(test: impl FnOnce()) {
-    let mut storage = frame_system::GenesisConfig::<Test>::default()
-        .build_storage()
-        .unwrap();
+    let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
     pallet_balances::GenesisConfig::<Test> {
         balances: vec![(ALICE, 100_000), (BOB, 100_000), (POOR, 10)],
         ..Default::default()

@@ -26,19 +26,13 @@ impl<T: Config> Pallet<T> {
                 record.parent.is_none_or(|parent| parent < dataset),
                 "a parent is younger"
             );
-            ensure!(
-                record.root == root(&record.shards),
-                "a root is not its shards'"
-            );
+            ensure!(record.root == root(&record.shards), "a root is not its shards'");
             ensure!(
                 total_bytes(&record.shards) == Some(record.bytes),
                 "bytes are miscounted"
             );
             ensure!(record.bytes <= T::MaxBytes::get(), "a dataset is too large");
-            ensure!(
-                !record.contributors.is_empty(),
-                "a dataset has no contributor"
-            );
+            ensure!(!record.contributors.is_empty(), "a dataset has no contributor");
             let sum = deposits.entry(record.owner).or_default();
             *sum = sum.saturating_add(record.deposit);
         }

@@ -18,18 +18,7 @@ pub type Shards = BoundedVec<Shard, ConstU32<256>>;
 pub type Contributors<AccountId> = BoundedVec<(AccountId, u32), ConstU32<32>>;
 
 /// Who may train on a dataset.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum AccessTerms {
     /// Everybody.
     Open,
@@ -38,18 +27,7 @@ pub enum AccessTerms {
 }
 
 /// Whether a dataset may be used.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Standing {
     /// It may be used, as far as its access terms go.
     InUse,
@@ -58,9 +36,7 @@ pub enum Standing {
 }
 
 /// A dataset.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct DatasetRecord<AccountId> {
     /// Who published it.
     pub owner: AccountId,
@@ -91,18 +67,13 @@ pub struct DatasetRecord<AccountId> {
 /// Merkle root over the shards in order; the leaf of a shard is its SCALE encoding (hash, then
 /// length in 8 bytes little-endian).
 pub fn root(shards: &[Shard]) -> H256 {
-    let leaves: Vec<_> = shards
-        .iter()
-        .map(|shard| merkle::leaf(&shard.encode()))
-        .collect();
+    let leaves: Vec<_> = shards.iter().map(|shard| merkle::leaf(&shard.encode())).collect();
     merkle::root(&leaves)
 }
 
 /// Sum of the shards' bytes; `None` where it is beyond 64 bits.
 pub fn total_bytes(shards: &[Shard]) -> Option<u64> {
-    shards
-        .iter()
-        .try_fold(0u64, |sum, shard| sum.checked_add(shard.bytes))
+    shards.iter().try_fold(0u64, |sum, shard| sum.checked_add(shard.bytes))
 }
 
 /// Whether a name is readable text.
@@ -141,16 +112,7 @@ mod tests {
         ] {
             assert!(is_licence(good.as_bytes()), "{good}");
         }
-        for bad in [
-            "",
-            " MIT",
-            "MIT ",
-            "MIT  OR X",
-            "MIT/X11",
-            "M\nT",
-            "()",
-            "§",
-        ] {
+        for bad in ["", " MIT", "MIT ", "MIT  OR X", "MIT/X11", "M\nT", "()", "§"] {
             assert!(!is_licence(bad.as_bytes()), "{bad}");
         }
     }

@@ -24,16 +24,12 @@ const PROOF_BYTES: u64 = 16_000;
 fn publish(db: RuntimeDbWeight, shards: u32, contributors: u32) -> Weight {
     // Three hashes of BLAKE3 per shard, a sort of shards and of contributors.
     let micros = 60 + 4 * u64::from(shards) + u64::from(contributors);
-    Weight::from_parts(
-        micros.saturating_mul(WEIGHT_REF_TIME_PER_MICROS),
-        PROOF_BYTES,
-    )
-    .saturating_add(db.reads_writes(5, 4))
+    Weight::from_parts(micros.saturating_mul(WEIGHT_REF_TIME_PER_MICROS), PROOF_BYTES)
+        .saturating_add(db.reads_writes(5, 4))
 }
 
 fn withdraw(db: RuntimeDbWeight) -> Weight {
-    Weight::from_parts(40 * WEIGHT_REF_TIME_PER_MICROS, PROOF_BYTES)
-        .saturating_add(db.reads_writes(1, 1))
+    Weight::from_parts(40 * WEIGHT_REF_TIME_PER_MICROS, PROOF_BYTES).saturating_add(db.reads_writes(1, 1))
 }
 
 /// Estimates with the runtime's database weights.

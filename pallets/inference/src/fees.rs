@@ -17,18 +17,7 @@ use sp_core::U256;
 use sp_runtime::{PerThing, Perbill};
 
 /// The parts of a fee. Together they are the whole; what is left after the others is the executor's.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct FeeShares {
     /// Of the executor.
     pub executor: Perbill,
@@ -83,17 +72,7 @@ pub enum Role {
 
 /// What was paid, by role.
 #[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Default,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
+    Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
 pub struct FeeSplit {
     /// To the executor.
@@ -190,9 +169,7 @@ pub fn payments<AccountId: Clone + Ord>(
     let holders = take(shares.holders);
 
     let mut dust = 0;
-    let each = checkers
-        .checked_div(parties.checkers.len() as Balance)
-        .unwrap_or(0);
+    let each = checkers.checked_div(parties.checkers.len() as Balance).unwrap_or(0);
     for checker in &parties.checkers {
         pay(Role::Checker, checker, each);
         dust = Balance::saturating_add(dust, each);
@@ -229,10 +206,7 @@ fn by_weight<AccountId: Clone + Ord>(
             .iter()
             .fold(0, |sum, (_, weight)| sum.saturating_add((*weight).into()))
     };
-    let count = datasets
-        .iter()
-        .filter(|dataset| weight(dataset) > 0)
-        .count();
+    let count = datasets.iter().filter(|dataset| weight(dataset) > 0).count();
     let each = amount.checked_div(count as Balance)?;
     let mut sums = BTreeMap::new();
     for dataset in datasets {

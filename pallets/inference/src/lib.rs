@@ -104,8 +104,8 @@ pub mod pallet {
         transaction_validity::TransactionValidityWithRefund,
     };
     use types::{
-        most_tokens, validate_sampling, Certainty, ClaimBody, ClaimRefusal, Output, Prompt, Reason,
-        RequestRecord, SamplingError, State, MAX_ATTEMPTS,
+        most_tokens, validate_sampling, Certainty, ClaimBody, ClaimRefusal, Output, Prompt, Reason, RequestRecord,
+        SamplingError, State, MAX_ATTEMPTS,
     };
 
     /// A message of an executor.
@@ -125,8 +125,7 @@ pub mod pallet {
 
     #[pallet::config]
     pub trait Config:
-        frame_system::Config<Hash = H256, RuntimeEvent: From<Event<Self>>>
-        + CreateAuthorizedTransaction<Call<Self>>
+        frame_system::Config<Hash = H256, RuntimeEvent: From<Event<Self>>> + CreateAuthorizedTransaction<Call<Self>>
     {
         /// The native token.
         type Currency: Inspect<Self::AccountId, Balance = Balance>
@@ -210,29 +209,21 @@ pub mod pallet {
 
     /// The open requests by the jobs that answer them.
     #[pallet::storage]
-    pub type OpenJobs<T: Config> =
-        CountedStorageMap<_, Blake2_128Concat, JobId, RequestId, OptionQuery>;
+    pub type OpenJobs<T: Config> = CountedStorageMap<_, Blake2_128Concat, JobId, RequestId, OptionQuery>;
 
     /// The waiting requests by the block in which it is too late to answer.
     #[pallet::storage]
-    pub type Deadlines<T: Config> = StorageMap<
-        _,
-        Twox64Concat,
-        BlockNumberFor<T>,
-        BoundedVec<RequestId, T::MaxOpenRequests>,
-        ValueQuery,
-    >;
+    pub type Deadlines<T: Config> =
+        StorageMap<_, Twox64Concat, BlockNumberFor<T>, BoundedVec<RequestId, T::MaxOpenRequests>, ValueQuery>;
 
     /// The waiting requests whose deadline has struck in a block that had no room for them. Each waiting
     /// request is either here or, once, in [`Deadlines`].
     #[pallet::storage]
-    pub type Overdue<T: Config> =
-        StorageValue<_, BoundedVec<RequestId, T::MaxOpenRequests>, ValueQuery>;
+    pub type Overdue<T: Config> = StorageValue<_, BoundedVec<RequestId, T::MaxOpenRequests>, ValueQuery>;
 
     /// The finished requests in the order in which they finished, and the block in which each is forgotten.
     #[pallet::storage]
-    pub type Finished<T: Config> =
-        StorageMap<_, Twox64Concat, u64, (BlockNumberFor<T>, RequestId), OptionQuery>;
+    pub type Finished<T: Config> = StorageMap<_, Twox64Concat, u64, (BlockNumberFor<T>, RequestId), OptionQuery>;
 
     /// The first place of [`Finished`] and the one after the last.
     #[pallet::storage]
@@ -359,19 +350,10 @@ pub mod pallet {
         }
 
         fn integrity_test() {
-            assert!(
-                T::FeeShares::get().is_whole(),
-                "the shares of a fee are not the whole"
-            );
+            assert!(T::FeeShares::get().is_whole(), "the shares of a fee are not the whole");
             assert!(T::MaxOpenRequests::get() > 0, "no request could be made");
-            assert!(
-                T::MaxDuePerBlock::get() > 0,
-                "no request would be passed on"
-            );
-            assert!(
-                T::MaxPrunedPerBlock::get() > 0,
-                "no request would be forgotten"
-            );
+            assert!(T::MaxDuePerBlock::get() > 0, "no request would be passed on");
+            assert!(T::MaxPrunedPerBlock::get() > 0, "no request would be forgotten");
             assert!(
                 (1..=MAX_ATTEMPTS).contains(&T::MaxAttempts::get()),
                 "a record cannot hold so many executors"
@@ -416,10 +398,7 @@ pub mod pallet {
             );
             let price = served.price;
             let worst = price.checked_mul(tokens.into());
-            ensure!(
-                worst.is_some_and(|worst| worst <= max_fee),
-                Error::<T>::FeeBelowPrice
-            );
+            ensure!(worst.is_some_and(|worst| worst <= max_fee), Error::<T>::FeeBelowPrice);
             ensure!(
                 OpenJobs::<T>::count() < T::MaxOpenRequests::get(),
                 Error::<T>::TooManyRequests
@@ -475,8 +454,7 @@ pub mod pallet {
             _signature: CommitteeSignature,
         ) -> DispatchResult {
             ensure_authorized(origin)?;
-            let (request, mut record) =
-                Self::claimed_request(&message).map_err(Error::<T>::from)?;
+            let (request, mut record) = Self::claimed_request(&message).map_err(Error::<T>::from)?;
             let Message {
                 member: executor,
                 job,
@@ -520,12 +498,7 @@ pub mod pallet {
             }
             ValidTransaction::with_tag_prefix("AgoraiInference")
                 .priority(TransactionPriority::MAX / 2)
-                .and_provides((
-                    CLAIM_DOMAIN,
-                    message.job,
-                    message.body.attempt,
-                    &message.member,
-                ))
+                .and_provides((CLAIM_DOMAIN, message.job, message.body.attempt, &message.member))
                 .longevity(LONGEVITY)
                 .propagate(true)
                 .build()
@@ -533,9 +506,7 @@ pub mod pallet {
         }
 
         /// The waiting request that a claim answers, if all but its signature is right.
-        pub(crate) fn claimed_request(
-            message: &ClaimMessage<T>,
-        ) -> Result<(RequestId, RecordOf<T>), ClaimRefusal> {
+        pub(crate) fn claimed_request(message: &ClaimMessage<T>) -> Result<(RequestId, RecordOf<T>), ClaimRefusal> {
             if message.session != T::Members::session() {
                 return Err(ClaimRefusal::WrongSession);
             }
@@ -642,12 +613,7 @@ pub mod pallet {
         }
 
         /// Passes a request on from an executor that has failed it, or refunds it.
-        fn pass_on(
-            request: RequestId,
-            mut record: RecordOf<T>,
-            from: T::AccountId,
-            reason: Reason,
-        ) {
+        fn pass_on(request: RequestId, mut record: RecordOf<T>, from: T::AccountId, reason: Reason) {
             let noted = record.failed.try_push(from.clone()).is_ok();
             let next = if noted && record.attempt() < T::MaxAttempts::get() {
                 Self::draw(request, &record.failed)
@@ -708,8 +674,7 @@ pub mod pallet {
                 return 0;
             }
             let reason = HoldReason::Escrow.into();
-            let released =
-                T::Currency::release(&reason, &record.who, amount, Precision::BestEffort);
+            let released = T::Currency::release(&reason, &record.who, amount, Precision::BestEffort);
             // Only an account without any balance could not take it, and who has a hold has one.
             released.unwrap_or_else(|error| {
                 log::error!(target: LOG_TARGET, "escrow is not released: {error:?}");
@@ -717,11 +682,7 @@ pub mod pallet {
             })
         }
 
-        fn finish(
-            request: RequestId,
-            mut record: RecordOf<T>,
-            state: State<T::AccountId, BlockNumberFor<T>>,
-        ) {
+        fn finish(request: RequestId, mut record: RecordOf<T>, state: State<T::AccountId, BlockNumberFor<T>>) {
             OpenJobs::<T>::remove(record.job);
             record.state = state;
             Requests::<T>::insert(request, record);
@@ -760,17 +721,14 @@ pub mod pallet {
                 return None;
             }
             let request = OpenJobs::<T>::get(job)?;
-            Requests::<T>::get(request)?
-                .check(request)
-                .map(JobSpec::Check)
+            Requests::<T>::get(request)?.check(request).map(JobSpec::Check)
         }
 
         fn on_verdict(kind: JobKind, job: JobId, verdict: Verdict<T::AccountId>) {
             if kind != JobKind::Inference {
                 return;
             }
-            let open = OpenJobs::<T>::get(job)
-                .and_then(|request| Some((request, Requests::<T>::get(request)?)));
+            let open = OpenJobs::<T>::get(job).and_then(|request| Some((request, Requests::<T>::get(request)?)));
             let Some((request, record)) = open else {
                 log::error!(target: LOG_TARGET, "a verdict on {job:?}, which nobody asked for");
                 return;
@@ -785,9 +743,7 @@ pub mod pallet {
                 return;
             };
             match verdict {
-                Verdict::Settled { checkers } => {
-                    Self::settle(request, record, executor, (output, tokens), checkers)
-                }
+                Verdict::Settled { checkers } => Self::settle(request, record, executor, (output, tokens), checkers),
                 Verdict::Refused => Self::pass_on(request, record, executor, Reason::Refused),
                 Verdict::Unresolved => Self::pass_on(request, record, executor, Reason::Unresolved),
             }

@@ -14,8 +14,7 @@ use agorai_primitives::{
     model::Architecture,
     receipt::{output_result, ClaimDigest, Trace},
     traits::{self, CommitteeRule, JobKind, Jobs as _, Member, Served, Trained, Verdict},
-    Balance, BlobId, CommitteeSignature, DatasetId, JobId, ModelId, RequestId, SessionIndex, Shard,
-    VersionIndex,
+    Balance, BlobId, CommitteeSignature, DatasetId, JobId, ModelId, RequestId, SessionIndex, Shard, VersionIndex,
 };
 use frame_support::{
     derive_impl, parameter_types,
@@ -32,8 +31,7 @@ use sp_runtime::{
 pub type AccountId = u64;
 pub type Extension = frame_system::AuthorizeCall<Test>;
 pub type Extrinsic = sp_runtime::testing::TestXt<RuntimeCall, Extension>;
-pub type Block =
-    sp_runtime::generic::Block<sp_runtime::generic::Header<u64, BlakeTwo256>, Extrinsic>;
+pub type Block = sp_runtime::generic::Block<sp_runtime::generic::Header<u64, BlakeTwo256>, Extrinsic>;
 pub type Record = RequestRecord<AccountId, u64>;
 
 pub const SESSION: SessionIndex = 4;
@@ -105,9 +103,7 @@ impl traits::Members<AccountId> for World {
         Set::get()
     }
     fn member(account: &AccountId) -> Option<Member<AccountId>> {
-        Set::get()
-            .into_iter()
-            .find(|member| member.account == *account)
+        Set::get().into_iter().find(|member| member.account == *account)
     }
 }
 impl traits::Models<AccountId> for World {
@@ -247,15 +243,11 @@ pub fn set(members: AccountId) {
 
 /// Accounts with funds.
 pub fn rich(members: AccountId) -> Vec<AccountId> {
-    (1..=members)
-        .chain([USER, OTHER_USER, POT, TREASURY])
-        .collect()
+    (1..=members).chain([USER, OTHER_USER, POT, TREASURY]).collect()
 }
 
 pub fn new_test_ext(members: AccountId) -> sp_io::TestExternalities {
-    let mut storage = frame_system::GenesisConfig::<Test>::default()
-        .build_storage()
-        .unwrap();
+    let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
     pallet_balances::GenesisConfig::<Test> {
         balances: rich(members).into_iter().map(|who| (who, FUNDS)).collect(),
         ..Default::default()
@@ -355,9 +347,7 @@ pub fn record(request: RequestId) -> Record {
 /// Who has to answer, or has answered.
 pub fn executor(request: RequestId) -> AccountId {
     match record(request).state {
-        State::Waiting { executor, .. }
-        | State::Claimed { executor, .. }
-        | State::Settled { executor, .. } => executor,
+        State::Waiting { executor, .. } | State::Claimed { executor, .. } | State::Settled { executor, .. } => executor,
         State::Refunded => panic!("request {request} is refunded"),
     }
 }

@@ -63,11 +63,7 @@ impl<T: Config> Pallet<T> {
     fn answer(request: RequestId, record: &RecordOf<T>) -> Option<ClaimBody> {
         let spec = JobSpec::Generate(record.generate(request));
         match agorai_host::run(&spec) {
-            JobStatus::Done(JobResult::Generated {
-                output,
-                tokens,
-                trace,
-            }) => Some(ClaimBody {
+            JobStatus::Done(JobResult::Generated { output, tokens, trace }) => Some(ClaimBody {
                 attempt: record.attempt(),
                 output: output.try_into().ok()?,
                 tokens,

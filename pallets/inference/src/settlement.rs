@@ -69,15 +69,7 @@ impl<T: Config> Pallet<T> {
         let force = Fortitude::Force;
         let reason = HoldReason::Escrow.into();
         with_storage_layer(|| {
-            T::Currency::transfer_on_hold(
-                &reason,
-                from,
-                to,
-                amount,
-                Precision::Exact,
-                Restriction::Free,
-                force,
-            )
+            T::Currency::transfer_on_hold(&reason, from, to, amount, Precision::Exact, Restriction::Free, force)
         })
         .is_ok()
     }

@@ -2,8 +2,8 @@
 //! What must hold after every block.
 
 use crate::{
-    types::State, Config, Deadlines, Finished, FinishedPlaces, HoldReason, NextRequest, OpenJobs,
-    Overdue, Pallet, Requests,
+    types::State, Config, Deadlines, Finished, FinishedPlaces, HoldReason, NextRequest, OpenJobs, Overdue, Pallet,
+    Requests,
 };
 use agorai_primitives::Balance;
 use alloc::{collections::BTreeMap, vec::Vec};
@@ -24,22 +24,13 @@ impl<T: Config> Pallet<T> {
         let mut held: BTreeMap<T::AccountId, Balance> = BTreeMap::new();
         let (mut open, mut waiting, mut finished) = (0u32, 0usize, 0u64);
         for (request, record) in Requests::<T>::iter() {
-            ensure!(
-                request < NextRequest::<T>::get(),
-                "a request from the future"
-            );
+            ensure!(request < NextRequest::<T>::get(), "a request from the future");
             let escrow = held.entry(record.who.clone()).or_default();
             let found = OpenJobs::<T>::get(record.job) == Some(request);
-            ensure!(
-                found == record.is_open(),
-                "a job that is not where its request is"
-            );
+            ensure!(found == record.is_open(), "a job that is not where its request is");
             match &record.state {
                 State::Waiting { executor, due } => {
-                    ensure!(
-                        !record.failed.contains(executor),
-                        "an executor that has failed"
-                    );
+                    ensure!(!record.failed.contains(executor), "an executor that has failed");
                     let at = Deadlines::<T>::get(due);
                     let overdue = Overdue::<T>::get();
                     let times = at.iter().chain(overdue.iter());
@@ -49,10 +40,9 @@ impl<T: Config> Pallet<T> {
                     );
                     waiting = waiting.saturating_add(1);
                 }
-                State::Claimed { executor, .. } => ensure!(
-                    !record.failed.contains(executor),
-                    "an executor that has failed"
-                ),
+                State::Claimed { executor, .. } => {
+                    ensure!(!record.failed.contains(executor), "an executor that has failed")
+                }
                 State::Settled { fee, .. } => {
                     ensure!(*fee <= record.max_fee, "more was paid than was offered");
                     finished = finished.saturating_add(1);

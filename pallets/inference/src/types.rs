@@ -10,9 +10,7 @@ use agorai_primitives::{
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
 use scale_info::TypeInfo;
-use sp_runtime::transaction_validity::{
-    InvalidTransaction, TransactionValidityError, UnknownTransaction,
-};
+use sp_runtime::transaction_validity::{InvalidTransaction, TransactionValidityError, UnknownTransaction};
 
 /// Most executors that a runtime may let try one request.
 pub const MAX_ATTEMPTS: u32 = 8;
@@ -31,18 +29,7 @@ pub type Prompt = BoundedVec<u8, ConstU32<MAX_PROMPT>>;
 pub type Output = BoundedVec<u8, ConstU32<MAX_OUTPUT>>;
 
 /// How sure the requester wants to be.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Certainty {
     /// A committee recomputes the answer before anybody is paid.
     Checked,
@@ -192,10 +179,7 @@ pub enum SamplingError {
 }
 
 /// Refuses what no engine would compute.
-pub fn validate_sampling(
-    sampling: &Sampling,
-    architecture: &Architecture,
-) -> Result<(), SamplingError> {
+pub fn validate_sampling(sampling: &Sampling, architecture: &Architecture) -> Result<(), SamplingError> {
     if sampling.max_tokens == 0 {
         return Err(SamplingError::NoTokens);
     }
@@ -220,9 +204,7 @@ pub fn most_tokens(prompt: &Prompt, sampling: &Sampling) -> u64 {
 }
 
 /// The body of a claim message.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct ClaimBody {
     /// The attempt, from 0: an account is drawn for a request once, so a claim counts once.
     pub attempt: u32,
@@ -235,18 +217,7 @@ pub struct ClaimBody {
 }
 
 /// Why a request goes to another executor.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Reason {
     /// It has not answered in time.
     Late,

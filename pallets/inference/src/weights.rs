@@ -28,11 +28,8 @@ const RECORD_BYTES: u64 = 26_000;
 const MEMBER_READS: u64 = 40;
 
 fn estimate(db: RuntimeDbWeight, micros: u64, reads: u64, writes: u64) -> Weight {
-    Weight::from_parts(
-        micros.saturating_mul(WEIGHT_REF_TIME_PER_MICROS),
-        RECORD_BYTES,
-    )
-    .saturating_add(db.reads_writes(reads, writes))
+    Weight::from_parts(micros.saturating_mul(WEIGHT_REF_TIME_PER_MICROS), RECORD_BYTES)
+        .saturating_add(db.reads_writes(reads, writes))
 }
 
 fn request(db: RuntimeDbWeight) -> Weight {

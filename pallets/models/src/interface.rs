@@ -62,44 +62,26 @@ impl<T: Config> Pallet<T> {
 impl<T: Config> ModelsTrait<T::AccountId> for Pallet<T> {
     fn live(model: ModelId) -> Result<Served<T::AccountId>, DispatchError> {
         let record = Models::<T>::get(model).ok_or(Error::<T>::UnknownModel)?;
-        ensure!(
-            record.standing == Standing::Served,
-            Error::<T>::ModelRetired
-        );
+        ensure!(record.standing == Standing::Served, Error::<T>::ModelRetired);
         let live = record.live;
         Self::served(model, record, live)
     }
 
-    fn version(
-        model: ModelId,
-        version: VersionIndex,
-    ) -> Result<Served<T::AccountId>, DispatchError> {
+    fn version(model: ModelId, version: VersionIndex) -> Result<Served<T::AccountId>, DispatchError> {
         let record = Models::<T>::get(model).ok_or(Error::<T>::UnknownModel)?;
         Self::served(model, record, version)
     }
 
-    fn add_trained(
-        model: ModelId,
-        weights: BlobId,
-        origin: Trained,
-    ) -> Result<VersionIndex, DispatchError> {
+    fn add_trained(model: ModelId, weights: BlobId, origin: Trained) -> Result<VersionIndex, DispatchError> {
         let mut record = Models::<T>::get(model).ok_or(Error::<T>::UnknownModel)?;
-        ensure!(
-            record.standing == Standing::Served,
-            Error::<T>::ModelRetired
-        );
+        ensure!(record.standing == Standing::Served, Error::<T>::ModelRetired);
         ensure!(weights != BlobId::default(), Error::<T>::WeightsHashIsZero);
-        ensure!(
-            record.versions < T::MaxVersions::get(),
-            Error::<T>::TooManyVersions
-        );
+        ensure!(record.versions < T::MaxVersions::get(), Error::<T>::TooManyVersions);
         let parent = Versions::<T>::get(model, origin.parent).ok_or(Error::<T>::UnknownVersion)?;
         let mut datasets = parent.datasets;
         for dataset in origin.datasets {
             if !datasets.contains(&dataset) {
-                datasets
-                    .try_push(dataset)
-                    .map_err(|_| Error::<T>::LineageTooLong)?;
+                datasets.try_push(dataset).map_err(|_| Error::<T>::LineageTooLong)?;
             }
         }
 

@@ -78,8 +78,7 @@ pub mod pallet {
     use shares::{Holding, Ledger, SharesError};
     use sp_runtime::traits::AccountIdConversion;
     use types::{
-        is_name, is_plausible_length, Lineage, ModelRecord, Name, PromotionRule, Source, Stage,
-        Standing, VersionRecord,
+        is_name, is_plausible_length, Lineage, ModelRecord, Name, PromotionRule, Source, Stage, Standing, VersionRecord,
     };
 
     /// The record as this runtime keeps it.
@@ -136,27 +135,13 @@ pub mod pallet {
 
     /// The versions of every model.
     #[pallet::storage]
-    pub type Versions<T: Config> = StorageDoubleMap<
-        _,
-        Twox64Concat,
-        ModelId,
-        Twox64Concat,
-        VersionIndex,
-        VersionRecord,
-        OptionQuery,
-    >;
+    pub type Versions<T: Config> =
+        StorageDoubleMap<_, Twox64Concat, ModelId, Twox64Concat, VersionIndex, VersionRecord, OptionQuery>;
 
     /// Which model an owner created of which weights.
     #[pallet::storage]
-    pub type Registered<T: Config> = StorageDoubleMap<
-        _,
-        Blake2_128Concat,
-        T::AccountId,
-        Blake2_128Concat,
-        BlobId,
-        ModelId,
-        OptionQuery,
-    >;
+    pub type Registered<T: Config> =
+        StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Blake2_128Concat, BlobId, ModelId, OptionQuery>;
 
     /// The share ledger of every model.
     #[pallet::storage]
@@ -164,15 +149,8 @@ pub mod pallet {
 
     /// Who holds shares of a model.
     #[pallet::storage]
-    pub type Shares<T: Config> = StorageDoubleMap<
-        _,
-        Twox64Concat,
-        ModelId,
-        Blake2_128Concat,
-        T::AccountId,
-        Holding,
-        ValueQuery,
-    >;
+    pub type Shares<T: Config> =
+        StorageDoubleMap<_, Twox64Concat, ModelId, Blake2_128Concat, T::AccountId, Holding, ValueQuery>;
 
     /// The index of the next model.
     #[pallet::storage]
@@ -309,10 +287,7 @@ pub mod pallet {
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
         fn integrity_test() {
-            assert!(
-                T::InitialShares::get() > 0,
-                "income needs someone who owns it"
-            );
+            assert!(T::InitialShares::get() > 0, "income needs someone who owns it");
             assert!(T::MaxHolders::get() > 0, "the owner is a holder");
             assert!(T::MaxVersions::get() > 0, "the upload is a version");
             assert!(T::Deposit::get() > 0, "a record costs something");
@@ -409,19 +384,9 @@ pub mod pallet {
         ///
         /// Only the owner may call it. Emits `Promoted`.
         #[pallet::call_index(2)]
-        pub fn promote(
-            origin: OriginFor<T>,
-            model: ModelId,
-            version: VersionIndex,
-        ) -> DispatchResult {
+        pub fn promote(origin: OriginFor<T>, model: ModelId, version: VersionIndex) -> DispatchResult {
             let record = Self::owned(origin, model)?;
-            let weights = Self::go_live(
-                model,
-                record,
-                version,
-                Stage::Candidate,
-                Error::<T>::NotCandidate,
-            )?;
+            let weights = Self::go_live(model, record, version, Stage::Candidate, Error::<T>::NotCandidate)?;
             Self::deposit_event(Event::Promoted {
                 model,
                 version,
@@ -434,14 +399,9 @@ pub mod pallet {
         ///
         /// Only the owner may call it. Emits `RolledBack`.
         #[pallet::call_index(3)]
-        pub fn roll_back(
-            origin: OriginFor<T>,
-            model: ModelId,
-            version: VersionIndex,
-        ) -> DispatchResult {
+        pub fn roll_back(origin: OriginFor<T>, model: ModelId, version: VersionIndex) -> DispatchResult {
             let record = Self::owned(origin, model)?;
-            let weights =
-                Self::go_live(model, record, version, Stage::Former, Error::<T>::NotFormer)?;
+            let weights = Self::go_live(model, record, version, Stage::Former, Error::<T>::NotFormer)?;
             Self::deposit_event(Event::RolledBack {
                 model,
                 version,
@@ -523,10 +483,7 @@ pub mod pallet {
             let who = ensure_signed(origin)?;
             let record = Models::<T>::get(model).ok_or(Error::<T>::UnknownModel)?;
             ensure!(record.owner == who, Error::<T>::NotOwner);
-            ensure!(
-                record.standing == Standing::Served,
-                Error::<T>::ModelRetired
-            );
+            ensure!(record.standing == Standing::Served, Error::<T>::ModelRetired);
             Ok(record)
         }
 
@@ -553,16 +510,10 @@ pub mod pallet {
             Ok(weights)
         }
 
-        pub(crate) fn do_issue(
-            model: ModelId,
-            to: &T::AccountId,
-            amount: Balance,
-        ) -> DispatchResult {
+        pub(crate) fn do_issue(model: ModelId, to: &T::AccountId, amount: Balance) -> DispatchResult {
             let mut ledger = Ledgers::<T>::get(model);
             let mut holding = Shares::<T>::get(model, to);
-            ledger
-                .issue(&mut holding, amount)
-                .map_err(Error::<T>::from)?;
+            ledger.issue(&mut holding, amount).map_err(Error::<T>::from)?;
             Self::keep(model, &mut ledger, to, holding)?;
             Ledgers::<T>::insert(model, ledger);
             Self::deposit_event(Event::SharesIssued {
@@ -574,12 +525,7 @@ pub mod pallet {
         }
 
         /// Stores a holding, or forgets it when it is empty, and counts the holders.
-        fn keep(
-            model: ModelId,
-            ledger: &mut Ledger,
-            who: &T::AccountId,
-            holding: Holding,
-        ) -> DispatchResult {
+        fn keep(model: ModelId, ledger: &mut Ledger, who: &T::AccountId, holding: Holding) -> DispatchResult {
             match (Shares::<T>::contains_key(model, who), holding.is_empty()) {
                 (true, true) => {
                     Shares::<T>::remove(model, who);
@@ -588,10 +534,7 @@ pub mod pallet {
                 (false, true) => {}
                 (known, false) => {
                     if !known {
-                        ensure!(
-                            ledger.holders < T::MaxHolders::get(),
-                            Error::<T>::TooManyHolders
-                        );
+                        ensure!(ledger.holders < T::MaxHolders::get(), Error::<T>::TooManyHolders);
                         ledger.holders = ledger.holders.saturating_add(1);
                     }
                     Shares::<T>::insert(model, who, holding);

@@ -61,9 +61,7 @@ pub const FUNDS: Balance = 1_000_000;
 
 /// Runs `test` on a fresh chain, then checks the invariants and that no token came or went.
 pub fn chain(test: impl FnOnce()) {
-    let mut storage = frame_system::GenesisConfig::<Test>::default()
-        .build_storage()
-        .unwrap();
+    let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
     pallet_balances::GenesisConfig::<Test> {
         balances: [ALICE, BOB, CHARLIE, DAVE].map(|who| (who, FUNDS)).to_vec(),
         ..Default::default()
@@ -118,11 +116,7 @@ impl Draft {
 }
 
 /// A round of training that started from `parent`.
-pub fn trained(
-    parent: VersionIndex,
-    datasets: &[u32],
-    losses: (u64, u64),
-) -> Result<VersionIndex, DispatchError> {
+pub fn trained(parent: VersionIndex, datasets: &[u32], losses: (u64, u64)) -> Result<VersionIndex, DispatchError> {
     let origin = Trained {
         parent,
         plan: 0,

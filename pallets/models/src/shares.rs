@@ -30,17 +30,7 @@ pub enum SharesError {
 
 /// The shares of a model and what one of them has earned.
 #[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Default,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
+    Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
 pub struct Ledger {
     /// Shares that exist.
@@ -57,17 +47,7 @@ pub struct Ledger {
 
 /// The shares of one holder.
 #[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Default,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
+    Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
 pub struct Holding {
     /// How many.
@@ -86,14 +66,9 @@ impl Holding {
 impl Ledger {
     /// Shares `amount` out among all shares.
     pub fn accrue(&mut self, amount: Balance) -> Result<(), SharesError> {
-        let income = self
-            .income
-            .checked_add(amount)
-            .ok_or(SharesError::Overflow)?;
+        let income = self.income.checked_add(amount).ok_or(SharesError::Overflow)?;
         // At most (2^128 - 1) * 2^64 in all, because the sum of incomes fits 128 bits.
-        let units = self
-            .carry
-            .saturating_add(U256::from(amount) << FRACTION_BITS);
+        let units = self.carry.saturating_add(U256::from(amount) << FRACTION_BITS);
         let (each, carry) = match self.issued {
             0 => (U256::zero(), units),
             issued => units.div_mod(U256::from(issued)),
@@ -106,10 +81,7 @@ impl Ledger {
 
     /// Makes new shares. They earn from now on.
     pub fn issue(&mut self, to: &mut Holding, amount: Balance) -> Result<(), SharesError> {
-        let issued = self
-            .issued
-            .checked_add(amount)
-            .ok_or(SharesError::Overflow)?;
+        let issued = self.issued.checked_add(amount).ok_or(SharesError::Overflow)?;
         self.settle(to);
         // Cannot overflow: it is a part of `issued`.
         to.shares = to.shares.saturating_add(amount);
@@ -118,16 +90,8 @@ impl Ledger {
     }
 
     /// Moves shares. What they have earned so far stays with the giver.
-    pub fn transfer(
-        &self,
-        from: &mut Holding,
-        to: &mut Holding,
-        amount: Balance,
-    ) -> Result<(), SharesError> {
-        let rest = from
-            .shares
-            .checked_sub(amount)
-            .ok_or(SharesError::TooFewShares)?;
+    pub fn transfer(&self, from: &mut Holding, to: &mut Holding, amount: Balance) -> Result<(), SharesError> {
+        let rest = from.shares.checked_sub(amount).ok_or(SharesError::TooFewShares)?;
         self.settle(from);
         self.settle(to);
         from.shares = rest;
@@ -140,9 +104,7 @@ impl Ledger {
         self.settle(holding);
         // Whole units fit 128 bits, because the sum of incomes does.
         let amount = (holding.settled >> FRACTION_BITS).low_u128();
-        holding.settled = holding
-            .settled
-            .saturating_sub(U256::from(amount) << FRACTION_BITS);
+        holding.settled = holding.settled.saturating_sub(U256::from(amount) << FRACTION_BITS);
         self.collected = self.collected.saturating_add(amount);
         amount
     }

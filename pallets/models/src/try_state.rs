@@ -2,8 +2,8 @@
 //! What must hold after every block.
 
 use crate::{
-    shares::FRACTION_BITS, types::Stage, Config, HoldReason, Ledgers, Models, NextModel, Pallet,
-    Registered, Shares, Versions,
+    shares::FRACTION_BITS, types::Stage, Config, HoldReason, Ledgers, Models, NextModel, Pallet, Registered, Shares,
+    Versions,
 };
 use agorai_primitives::Balance;
 use alloc::collections::BTreeMap;
@@ -31,15 +31,9 @@ impl<T: Config> Pallet<T> {
             let mut versions = 0u32;
             for (version, other) in Versions::<T>::iter_prefix(model) {
                 versions = versions.saturating_add(1);
-                ensure!(
-                    version < record.versions,
-                    "a version's index was not given out"
-                );
+                ensure!(version < record.versions, "a version's index was not given out");
                 let live = other.stage == Stage::Live;
-                ensure!(
-                    live == (version == record.live),
-                    "the live version is another"
-                );
+                ensure!(live == (version == record.live), "the live version is another");
             }
             ensure!(versions == record.versions, "versions are miscounted");
             let sum = deposits.entry(record.owner).or_default();
@@ -57,20 +51,11 @@ impl<T: Config> Pallet<T> {
             ensure!(holders <= T::MaxHolders::get(), "too many holders");
             ensure!(shares == ledger.issued, "shares are miscounted");
             let left = ledger.income.saturating_sub(ledger.collected);
-            ensure!(
-                owed == U256::from(left) << FRACTION_BITS,
-                "income is miscounted"
-            );
+            ensure!(owed == U256::from(left) << FRACTION_BITS, "income is miscounted");
             let needs = left.saturating_add(T::Currency::minimum_balance());
-            ensure!(
-                T::Currency::balance(&Self::pot_of(model)) >= needs,
-                "a pot cannot pay"
-            );
+            ensure!(T::Currency::balance(&Self::pot_of(model)) >= needs, "a pot cannot pay");
         }
-        ensure!(
-            Registered::<T>::iter().count() == models,
-            "a model is not registered"
-        );
+        ensure!(Registered::<T>::iter().count() == models, "a model is not registered");
         let reason = HoldReason::Record.into();
         for (owner, sum) in deposits {
             ensure!(

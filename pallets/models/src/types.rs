@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the pallet keeps about a model, and the checks on it. Knows no storage.
 
-use agorai_primitives::{
-    model::Architecture, Balance, BlobId, DatasetId, PlanId, RoundIndex, VersionIndex,
-};
+use agorai_primitives::{model::Architecture, Balance, BlobId, DatasetId, PlanId, RoundIndex, VersionIndex};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
 use scale_info::TypeInfo;
@@ -17,18 +15,7 @@ pub type Lineage = BoundedVec<DatasetId, ConstU32<64>>;
 pub const MAX_HEADER_BYTES: u64 = 64 * 1024;
 
 /// When a candidate becomes live.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum PromotionRule {
     /// When the owner says so.
     Owner,
@@ -38,18 +25,7 @@ pub enum PromotionRule {
 }
 
 /// Whether a model is served.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Standing {
     /// Its live version is served.
     Served,
@@ -58,9 +34,7 @@ pub enum Standing {
 }
 
 /// A model.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct ModelRecord<AccountId> {
     /// Who created it.
     pub owner: AccountId,
@@ -83,18 +57,7 @@ pub struct ModelRecord<AccountId> {
 }
 
 /// Whether a version is, or has been, live.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Stage {
     /// Never live yet.
     Candidate,
@@ -105,18 +68,7 @@ pub enum Stage {
 }
 
 /// Where a version comes from.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Source {
     /// Uploaded by the owner when the model was created.
     Upload,
@@ -136,9 +88,7 @@ pub enum Source {
 }
 
 /// A weights version.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct VersionRecord {
     /// The weights.
     pub weights: BlobId,

@@ -32,8 +32,7 @@ pub trait WeightInfo {
 const PROOF_BYTES: u64 = 16_000;
 
 fn touching(db: RuntimeDbWeight, reads: u64, writes: u64) -> Weight {
-    Weight::from_parts(50 * WEIGHT_REF_TIME_PER_MICROS, PROOF_BYTES)
-        .saturating_add(db.reads_writes(reads, writes))
+    Weight::from_parts(50 * WEIGHT_REF_TIME_PER_MICROS, PROOF_BYTES).saturating_add(db.reads_writes(reads, writes))
 }
 
 macro_rules! estimates {

@@ -83,8 +83,7 @@ pub mod pallet {
         message::Message,
         training::{Recipe, RecipeError, MAX_WORKERS},
         traits::{CommitteeRule, Datasets, JobKind, Members, Models, Slash, Verification},
-        Balance, BlobId, CommitteeSignature, DatasetId, JobId, ModelId, PlanId, RoundIndex,
-        VersionIndex,
+        Balance, BlobId, CommitteeSignature, DatasetId, JobId, ModelId, PlanId, RoundIndex, VersionIndex,
     };
     use frame_support::{
         pallet_prelude::*,
@@ -98,8 +97,8 @@ pub mod pallet {
     use sp_core::H256;
     use sp_runtime::{Perbill, SaturatedConversion};
     use types::{
-        AuditBody, ClaimBody, ContributionBody, ContributionRecord, DropReason, EnrolBody,
-        Feedbacks, Output, Phase, PlanDatasets, PlanRecord, RoundSummary, Shards, VoidReason,
+        AuditBody, ClaimBody, ContributionBody, ContributionRecord, DropReason, EnrolBody, Feedbacks, Output, Phase,
+        PlanDatasets, PlanRecord, RoundSummary, Shards, VoidReason,
     };
 
     /// A report of a validator.
@@ -117,8 +116,7 @@ pub mod pallet {
 
     #[pallet::config]
     pub trait Config:
-        frame_system::Config<Hash = H256, RuntimeEvent: From<Event<Self>>>
-        + CreateAuthorizedTransaction<Call<Self>>
+        frame_system::Config<Hash = H256, RuntimeEvent: From<Event<Self>>> + CreateAuthorizedTransaction<Call<Self>>
     {
         /// The native token.
         type Currency: Inspect<Self::AccountId, Balance = Balance>
@@ -243,32 +241,17 @@ pub mod pallet {
 
     /// The contributions of the current round, by the places of the workers.
     #[pallet::storage]
-    pub type Contributions<T: Config> = StorageDoubleMap<
-        _,
-        Twox64Concat,
-        PlanId,
-        Twox64Concat,
-        u32,
-        ContributionRecord,
-        OptionQuery,
-    >;
+    pub type Contributions<T: Config> =
+        StorageDoubleMap<_, Twox64Concat, PlanId, Twox64Concat, u32, ContributionRecord, OptionQuery>;
 
     /// The error-feedback buffers that the accepted contributions of the round before left behind.
     #[pallet::storage]
-    pub type Feedback<T: Config> =
-        StorageMap<_, Twox64Concat, PlanId, Feedbacks<T::AccountId>, ValueQuery>;
+    pub type Feedback<T: Config> = StorageMap<_, Twox64Concat, PlanId, Feedbacks<T::AccountId>, ValueQuery>;
 
     /// What became of the latest rounds of the plans that are kept.
     #[pallet::storage]
-    pub type Rounds<T: Config> = StorageDoubleMap<
-        _,
-        Twox64Concat,
-        PlanId,
-        Twox64Concat,
-        RoundIndex,
-        RoundSummary,
-        OptionQuery,
-    >;
+    pub type Rounds<T: Config> =
+        StorageDoubleMap<_, Twox64Concat, PlanId, Twox64Concat, RoundIndex, RoundSummary, OptionQuery>;
 
     /// The plans to which the jobs that are to be claimed belong.
     #[pallet::storage]
@@ -278,11 +261,7 @@ pub mod pallet {
     #[pallet::generate_deposit(pub(super) fn deposit_event)]
     pub enum Event<T: Config> {
         /// A plan runs.
-        PlanCreated {
-            plan: PlanId,
-            model: ModelId,
-            rounds: u32,
-        },
+        PlanCreated { plan: PlanId, model: ModelId, rounds: u32 },
         /// A plan ends with the round that has begun.
         PlanStopping { plan: PlanId },
         /// A plan's owner has ended it; `released` went back to it.
@@ -480,10 +459,7 @@ pub mod pallet {
             assert!(T::MaxPlans::get() > 0, "no plan could run");
             assert!(T::KeptPlans::get() > 0, "the end of a plan is worth seeing");
             assert!(T::MaxRounds::get() > 0, "a plan has a round");
-            assert!(
-                T::KeptRounds::get() > 0,
-                "the end of a round is worth seeing"
-            );
+            assert!(T::KeptRounds::get() > 0, "the end of a round is worth seeing");
             assert!(T::MaxVoidRounds::get() > 0, "a plan may begin");
             assert!(T::MinReward::get() > 0, "a plan costs something");
             assert!(T::Auditors::get() > 0, "contributions are audited");
@@ -497,22 +473,13 @@ pub mod pallet {
                 T::AuditBlocks::get(),
                 T::ClaimBlocks::get(),
             ];
-            assert!(
-                blocks.iter().all(|blocks| *blocks > 1),
-                "an answer needs a block"
-            );
-            assert!(
-                T::VerdictBlocks::get() > T::ClaimBlocks::get(),
-                "checking takes longer"
-            );
+            assert!(blocks.iter().all(|blocks| *blocks > 1), "an answer needs a block");
+            assert!(T::VerdictBlocks::get() > T::ClaimBlocks::get(), "checking takes longer");
             assert!(
                 !T::WrongContributionSlash::get().is_zero(),
                 "cheating would cost nothing"
             );
-            assert!(
-                !T::WrongAuditSlash::get().is_zero(),
-                "accusing would cost nothing"
-            );
+            assert!(!T::WrongAuditSlash::get().is_zero(), "accusing would cost nothing");
         }
 
         #[cfg(feature = "try-runtime")]
@@ -551,14 +518,9 @@ pub mod pallet {
                 (1..=T::MaxRounds::get()).contains(&rounds),
                 Error::<T>::RoundsOutOfRange
             );
-            ensure!(
-                reward_per_round >= T::MinReward::get(),
-                Error::<T>::RewardTooSmall
-            );
+            ensure!(reward_per_round >= T::MinReward::get(), Error::<T>::RewardTooSmall);
             let times = Balance::from(rounds);
-            let escrow = reward_per_round
-                .checked_mul(times)
-                .ok_or(Error::<T>::AmountTooLarge)?;
+            let escrow = reward_per_round.checked_mul(times).ok_or(Error::<T>::AmountTooLarge)?;
             ensure!(
                 shares_per_round.checked_mul(times).is_some(),
                 Error::<T>::AmountTooLarge
@@ -697,11 +659,7 @@ pub mod pallet {
                 matches,
             };
             let (record, next) = Self::after(plan, round, step).map_err(Error::<T>::from)?;
-            let of = next
-                .round
-                .workers
-                .get(worker as usize)
-                .ok_or(Error::<T>::NoAudit)?;
+            let of = next.round.workers.get(worker as usize).ok_or(Error::<T>::NoAudit)?;
             Self::deposit_event(Event::Audited {
                 plan,
                 round,

@@ -4,8 +4,7 @@
 use crate::{
     self as pallet_training,
     types::{
-        AuditBody, ClaimBody, ContributionBody, ContributionRecord, EnrolBody, NewWeights, Output,
-        Phase, PlanDatasets,
+        AuditBody, ClaimBody, ContributionBody, ContributionRecord, EnrolBody, NewWeights, Output, Phase, PlanDatasets,
     },
     Call, Current, Plans, AUDIT_DOMAIN, CLAIM_DOMAIN, CONTRIBUTION_DOMAIN, ENROL_DOMAIN,
 };
@@ -17,8 +16,7 @@ use agorai_primitives::{
     receipt::{scores_result, weights_result, ClaimDigest},
     training::Recipe,
     traits::{self, CommitteeRule, Fault, JobKind, Jobs as _, Member, Served, Trained, Verdict},
-    Balance, BlobId, CommitteeSignature, DatasetId, JobId, ModelId, SessionIndex, Shard,
-    VersionIndex,
+    Balance, BlobId, CommitteeSignature, DatasetId, JobId, ModelId, SessionIndex, Shard, VersionIndex,
 };
 use codec::Encode;
 use frame_support::{
@@ -37,8 +35,7 @@ use sp_runtime::{
 pub type AccountId = u64;
 pub type Extension = frame_system::AuthorizeCall<Test>;
 pub type Extrinsic = sp_runtime::testing::TestXt<RuntimeCall, Extension>;
-pub type Block =
-    sp_runtime::generic::Block<sp_runtime::generic::Header<u64, BlakeTwo256>, Extrinsic>;
+pub type Block = sp_runtime::generic::Block<sp_runtime::generic::Header<u64, BlakeTwo256>, Extrinsic>;
 
 pub const SESSION: SessionIndex = 4;
 pub const BOND: Balance = 100;
@@ -96,9 +93,7 @@ impl traits::Members<AccountId> for World {
         Set::get()
     }
     fn member(account: &AccountId) -> Option<Member<AccountId>> {
-        Set::get()
-            .into_iter()
-            .find(|member| member.account == *account)
+        Set::get().into_iter().find(|member| member.account == *account)
     }
 }
 
@@ -155,11 +150,7 @@ impl traits::Models<AccountId> for World {
             price: 1,
         })
     }
-    fn add_trained(
-        _: ModelId,
-        weights: BlobId,
-        origin: Trained,
-    ) -> Result<VersionIndex, DispatchError> {
+    fn add_trained(_: ModelId, weights: BlobId, origin: Trained) -> Result<VersionIndex, DispatchError> {
         if Retired::get() {
             return Err(DispatchError::Other("retired"));
         }
@@ -269,14 +260,9 @@ pub fn pair(account: AccountId) -> CommitteePair {
 }
 
 pub fn new_test_ext(members: AccountId) -> sp_io::TestExternalities {
-    let mut storage = frame_system::GenesisConfig::<Test>::default()
-        .build_storage()
-        .unwrap();
+    let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
     pallet_balances::GenesisConfig::<Test> {
-        balances: (1..=members)
-            .map(|who| (who, 10))
-            .chain([(OWNER, FUNDS)])
-            .collect(),
+        balances: (1..=members).map(|who| (who, 10)).chain([(OWNER, FUNDS)]).collect(),
         ..Default::default()
     }
     .assimilate_storage(&mut storage)
@@ -305,10 +291,7 @@ pub fn test(members: AccountId, story: impl FnOnce()) {
     new_test_ext(members).execute_with(|| {
         story();
         Training::do_try_state().unwrap();
-        assert_eq!(
-            Balances::total_issuance(),
-            FUNDS + Balance::from(members) * 10
-        );
+        assert_eq!(Balances::total_issuance(), FUNDS + Balance::from(members) * 10);
     });
 }
 
@@ -409,11 +392,7 @@ pub fn message<Body>(member: AccountId, job: JobId, body: Body) -> Message<Accou
     }
 }
 
-pub fn sign<Body: Encode>(
-    by: AccountId,
-    domain: &[u8],
-    message: &Message<AccountId, Body>,
-) -> CommitteeSignature {
+pub fn sign<Body: Encode>(by: AccountId, domain: &[u8], message: &Message<AccountId, Body>) -> CommitteeSignature {
     pair(by).sign(&message.digest(domain, &Training::genesis()))
 }
 
@@ -451,13 +430,7 @@ pub fn enrol(member: AccountId) -> Result<(), Failed> {
 
 /// What a member commits to; each to something else in each round.
 pub fn contribution(member: AccountId) -> ContributionRecord {
-    let name = |what: u8| {
-        BlobId(
-            [what, member as u8, index() as u8].repeat(11)[..32]
-                .try_into()
-                .unwrap(),
-        )
-    };
+    let name = |what: u8| BlobId([what, member as u8, index() as u8].repeat(11)[..32].try_into().unwrap());
     ContributionRecord {
         payload: name(1),
         payload_bytes: 1_000,
@@ -606,9 +579,7 @@ pub fn settle(settled: bool) {
     let (kind, job, ..) = *Opened::get().last().unwrap();
     assert!(Training::check_spec(kind, job).is_some());
     let verdict = match settled {
-        true => Verdict::Settled {
-            checkers: Vec::new(),
-        },
+        true => Verdict::Settled { checkers: Vec::new() },
         false => Verdict::Refused,
     };
     Training::on_verdict(kind, job, verdict);

@@ -8,12 +8,9 @@
 use crate::{
     reports::round_job,
     round::ClaimState,
-    types::{
-        AuditBody, ClaimBody, ContributionBody, ContributionRecord, EnrolBody, NewWeights, Output,
-        Phase, Status,
-    },
-    Call, Config, Current, Pallet, PlanOf, Plans, RoundOf, Running, AUDIT_DOMAIN, CLAIM_DOMAIN,
-    CONTRIBUTION_DOMAIN, ENROL_DOMAIN, LOG_TARGET,
+    types::{AuditBody, ClaimBody, ContributionBody, ContributionRecord, EnrolBody, NewWeights, Output, Phase, Status},
+    Call, Config, Current, Pallet, PlanOf, Plans, RoundOf, Running, AUDIT_DOMAIN, CLAIM_DOMAIN, CONTRIBUTION_DOMAIN,
+    ENROL_DOMAIN, LOG_TARGET,
 };
 use agorai_primitives::{
     crypto::local_members,
@@ -80,11 +77,7 @@ impl<T: Config> View<'_, T> {
         if agorai_host::poll(nothing) == JobStatus::Failed(JobFailure::NoEngine) {
             return;
         }
-        for member in self
-            .local
-            .iter()
-            .filter(|(who, _)| self.round.place(who).is_none())
-        {
+        for member in self.local.iter().filter(|(who, _)| self.round.place(who).is_none()) {
             let body = EnrolBody {
                 plan: self.id,
                 round: self.plan.round,
@@ -104,18 +97,12 @@ impl<T: Config> View<'_, T> {
             let Some(place) = self.round.place(&member.0) else {
                 continue;
             };
-            let status = self
-                .round
-                .workers
-                .get(place as usize)
-                .map(|worker| worker.status);
+            let status = self.round.workers.get(place as usize).map(|worker| worker.status);
             if status != Some(Status::Training) {
                 continue;
             }
             let spec = Pallet::<T>::train_spec(self.id, self.plan, self.round, place);
-            let Some(JobResult::Trained(contribution)) =
-                spec.and_then(|spec| done(JobSpec::Train(spec)))
-            else {
+            let Some(JobResult::Trained(contribution)) = spec.and_then(|spec| done(JobSpec::Train(spec))) else {
                 continue;
             };
             let Some(contribution) = ContributionRecord::new(contribution) else {
@@ -148,9 +135,7 @@ impl<T: Config> View<'_, T> {
                 continue;
             }
             let spec = Pallet::<T>::audit_spec(self.id, self.plan, self.round, worker);
-            let Some(JobResult::Audited { matches }) =
-                spec.and_then(|spec| done(JobSpec::Audit(spec)))
-            else {
+            let Some(JobResult::Audited { matches }) = spec.and_then(|spec| done(JobSpec::Audit(spec))) else {
                 continue;
             };
             for member in asked {
@@ -193,13 +178,9 @@ impl<T: Config> View<'_, T> {
             output,
             claim: trace.claim(),
         };
-        self.report(
-            member,
-            CLAIM_DOMAIN,
-            self.round.turn.job,
-            body,
-            |message, signature| Call::submit_claim { message, signature },
-        );
+        self.report(member, CLAIM_DOMAIN, self.round.turn.job, body, |message, signature| {
+            Call::submit_claim { message, signature }
+        });
     }
 
     fn report<Body: Encode>(
@@ -242,9 +223,7 @@ fn done(spec: JobSpec) -> Option<JobResult> {
 /// What an executor claims when it has this result.
 fn output(result: JobResult) -> Option<(Output, agorai_primitives::receipt::Trace)> {
     match result {
-        JobResult::Scored { scores, trace } => {
-            Some((Output::Scores(scores.try_into().ok()?), trace))
-        }
+        JobResult::Scored { scores, trace } => Some((Output::Scores(scores.try_into().ok()?), trace)),
         JobResult::Aggregated {
             weights,
             loss_before,

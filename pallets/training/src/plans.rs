@@ -5,11 +5,10 @@ use crate::{
     round::{Effect, Event as Step, Moment, Next, Round, Rules, MAX_VOTERS},
     scores::split,
     types::{
-        Feedbacks, NewWeights, Phase, PlanDatasets, PlanRecord, PlanState, RoundSummary, Shards,
-        Status, VoidReason,
+        Feedbacks, NewWeights, Phase, PlanDatasets, PlanRecord, PlanState, RoundSummary, Shards, Status, VoidReason,
     },
-    Config, Contributions, Corpora, Current, Error, Event, Feedback, HoldReason, Jobs, NextPlan,
-    Over, Pallet, PlanOf, Plans, RoundOf, Rounds, Running, LOG_TARGET,
+    Config, Contributions, Corpora, Current, Error, Event, Feedback, HoldReason, Jobs, NextPlan, Over, Pallet, PlanOf,
+    Plans, RoundOf, Rounds, Running, LOG_TARGET,
 };
 use agorai_primitives::{
     training::{Corpus, Recipe},
@@ -55,10 +54,7 @@ impl<T: Config> Pallet<T> {
             .saturating_mul(members)
             .saturating_add(u64::from(recipe.held_out));
         ensure!(sequences >= needs, Error::<T>::TooLittleData);
-        let shards = corpus
-            .shards
-            .try_into()
-            .map_err(|_| Error::<T>::TooManyShards)?;
+        let shards = corpus.shards.try_into().map_err(|_| Error::<T>::TooManyShards)?;
         Ok((shards, sequences))
     }
 
@@ -183,9 +179,7 @@ impl<T: Config> Pallet<T> {
                     executor: who,
                 }),
                 Effect::Void { reason } => return Self::end_void(id, plan, round, reason),
-                Effect::Finished { weights } => {
-                    return Self::end_with_weights(id, plan, round, weights)
-                }
+                Effect::Finished { weights } => return Self::end_with_weights(id, plan, round, weights),
             }
         }
         plan.deadline = round.deadline;

@@ -5,8 +5,8 @@
 use crate::{
     round::{Event as Step, Moment, Next, Refusal},
     types::{AuditBody, ClaimBody, ContributionBody, EnrolBody, Output, PlanState},
-    Config, Contributions, Current, Error, MessageOf, Pallet, PlanOf, Plans, RoundOf, AUDIT_DOMAIN,
-    CLAIM_DOMAIN, CONTRIBUTION_DOMAIN, ENROL_DOMAIN,
+    Config, Contributions, Current, Error, MessageOf, Pallet, PlanOf, Plans, RoundOf, AUDIT_DOMAIN, CLAIM_DOMAIN,
+    CONTRIBUTION_DOMAIN, ENROL_DOMAIN,
 };
 use agorai_primitives::{
     receipt::{scores_result, weights_result},
@@ -18,8 +18,7 @@ use codec::Encode;
 use frame_support::{
     ensure,
     pallet_prelude::{
-        InvalidTransaction, TransactionPriority, TransactionSource, TransactionValidityError,
-        ValidTransaction, Weight,
+        InvalidTransaction, TransactionPriority, TransactionSource, TransactionValidityError, ValidTransaction, Weight,
     },
 };
 use sp_core::H256;
@@ -32,9 +31,7 @@ const LONGEVITY: u64 = 5;
 
 /// The name under which validators enrol for a round.
 pub fn round_job(plan: PlanId, round: RoundIndex) -> JobId {
-    (b"agorai/round/1", plan, round)
-        .using_encoded(blake2_256)
-        .into()
+    (b"agorai/round/1", plan, round).using_encoded(blake2_256).into()
 }
 
 /// Why a report is refused.
@@ -102,15 +99,15 @@ impl From<ReportRefusal> for TransactionValidityError {
         match refusal {
             ReportRefusal::BadSignature => InvalidTransaction::BadProof,
             ReportRefusal::NotAMember => InvalidTransaction::BadSigner,
-            ReportRefusal::WrongSession
-            | ReportRefusal::WrongRound
-            | ReportRefusal::UnknownPlan => InvalidTransaction::Stale,
+            ReportRefusal::WrongSession | ReportRefusal::WrongRound | ReportRefusal::UnknownPlan => {
+                InvalidTransaction::Stale
+            }
             ReportRefusal::WrongJob => InvalidTransaction::Custom(1),
             ReportRefusal::ContributionMalformed => InvalidTransaction::Custom(2),
             ReportRefusal::WrongResult => InvalidTransaction::Custom(3),
             ReportRefusal::Round(refusal) => match refusal {
-                WrongPhase | AlreadyEnrolled | AlreadyContributed | AlreadyAudited
-                | AlreadyClaimed | NoAudit | NoClaim => InvalidTransaction::Stale,
+                WrongPhase | AlreadyEnrolled | AlreadyContributed | AlreadyAudited | AlreadyClaimed | NoAudit
+                | NoClaim => InvalidTransaction::Stale,
                 RoundFull => InvalidTransaction::Custom(4),
                 NotAWorker => InvalidTransaction::Custom(5),
                 NotAnAuditor => InvalidTransaction::Custom(6),
@@ -189,10 +186,7 @@ impl<T: Config> Pallet<T> {
         signature: &CommitteeSignature,
     ) -> TransactionValidityWithRefund {
         let EnrolBody { plan, round } = message.body;
-        ensure!(
-            message.job == round_job(plan, round),
-            ReportRefusal::WrongJob
-        );
+        ensure!(message.job == round_job(plan, round), ReportRefusal::WrongJob);
         Self::after(
             plan,
             round,
@@ -228,11 +222,7 @@ impl<T: Config> Pallet<T> {
             matches,
         } = message.body;
         let by = message.member.clone();
-        let step = Step::Audit {
-            by,
-            worker,
-            matches,
-        };
+        let step = Step::Audit { by, worker, matches };
         let (record, next) = Self::after(plan, round, step)?;
         let job = Self::audit_job(plan, &record, &next.round, worker);
         ensure!(message.job == job, ReportRefusal::WrongJob);
@@ -247,41 +237,21 @@ impl<T: Config> Pallet<T> {
     ) -> TransactionValidityWithRefund {
         Self::after_claim(message)?;
         Self::verify(CLAIM_DOMAIN, message, signature)?;
-        Self::valid((
-            CLAIM_DOMAIN,
-            message.job,
-            &message.member,
-            message.body.attempt,
-        ))
+        Self::valid((CLAIM_DOMAIN, message.job, &message.member, message.body.attempt))
     }
 
     /// The name under which workers commit. It binds what decides their work, so that a commitment made
     /// on one fork is worth nothing on another.
     pub(crate) fn training_job(id: PlanId, plan: &PlanOf<T>, round: &RoundOf<T>) -> JobId {
         let workers: Vec<_> = round.workers.iter().map(|worker| &worker.account).collect();
-        (
-            b"agorai/training/1",
-            id,
-            plan.round,
-            plan.weights,
-            round.seed,
-            workers,
-        )
+        (b"agorai/training/1", id, plan.round, plan.weights, round.seed, workers)
             .using_encoded(blake2_256)
             .into()
     }
 
     /// The name under which auditors report on a worker. It binds what they have re-executed.
-    pub(crate) fn audit_job(
-        id: PlanId,
-        plan: &PlanOf<T>,
-        round: &RoundOf<T>,
-        worker: u32,
-    ) -> JobId {
-        let segment = round
-            .workers
-            .get(worker as usize)
-            .map(|worker| worker.audit.segment);
+    pub(crate) fn audit_job(id: PlanId, plan: &PlanOf<T>, round: &RoundOf<T>, worker: u32) -> JobId {
+        let segment = round.workers.get(worker as usize).map(|worker| worker.audit.segment);
         let contribution = Contributions::<T>::get(id, worker);
         let training = Self::training_job(id, plan, round);
         (b"agorai/audit/1", training, worker, segment, contribution)
@@ -294,10 +264,7 @@ impl<T: Config> Pallet<T> {
         message: &MessageOf<T, Body>,
         signature: &CommitteeSignature,
     ) -> Result<(), ReportRefusal> {
-        ensure!(
-            message.session == T::Members::session(),
-            ReportRefusal::WrongSession
-        );
+        ensure!(message.session == T::Members::session(), ReportRefusal::WrongSession);
         let member = T::Members::member(&message.member).ok_or(ReportRefusal::NotAMember)?;
         let good = message.verify(domain, &Self::genesis(), &member.key, signature);
         ensure!(good, ReportRefusal::BadSignature);
@@ -306,9 +273,7 @@ impl<T: Config> Pallet<T> {
 
     /// Hash of the first block: what is signed is signed for this chain.
     pub(crate) fn genesis() -> H256 {
-        frame_system::Pallet::<T>::block_hash(
-            frame_system::pallet_prelude::BlockNumberFor::<T>::zero(),
-        )
+        frame_system::Pallet::<T>::block_hash(frame_system::pallet_prelude::BlockNumberFor::<T>::zero())
     }
 
     fn valid(tag: impl Encode) -> TransactionValidityWithRefund {

@@ -199,18 +199,7 @@ pub struct Next<AccountId> {
 }
 
 /// Where the claim of phase `Score` or `Aggregate` stands.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum ClaimState {
     /// The executor has not made it.
     Owed,
@@ -223,9 +212,7 @@ pub enum ClaimState {
 }
 
 /// The claim of phase `Score` or `Aggregate`.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Turn<AccountId> {
     /// The job: set by who knows the whole spec.
     pub job: JobId,
@@ -238,9 +225,7 @@ pub struct Turn<AccountId> {
 }
 
 /// A round.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Round<AccountId> {
     /// Where it stands.
     pub phase: Phase,
@@ -283,32 +268,17 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
     }
 
     /// The round after an event, and what follows from it.
-    pub fn step(
-        mut self,
-        event: Event<AccountId>,
-        at: &Moment<AccountId>,
-    ) -> Result<Next<AccountId>, Refusal> {
+    pub fn step(mut self, event: Event<AccountId>, at: &Moment<AccountId>) -> Result<Next<AccountId>, Refusal> {
         let mut effects = Vec::new();
         match event {
             Event::Tick => self.tick(at, &mut effects),
             Event::Enrol { who } => self.enrol(who)?,
             Event::Contribute { who, payload } => self.contribute(&who, payload)?,
-            Event::Audit {
-                by,
-                worker,
-                matches,
-            } => self.audit(&by, worker, matches, at, &mut effects)?,
-            Event::Claim {
-                by,
-                attempt,
-                output,
-            } => self.claim(&by, attempt, output, at)?,
+            Event::Audit { by, worker, matches } => self.audit(&by, worker, matches, at, &mut effects)?,
+            Event::Claim { by, attempt, output } => self.claim(&by, attempt, output, at)?,
             Event::Verdict { settled } => self.verdict(settled, at)?,
         }
-        Ok(Next {
-            round: self,
-            effects,
-        })
+        Ok(Next { round: self, effects })
     }
 
     /// Place of a worker.
@@ -386,19 +356,14 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
             }
             Phase::Train if self.closed => self.begin_audit(at, effects),
             Phase::Train => {
-                let all = self
-                    .workers
-                    .iter()
-                    .all(|worker| worker.status != Status::Training);
+                let all = self.workers.iter().all(|worker| worker.status != Status::Training);
                 self.closed = all || at.block >= self.deadline;
             }
             Phase::Audit => self.close_audits(at, effects),
             Phase::Score | Phase::Aggregate => match self.turn.state {
                 ClaimState::Settled => self.follow_claim(at, effects),
                 ClaimState::Failed => self.next_executor(at, effects),
-                ClaimState::Owed | ClaimState::Open if at.block >= self.deadline => {
-                    self.next_executor(at, effects)
-                }
+                ClaimState::Owed | ClaimState::Open if at.block >= self.deadline => self.next_executor(at, effects),
                 ClaimState::Owed | ClaimState::Open => {}
             },
             Phase::Done => {}
@@ -408,9 +373,7 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
     fn enrol(&mut self, who: AccountId) -> Result<(), Refusal> {
         ensure!(self.phase == Phase::Enrol, Refusal::WrongPhase);
         ensure!(self.place(&who).is_none(), Refusal::AlreadyEnrolled);
-        self.workers
-            .try_push(worker(who))
-            .map_err(|_| Refusal::RoundFull)
+        self.workers.try_push(worker(who)).map_err(|_| Refusal::RoundFull)
     }
 
     fn begin_training(&mut self, at: &Moment<AccountId>, effects: &mut Effects<AccountId>) {
@@ -433,20 +396,11 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
     }
 
     fn contribute(&mut self, who: &AccountId, payload: BlobId) -> Result<(), Refusal> {
-        ensure!(
-            self.phase == Phase::Train && !self.closed,
-            Refusal::WrongPhase
-        );
+        ensure!(self.phase == Phase::Train && !self.closed, Refusal::WrongPhase);
         let order = self.contributions();
-        let worker = self
-            .workers
-            .iter_mut()
-            .find(|worker| worker.account == *who);
+        let worker = self.workers.iter_mut().find(|worker| worker.account == *who);
         let worker = worker.ok_or(Refusal::NotAWorker)?;
-        ensure!(
-            worker.status == Status::Training,
-            Refusal::AlreadyContributed
-        );
+        ensure!(worker.status == Status::Training, Refusal::AlreadyContributed);
         worker.status = Status::Contributed;
         worker.order = order;
         worker.payload = payload;
@@ -505,10 +459,7 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
         let bit = voter.map(bit).ok_or(Refusal::NotAnAuditor)?;
         let audit = &worker.audit;
         ensure!(audit.asked & bit != 0, Refusal::NotAnAuditor);
-        ensure!(
-            (audit.matches | audit.differs) & bit == 0,
-            Refusal::AlreadyAudited
-        );
+        ensure!((audit.matches | audit.differs) & bit == 0, Refusal::AlreadyAudited);
         Ok(bit)
     }
 
@@ -555,10 +506,7 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
 
     fn own_bit(&self, place: usize) -> u64 {
         let account = &self.workers[place].account;
-        self.voters
-            .iter()
-            .position(|(who, _)| who == account)
-            .map_or(0, bit)
+        self.voters.iter().position(|(who, _)| who == account).map_or(0, bit)
     }
 
     fn decide(&mut self, place: usize, effects: &mut Effects<AccountId>) {
@@ -625,12 +573,7 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
             .iter()
             .map(|(who, bond)| if tried.contains(who) { 0 } else { *bond })
             .collect();
-        let seed = mix(
-            b"agorai/executor/1",
-            &at.randomness,
-            self.phase as usize,
-            attempt,
-        );
+        let seed = mix(b"agorai/executor/1", &at.randomness, self.phase as usize, attempt);
         let chosen = draw_one(&seed, &bonds).and_then(|member| at.members.get(member));
         match chosen.filter(|_| attempt < at.rules.attempts) {
             Some((who, _)) if tried.try_push(who.clone()).is_ok() => {
@@ -643,13 +586,7 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
         }
     }
 
-    fn claim(
-        &mut self,
-        by: &AccountId,
-        attempt: u32,
-        output: Output,
-        at: &Moment<AccountId>,
-    ) -> Result<(), Refusal> {
+    fn claim(&mut self, by: &AccountId, attempt: u32, output: Output, at: &Moment<AccountId>) -> Result<(), Refusal> {
         let Some((executor, current)) = self.executor() else {
             return Err(Refusal::WrongPhase);
         };
@@ -776,7 +713,5 @@ fn number(hash: &H256) -> u64 {
 }
 
 fn mix(domain: &[u8], value: &H256, place: usize, turn: u32) -> H256 {
-    (domain, value, place as u32, turn)
-        .using_encoded(blake2_256)
-        .into()
+    (domain, value, place as u32, turn).using_encoded(blake2_256).into()
 }

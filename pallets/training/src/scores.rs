@@ -39,9 +39,7 @@ pub fn judge(entries: &[Entry]) -> Vec<Result<u64, DropReason>> {
 /// Splits `total` in proportion to `gains`, to the last unit: what rounding leaves over goes to the
 /// first that gained anything, a unit each. All parts are zero where nobody gained.
 pub fn split(total: Balance, gains: &[u64]) -> Vec<Balance> {
-    let sum = gains
-        .iter()
-        .fold(U256::zero(), |sum, gain| sum + U256::from(*gain));
+    let sum = gains.iter().fold(U256::zero(), |sum, gain| sum + U256::from(*gain));
     if sum.is_zero() {
         return gains.iter().map(|_| 0).collect();
     }
@@ -90,13 +88,7 @@ mod tests {
             entry(7, 0, 4, 3),
             entry(i64::MAX, 1, 5, 4),
         ];
-        let expected = [
-            Ok(5),
-            Err(NoGain),
-            Err(NoGain),
-            Err(NoGain),
-            Ok(i64::MAX as u64),
-        ];
+        let expected = [Ok(5), Err(NoGain), Err(NoGain), Err(NoGain), Ok(i64::MAX as u64)];
         assert_eq!(judge(&entries), expected);
     }
 

@@ -4,8 +4,7 @@
 use crate::{
     round::{ClaimState, Event as Step, Moment},
     types::Phase,
-    Config, Contributions, Corpora, Current, Feedback, Jobs, Pallet, PlanOf, Plans, RoundOf,
-    LOG_TARGET,
+    Config, Contributions, Corpora, Current, Feedback, Jobs, Pallet, PlanOf, Plans, RoundOf, LOG_TARGET,
 };
 use agorai_primitives::{
     job::{AggregateSpec, AuditSpec, JobSpec, Profile, ScoreSpec, TrainSpec},
@@ -23,12 +22,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// What the worker at a place has to do.
-    pub(crate) fn train_spec(
-        id: PlanId,
-        plan: &PlanOf<T>,
-        round: &RoundOf<T>,
-        place: u32,
-    ) -> Option<TrainSpec> {
+    pub(crate) fn train_spec(id: PlanId, plan: &PlanOf<T>, round: &RoundOf<T>, place: u32) -> Option<TrainSpec> {
         let worker = round.workers.get(place as usize)?;
         let error_feedback = Feedback::<T>::get(id)
             .into_iter()
@@ -51,12 +45,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// What an auditor of the worker at a place has to re-execute.
-    pub(crate) fn audit_spec(
-        id: PlanId,
-        plan: &PlanOf<T>,
-        round: &RoundOf<T>,
-        place: u32,
-    ) -> Option<AuditSpec> {
+    pub(crate) fn audit_spec(id: PlanId, plan: &PlanOf<T>, round: &RoundOf<T>, place: u32) -> Option<AuditSpec> {
         Some(AuditSpec {
             train: Self::train_spec(id, plan, round, place)?,
             contribution: Contributions::<T>::get(id, place)?.into(),

@@ -3,8 +3,8 @@
 
 use crate::{
     types::{Phase, PlanState},
-    Config, Contributions, Corpora, Current, Feedback, HoldReason, Jobs, NextPlan, Over, Pallet,
-    Plans, Rounds, Running,
+    Config, Contributions, Corpora, Current, Feedback, HoldReason, Jobs, NextPlan, Over, Pallet, Plans, Rounds,
+    Running,
 };
 use agorai_primitives::Balance;
 use alloc::collections::BTreeMap;
@@ -36,27 +36,15 @@ impl<T: Config> Pallet<T> {
             let round = Current::<T>::get(id);
             ensure!(runs == round.is_some(), "a round is missing, or left over");
             if let Some(round) = round {
-                ensure!(
-                    plan.phase == round.phase,
-                    "plan and round are in different phases"
-                );
-                ensure!(
-                    plan.deadline == round.deadline,
-                    "plan and round differ on a deadline"
-                );
+                ensure!(plan.phase == round.phase, "plan and round are in different phases");
+                ensure!(plan.deadline == round.deadline, "plan and round differ on a deadline");
                 ensure!(plan.round < plan.rounds, "a plan has no such round");
-                ensure!(
-                    round.phase != Phase::Done,
-                    "a round is over and still there"
-                );
+                ensure!(round.phase != Phase::Done, "a round is over and still there");
                 let claims = matches!(round.phase, Phase::Score | Phase::Aggregate);
                 let named = Jobs::<T>::get(round.turn.job) == Some(id);
                 ensure!(claims == named, "a job is missing, or left over");
                 for (place, _) in Contributions::<T>::iter_prefix(id) {
-                    ensure!(
-                        (place as usize) < round.workers.len(),
-                        "a contribution of nobody"
-                    );
+                    ensure!((place as usize) < round.workers.len(), "a contribution of nobody");
                 }
             } else {
                 ensure!(plan.escrow == 0, "an escrow is left over");
@@ -64,9 +52,7 @@ impl<T: Config> Pallet<T> {
                 let left = Contributions::<T>::iter_prefix(id).next();
                 ensure!(left.is_none(), "a contribution is left over");
             }
-            let all = plan
-                .reward_per_round
-                .saturating_mul(Balance::from(plan.rounds));
+            let all = plan.reward_per_round.saturating_mul(Balance::from(plan.rounds));
             ensure!(
                 plan.paid.saturating_add(plan.escrow) <= all,
                 "a plan pays what it has not"
@@ -76,14 +62,8 @@ impl<T: Config> Pallet<T> {
             let sum = escrows.entry(plan.owner).or_default();
             *sum = sum.saturating_add(plan.escrow);
         }
-        ensure!(
-            plans == running.len().saturating_add(over.len()),
-            "a plan is missing"
-        );
-        ensure!(
-            Jobs::<T>::iter().count() <= running.len(),
-            "a job is left over"
-        );
+        ensure!(plans == running.len().saturating_add(over.len()), "a plan is missing");
+        ensure!(Jobs::<T>::iter().count() <= running.len(), "a job is left over");
         let reason = HoldReason::Escrow.into();
         for (owner, sum) in escrows {
             ensure!(

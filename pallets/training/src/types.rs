@@ -25,18 +25,7 @@ pub type Scores = BoundedVec<Score, ConstU32<MAX_WORKERS>>;
 pub type Feedbacks<AccountId> = BoundedVec<(AccountId, BlobId), ConstU32<MAX_WORKERS>>;
 
 /// Where a round stands.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Phase {
     /// Members say that they will train.
     Enrol,
@@ -53,18 +42,7 @@ pub enum Phase {
 }
 
 /// Why a worker's contribution does not count.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum DropReason {
     /// There was none before the deadline. The worker has to enrol again.
     Silent,
@@ -81,18 +59,7 @@ pub enum DropReason {
 }
 
 /// Why a round yields no weights. Nobody is slashed or paid for it.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum VoidReason {
     /// Fewer than the plan's minimum enrolled.
     TooFewWorkers,
@@ -111,18 +78,7 @@ pub enum VoidReason {
 }
 
 /// Where a worker stands in its round.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Status {
     /// It has not contributed yet.
     Training,
@@ -139,17 +95,7 @@ pub enum Status {
 
 /// The audit of one contribution. Auditors are places in [`crate::round::Round::voters`], as bits.
 #[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Default,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
+    Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
 pub struct Audit {
     /// The segment that is re-executed.
@@ -167,9 +113,7 @@ pub struct Audit {
 }
 
 /// A worker of a round; its place is its index.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Worker<AccountId> {
     /// Who it is.
     pub account: AccountId,
@@ -184,18 +128,7 @@ pub struct Worker<AccountId> {
 }
 
 /// New weights and their held-out losses, in micro-nats per token.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct NewWeights {
     /// The weights.
     pub weights: BlobId,
@@ -206,9 +139,7 @@ pub struct NewWeights {
 }
 
 /// What an executor claims.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Output {
     /// In phase `Score`.
     Scores(Scores),
@@ -217,9 +148,7 @@ pub enum Output {
 }
 
 /// A contribution as it is kept until the round is over.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct ContributionRecord {
     /// The compressed pseudo-gradient.
     pub payload: BlobId,
@@ -264,10 +193,7 @@ impl ContributionRecord {
     /// Whether it has a state per segment, a name for every blob, and a payload that is not larger
     /// than a dense one with its indices could be.
     pub fn fits(&self, recipe: &Recipe, architecture: &Architecture) -> bool {
-        let most = architecture
-            .parameters()
-            .saturating_mul(8)
-            .saturating_add(64 * 1024);
+        let most = architecture.parameters().saturating_mul(8).saturating_add(64 * 1024);
         let none = BlobId::default();
         self.states.len() as u32 == recipe.segments()
             && !self.states.contains(&none)
@@ -279,18 +205,7 @@ impl ContributionRecord {
 }
 
 /// Report of a member that will train.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct EnrolBody {
     /// The plan.
     pub plan: PlanId,
@@ -299,9 +214,7 @@ pub struct EnrolBody {
 }
 
 /// Report of a worker that has trained.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct ContributionBody {
     /// The plan.
     pub plan: PlanId,
@@ -312,18 +225,7 @@ pub struct ContributionBody {
 }
 
 /// Report of a member that has re-executed a segment.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct AuditBody {
     /// The plan.
     pub plan: PlanId,
@@ -336,9 +238,7 @@ pub struct AuditBody {
 }
 
 /// Report of an executor.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct ClaimBody {
     /// The plan.
     pub plan: PlanId,
@@ -353,18 +253,7 @@ pub struct ClaimBody {
 }
 
 /// Where a plan stands.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum PlanState {
     /// Its rounds are made.
     Running,
@@ -379,9 +268,7 @@ pub enum PlanState {
 }
 
 /// A training plan.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct PlanRecord<AccountId> {
     /// Who created it, and pays.
     pub owner: AccountId,
@@ -424,9 +311,7 @@ pub struct PlanRecord<AccountId> {
 }
 
 /// What became of a round.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct RoundSummary {
     /// Number of workers.
     pub workers: u32,

@@ -28,10 +28,7 @@ impl<T: Config> Members<T::AccountId> for Pallet<T> {
     }
 
     fn members() -> Vec<Member<T::AccountId>> {
-        SessionMembers::<T>::get()
-            .iter()
-            .filter_map(Self::eligible)
-            .collect()
+        SessionMembers::<T>::get().iter().filter_map(Self::eligible).collect()
     }
 
     fn member(account: &T::AccountId) -> Option<Member<T::AccountId>> {

@@ -147,26 +147,17 @@ pub mod pallet {
 
     /// Bonds by account.
     #[pallet::storage]
-    pub type Bonds<T: Config> =
-        CountedStorageMap<_, Blake2_128Concat, T::AccountId, BondOf<T>, OptionQuery>;
+    pub type Bonds<T: Config> = CountedStorageMap<_, Blake2_128Concat, T::AccountId, BondOf<T>, OptionQuery>;
 
     /// The validators of the current session in the order of the session's indices.
     #[pallet::storage]
-    pub type Members<T: Config> =
-        StorageValue<_, BoundedVec<MemberOf<T>, T::MaxValidators>, ValueQuery>;
+    pub type Members<T: Config> = StorageValue<_, BoundedVec<MemberOf<T>, T::MaxValidators>, ValueQuery>;
 
     /// The largest fraction already taken for consensus offences in a session. Reports of one
     /// incident may come one by one, each with a higher fraction: only the excess is taken.
     #[pallet::storage]
-    pub type Punished<T: Config> = StorageDoubleMap<
-        _,
-        Twox64Concat,
-        SessionIndex,
-        Blake2_128Concat,
-        T::AccountId,
-        Perbill,
-        OptionQuery,
-    >;
+    pub type Punished<T: Config> =
+        StorageDoubleMap<_, Twox64Concat, SessionIndex, Blake2_128Concat, T::AccountId, Perbill, OptionQuery>;
 
     #[pallet::genesis_config]
     #[derive(frame_support::DefaultNoBound)]
@@ -179,8 +170,7 @@ pub mod pallet {
     impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
         fn build(&self) {
             for (who, amount) in &self.bonds {
-                Pallet::<T>::do_bond(who, *amount)
-                    .unwrap_or_else(|error| panic!("genesis bond of {who:?}: {error:?}"));
+                Pallet::<T>::do_bond(who, *amount).unwrap_or_else(|error| panic!("genesis bond of {who:?}: {error:?}"));
             }
         }
     }
@@ -210,10 +200,7 @@ pub mod pallet {
             remaining: Balance,
         },
         /// An account is not chosen and not drawn until it rejoins, from session `until` on.
-        Chilled {
-            who: T::AccountId,
-            until: SessionIndex,
-        },
+        Chilled { who: T::AccountId, until: SessionIndex },
         /// An account is a candidate again.
         Rejoined { who: T::AccountId },
         /// A part of a bond was taken.
@@ -259,14 +246,8 @@ pub mod pallet {
                 "who unbonds stays in the set for two more sessions, and must then be slashable \
                  for the whole reporting window"
             );
-            assert!(
-                T::MaxValidators::get() > 0,
-                "a set has room for a validator"
-            );
-            assert!(
-                T::MaxBonds::get() >= T::MaxValidators::get(),
-                "a set can be filled"
-            );
+            assert!(T::MaxValidators::get() > 0, "a set has room for a validator");
+            assert!(T::MaxBonds::get() >= T::MaxValidators::get(), "a set can be filled");
             assert!(T::MaxUnbonding::get() > 0, "a bond can leave");
             assert!(T::MinBond::get() > 0, "a candidate has something at stake");
         }
@@ -306,11 +287,7 @@ pub mod pallet {
             <T as Config>::Currency::hold(&HoldReason::Bond.into(), &who, amount)?;
             bond.active = active;
             Bonds::<T>::insert(&who, bond);
-            Self::deposit_event(Event::BondRaised {
-                who,
-                amount,
-                active,
-            });
+            Self::deposit_event(Event::BondRaised { who, amount, active });
             Ok(())
         }
 
@@ -323,19 +300,11 @@ pub mod pallet {
             let who = ensure_signed(origin)?;
             ensure!(amount > 0, Error::<T>::AmountIsZero);
             let mut bond = Bonds::<T>::get(&who).ok_or(Error::<T>::NotBonded)?;
-            let active = bond
-                .active
-                .checked_sub(amount)
-                .ok_or(Error::<T>::BondExceeded)?;
-            ensure!(
-                active == 0 || active >= T::MinBond::get(),
-                Error::<T>::BondTooSmall
-            );
+            let active = bond.active.checked_sub(amount).ok_or(Error::<T>::BondExceeded)?;
+            ensure!(active == 0 || active >= T::MinBond::get(), Error::<T>::BondTooSmall);
             let free_at = Self::session().saturating_add(T::UnbondingSessions::get());
             match bond.unbonding.last_mut() {
-                Some(part) if part.free_at == free_at => {
-                    part.amount = part.amount.saturating_add(amount)
-                }
+                Some(part) if part.free_at == free_at => part.amount = part.amount.saturating_add(amount),
                 _ => bond
                     .unbonding
                     .try_push(Unbonding { amount, free_at })
@@ -361,27 +330,15 @@ pub mod pallet {
             let mut bond = Bonds::<T>::get(&who).ok_or(Error::<T>::NotBonded)?;
             let now = Self::session();
             let amount = bond.take_free(now);
-            ensure!(
-                amount > 0 || bond.is_spent(now),
-                Error::<T>::NothingToWithdraw
-            );
-            <T as Config>::Currency::release(
-                &HoldReason::Bond.into(),
-                &who,
-                amount,
-                Precision::Exact,
-            )?;
+            ensure!(amount > 0 || bond.is_spent(now), Error::<T>::NothingToWithdraw);
+            <T as Config>::Currency::release(&HoldReason::Bond.into(), &who, amount, Precision::Exact)?;
             let remaining = bond.total();
             if bond.is_spent(now) {
                 Bonds::<T>::remove(&who);
             } else {
                 Bonds::<T>::insert(&who, bond);
             }
-            Self::deposit_event(Event::Withdrawn {
-                who,
-                amount,
-                remaining,
-            });
+            Self::deposit_event(Event::Withdrawn { who, amount, remaining });
             Ok(())
         }
 
@@ -392,10 +349,7 @@ pub mod pallet {
         pub fn chill(origin: OriginFor<T>) -> DispatchResult {
             let who = ensure_signed(origin)?;
             let mut bond = Bonds::<T>::get(&who).ok_or(Error::<T>::NotBonded)?;
-            ensure!(
-                bond.standing == Standing::Candidate,
-                Error::<T>::AlreadyChilled
-            );
+            ensure!(bond.standing == Standing::Candidate, Error::<T>::AlreadyChilled);
             let until = Self::session();
             bond.chill(until);
             Bonds::<T>::insert(&who, bond);
@@ -432,10 +386,7 @@ pub mod pallet {
         fn do_bond(who: &T::AccountId, amount: Balance) -> DispatchResult {
             ensure!(!Bonds::<T>::contains_key(who), Error::<T>::AlreadyBonded);
             ensure!(amount >= T::MinBond::get(), Error::<T>::BondTooSmall);
-            ensure!(
-                Bonds::<T>::count() < T::MaxBonds::get(),
-                Error::<T>::TooManyBonds
-            );
+            ensure!(Bonds::<T>::count() < T::MaxBonds::get(), Error::<T>::TooManyBonds);
             <T as Config>::Currency::hold(&HoldReason::Bond.into(), who, amount)?;
             Bonds::<T>::insert(who, Bond::new(amount));
             Ok(())

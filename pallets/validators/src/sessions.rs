@@ -41,9 +41,10 @@ impl<T: Config> Pallet<T> {
         // A changed key counts as a change, because the historical root covers keys.
         let present = QueuedKeys::<T>::get();
         let same = present.len() == next.len()
-            && present.iter().zip(&next).all(|((who, keys), chosen)| {
-                who == chosen && NextKeys::<T>::get(chosen).as_ref() == Some(keys)
-            });
+            && present
+                .iter()
+                .zip(&next)
+                .all(|((who, keys), chosen)| who == chosen && NextKeys::<T>::get(chosen).as_ref() == Some(keys));
         (!same).then_some(next)
     }
 

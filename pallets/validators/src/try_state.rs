@@ -20,27 +20,18 @@ impl<T: Config> Pallet<T> {
             count = count.saturating_add(1);
             let held = <T as Config>::Currency::balance_on_hold(&reason, &who);
             ensure!(held == bond.total(), "a bond is not what is held");
+            ensure!(bond.unbonding.iter().all(|part| part.amount > 0), "an empty part");
             ensure!(
-                bond.unbonding.iter().all(|part| part.amount > 0),
-                "an empty part"
-            );
-            ensure!(
-                bond.unbonding
-                    .windows(2)
-                    .all(|pair| pair[0].free_at < pair[1].free_at),
+                bond.unbonding.windows(2).all(|pair| pair[0].free_at < pair[1].free_at),
                 "parts are out of order"
             );
         }
         ensure!(count == Bonds::<T>::count(), "bonds are miscounted");
         ensure!(count <= T::MaxBonds::get(), "too many bonds");
         let members = Members::<T>::get();
-        let mut accounts: alloc::vec::Vec<_> =
-            members.iter().map(|member| &member.account).collect();
+        let mut accounts: alloc::vec::Vec<_> = members.iter().map(|member| &member.account).collect();
         accounts.sort();
-        ensure!(
-            accounts.windows(2).all(|pair| pair[0] != pair[1]),
-            "a member twice"
-        );
+        ensure!(accounts.windows(2).all(|pair| pair[0] != pair[1]), "a member twice");
         Ok(())
     }
 }

@@ -3,25 +3,12 @@
 
 use agorai_primitives::{traits::Fault, Balance, CommitteeId, SessionIndex};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
-use frame_support::{
-    traits::Get, BoundedVec, CloneNoBound, DebugNoBound, EqNoBound, PartialEqNoBound,
-};
+use frame_support::{traits::Get, BoundedVec, CloneNoBound, DebugNoBound, EqNoBound, PartialEqNoBound};
 use scale_info::TypeInfo;
 use sp_runtime::{Perbill, SaturatedConversion, Saturating};
 
 /// Whether a bonded account may be in the set.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Standing {
     /// It may be chosen for a session and drawn for jobs.
     Candidate,
@@ -33,18 +20,7 @@ pub enum Standing {
 }
 
 /// A part of a bond on its way out. It stays slashable until `free_at`.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Unbonding {
     /// How much, in the smallest unit.
     pub amount: Balance,
@@ -145,9 +121,7 @@ impl<MaxUnbonding: Get<u32>> Bond<MaxUnbonding> {
 }
 
 /// One validator of the current session.
-#[derive(
-    Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Member<AccountId> {
     /// Who it is.
     pub account: AccountId,
@@ -156,18 +130,7 @@ pub struct Member<AccountId> {
 }
 
 /// Why a bond was slashed.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Cause {
     /// A consensus offence, such as an equivocation, in the session.
     Offence {
@@ -217,15 +180,10 @@ mod tests {
     type TestBond = Bond<ConstU32<4>>;
 
     fn bond(active: Balance, parts: &[(Balance, SessionIndex)]) -> TestBond {
-        let unbonding = parts
-            .iter()
-            .map(|&(amount, free_at)| Unbonding { amount, free_at });
+        let unbonding = parts.iter().map(|&(amount, free_at)| Unbonding { amount, free_at });
         Bond {
             active,
-            unbonding: unbonding
-                .collect::<alloc::vec::Vec<_>>()
-                .try_into()
-                .unwrap(),
+            unbonding: unbonding.collect::<alloc::vec::Vec<_>>().try_into().unwrap(),
             standing: Standing::Candidate,
         }
     }
@@ -248,10 +206,7 @@ mod tests {
 
     #[test]
     fn set_holds_the_largest_bonds_in_account_order() {
-        assert_eq!(
-            choose(alloc::vec![(1, 5), (2, 9), (3, 7), (4, 7)], 3),
-            [2, 3, 4]
-        );
+        assert_eq!(choose(alloc::vec![(1, 5), (2, 9), (3, 7), (4, 7)], 3), [2, 3, 4]);
         assert_eq!(choose(alloc::vec![(4, 7), (3, 7), (1, 7)], 2), [1, 3]);
         assert_eq!(choose(alloc::vec::Vec::<(u8, _)>::new(), 2), [0u8; 0]);
     }

@@ -33,18 +33,7 @@ use sp_crypto_hashing::blake2_256;
 pub const MAX_MEMBERS: u32 = 128;
 
 /// What a member says about a claim.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Answer {
     /// It computed the same trace: `H(account || job || S)`.
     Agree(H256),
@@ -346,8 +335,7 @@ impl<AccountId: Clone + PartialEq + Encode> Claim<AccountId> {
             return Some(End::Refused { missed });
         }
         let open = self.weight(|voter| voter.answer.is_none());
-        let possible =
-            is_quorum(self.may_agree(), total) || is_quorum(disputed.saturating_add(open), total);
+        let possible = is_quorum(self.may_agree(), total) || is_quorum(disputed.saturating_add(open), total);
         (!possible).then_some(End::Unresolved)
     }
 
@@ -358,9 +346,8 @@ impl<AccountId: Clone + PartialEq + Encode> Claim<AccountId> {
         if secret_hash(secret) != self.digest.secret_hash {
             return Err(Refusal::WrongSecret);
         }
-        let opens = |voter: &Voter<AccountId>| {
-            voter.answer == Some(Answer::Agree(receipt(&voter.account, job, secret)))
-        };
+        let opens =
+            |voter: &Voter<AccountId>| voter.answer == Some(Answer::Agree(receipt(&voter.account, job, secret)));
         let agreed = self.weight(opens);
         // The executor's word alone, however large its bond, is no check.
         if agreed == 0 || !is_quorum(agreed.saturating_add(self.own()), self.total()) {
@@ -369,8 +356,7 @@ impl<AccountId: Clone + PartialEq + Encode> Claim<AccountId> {
         Ok(Next::Ended(End::Settled {
             checkers: self.accounts(opens),
             wrong: self.accounts(|voter| matches!(voter.answer, Some(Answer::Differ { .. }))),
-            missed: self
-                .accounts(|voter| matches!(voter.answer, Some(Answer::Agree(_))) && !opens(voter)),
+            missed: self.accounts(|voter| matches!(voter.answer, Some(Answer::Agree(_))) && !opens(voter)),
         }))
     }
 

@@ -114,8 +114,7 @@ pub mod pallet {
 
     #[pallet::config]
     pub trait Config:
-        frame_system::Config<Hash = H256, RuntimeEvent: From<Event<Self>>>
-        + CreateAuthorizedTransaction<Call<Self>>
+        frame_system::Config<Hash = H256, RuntimeEvent: From<Event<Self>>> + CreateAuthorizedTransaction<Call<Self>>
     {
         /// Who may do jobs.
         type Members: Members<Self::AccountId>;
@@ -167,18 +166,12 @@ pub mod pallet {
 
     /// The open claims.
     #[pallet::storage]
-    pub type Claims<T: Config> =
-        CountedStorageMap<_, Blake2_128Concat, JobId, OpenClaimOf<T>, OptionQuery>;
+    pub type Claims<T: Config> = CountedStorageMap<_, Blake2_128Concat, JobId, OpenClaimOf<T>, OptionQuery>;
 
     /// The claims for which a block has something to do: a draw or a deadline. Each open claim is in it once.
     #[pallet::storage]
-    pub type Due<T: Config> = StorageMap<
-        _,
-        Twox64Concat,
-        BlockNumberFor<T>,
-        BoundedVec<JobId, T::MaxOpenClaims>,
-        ValueQuery,
-    >;
+    pub type Due<T: Config> =
+        StorageMap<_, Twox64Concat, BlockNumberFor<T>, BoundedVec<JobId, T::MaxOpenClaims>, ValueQuery>;
 
     #[pallet::event]
     #[pallet::generate_deposit(pub(super) fn deposit_event)]
@@ -191,19 +184,13 @@ pub mod pallet {
             claim: ClaimDigest,
         },
         /// These have to check the claim.
-        CommitteeDrawn {
-            job: JobId,
-            members: Vec<T::AccountId>,
-        },
+        CommitteeDrawn { job: JobId, members: Vec<T::AccountId> },
         /// A member has answered.
         Answered { job: JobId, member: T::AccountId },
         /// Now the whole set has to check the claim.
         Widened { job: JobId },
         /// These were silent to the end, or their receipts did not open. Nobody is slashed for it.
-        DutyMissed {
-            job: JobId,
-            members: Vec<T::AccountId>,
-        },
+        DutyMissed { job: JobId, members: Vec<T::AccountId> },
         /// A quorum has computed the same.
         ClaimSettled {
             job: JobId,
@@ -291,22 +278,10 @@ pub mod pallet {
         fn integrity_test() {
             assert!(T::MaxOpenClaims::get() > 0, "no claim could be opened");
             assert!(T::MaxDuePerBlock::get() > 0, "no claim would ever end");
-            assert!(
-                T::DrawBlocks::get() > 0,
-                "a draw needs randomness from after the claim"
-            );
-            assert!(
-                T::CheckPeriod::get() > T::GiveUpBlocks::get(),
-                "no time to check"
-            );
-            assert!(
-                T::WidenedPeriod::get() > T::GiveUpBlocks::get(),
-                "no time to check"
-            );
-            assert!(
-                !T::WrongClaimSlash::get().is_zero(),
-                "a wrong claim would cost nothing"
-            );
+            assert!(T::DrawBlocks::get() > 0, "a draw needs randomness from after the claim");
+            assert!(T::CheckPeriod::get() > T::GiveUpBlocks::get(), "no time to check");
+            assert!(T::WidenedPeriod::get() > T::GiveUpBlocks::get(), "no time to check");
+            assert!(!T::WrongClaimSlash::get().is_zero(), "a wrong claim would cost nothing");
             assert!(
                 !T::WrongDisputeSlash::get().is_zero(),
                 "a wrong dispute would cost nothing"
@@ -398,9 +373,7 @@ pub mod pallet {
         }
 
         /// The claim and what follows for it from a receipt; nothing is written.
-        fn after_receipt(
-            message: &ReceiptMessage<T>,
-        ) -> Result<(OpenClaimOf<T>, Next<T::AccountId>), ReportRefusal> {
+        fn after_receipt(message: &ReceiptMessage<T>) -> Result<(OpenClaimOf<T>, Next<T::AccountId>), ReportRefusal> {
             let mut open = Self::claim_of(message)?;
             if open.claim.id() != message.body.claim {
                 return Err(ReportRefusal::OtherClaim);
@@ -411,18 +384,14 @@ pub mod pallet {
         }
 
         /// The claim and what follows for it from an opening; nothing is written.
-        fn after_opening(
-            message: &OpeningMessage<T>,
-        ) -> Result<(OpenClaimOf<T>, Next<T::AccountId>), ReportRefusal> {
+        fn after_opening(message: &OpeningMessage<T>) -> Result<(OpenClaimOf<T>, Next<T::AccountId>), ReportRefusal> {
             let mut open = Self::claim_of(message)?;
             let (job, secret) = (&message.job, &message.body);
             let next = open.claim.step(Step::Opened { job, secret });
             Ok((open, next.map_err(ReportRefusal::Claim)?))
         }
 
-        fn claim_of<Body>(
-            message: &Message<T::AccountId, Body>,
-        ) -> Result<OpenClaimOf<T>, ReportRefusal> {
+        fn claim_of<Body>(message: &Message<T::AccountId, Body>) -> Result<OpenClaimOf<T>, ReportRefusal> {
             if message.session != T::Members::session() {
                 return Err(ReportRefusal::WrongSession);
             }
@@ -491,9 +460,7 @@ pub mod pallet {
             let (value, _) = T::Randomness::random(b"agorai/committee");
             value.unwrap_or_else(|| {
                 let parent = frame_system::Pallet::<T>::parent_hash();
-                (b"agorai/committee", parent)
-                    .using_encoded(blake2_256)
-                    .into()
+                (b"agorai/committee", parent).using_encoded(blake2_256).into()
             })
         }
 
@@ -604,10 +571,7 @@ pub mod pallet {
                 Error::<T>::TooManyClaims
             );
             let members = T::Members::members();
-            ensure!(
-                members.len() <= MAX_MEMBERS as usize,
-                Error::<T>::TooManyMembers
-            );
+            ensure!(members.len() <= MAX_MEMBERS as usize, Error::<T>::TooManyMembers);
             let own = members
                 .iter()
                 .find(|member| member.account == *executor)
@@ -618,9 +582,7 @@ pub mod pallet {
                 .map(|member| (member.account, member.bond))
                 .collect();
             // Without the claim, of which the executor could try several.
-            let seed = (b"agorai/draw/seed/1", job, executor)
-                .using_encoded(blake2_256)
-                .into();
+            let seed = (b"agorai/draw/seed/1", job, executor).using_encoded(blake2_256).into();
             let state = Claim::new(
                 executor.clone(),
                 own_bond,

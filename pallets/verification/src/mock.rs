@@ -30,8 +30,7 @@ use sp_runtime::{
 pub type AccountId = u64;
 pub type Extension = frame_system::AuthorizeCall<Test>;
 pub type Extrinsic = sp_runtime::testing::TestXt<RuntimeCall, Extension>;
-pub type Block =
-    sp_runtime::generic::Block<sp_runtime::generic::Header<u64, BlakeTwo256>, Extrinsic>;
+pub type Block = sp_runtime::generic::Block<sp_runtime::generic::Header<u64, BlakeTwo256>, Extrinsic>;
 
 pub const SESSION: SessionIndex = 4;
 pub const BOND: Balance = 100;
@@ -71,9 +70,7 @@ impl traits::Members<AccountId> for Recorded {
         Set::get()
     }
     fn member(account: &AccountId) -> Option<Member<AccountId>> {
-        Set::get()
-            .into_iter()
-            .find(|member| member.account == *account)
+        Set::get().into_iter().find(|member| member.account == *account)
     }
 }
 impl traits::Slash<AccountId> for Recorded {
@@ -152,9 +149,7 @@ pub fn seed(account: AccountId) -> String {
 }
 
 pub fn new_test_ext(members: AccountId) -> sp_io::TestExternalities {
-    let storage = frame_system::GenesisConfig::<Test>::default()
-        .build_storage()
-        .unwrap();
+    let storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
     let mut ext: sp_io::TestExternalities = storage.into();
     ext.execute_with(|| {
         Set::set(
@@ -244,9 +239,7 @@ pub fn submit(call: impl Into<RuntimeCall>) -> Result<(), Failed> {
 }
 
 pub fn receipt_message(member: AccountId, answer: Answer) -> Message<AccountId, Report> {
-    let claim = Claims::<Test>::get(JOB)
-        .map(|open| open.claim.id())
-        .unwrap_or_default();
+    let claim = Claims::<Test>::get(JOB).map(|open| open.claim.id()).unwrap_or_default();
     Message {
         member,
         session: SESSION,

@@ -58,10 +58,7 @@ impl<T: Config> Pallet<T> {
         open: &OpenClaimOf<T>,
         local: &[(T::AccountId, CommitteeId)],
     ) {
-        let owing: Vec<_> = local
-            .iter()
-            .filter(|(who, _)| open.claim.owes(who))
-            .collect();
+        let owing: Vec<_> = local.iter().filter(|(who, _)| open.claim.owes(who)).collect();
         let Some(spec) = T::Jobs::check_spec(open.kind, job) else {
             return;
         };

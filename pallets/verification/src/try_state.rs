@@ -18,27 +18,15 @@ impl<T: Config> Pallet<T> {
                 open.due > frame_system::Pallet::<T>::block_number(),
                 "a claim is overdue"
             );
-            let times = Due::<T>::get(open.due)
-                .iter()
-                .filter(|due| **due == job)
-                .count();
+            let times = Due::<T>::get(open.due).iter().filter(|due| **due == job).count();
             ensure!(times == 1, "a claim is not due once where it says");
             let claim = &open.claim;
             let mut accounts = alloc::vec![&claim.executor];
             for voter in &claim.voters {
-                ensure!(
-                    !accounts.contains(&&voter.account),
-                    "two voices of one account"
-                );
+                ensure!(!accounts.contains(&&voter.account), "two voices of one account");
                 accounts.push(&voter.account);
-                ensure!(
-                    voter.asked || voter.answer.is_none(),
-                    "an answer of one not asked"
-                );
-                ensure!(
-                    voter.asked || claim.phase != Phase::Widened,
-                    "someone is not asked"
-                );
+                ensure!(voter.asked || voter.answer.is_none(), "an answer of one not asked");
+                ensure!(voter.asked || claim.phase != Phase::Widened, "someone is not asked");
             }
         }
         ensure!(count == Claims::<T>::count(), "claims are miscounted");

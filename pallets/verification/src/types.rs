@@ -6,9 +6,7 @@ use agorai_primitives::traits::JobKind;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::H256;
-use sp_runtime::transaction_validity::{
-    InvalidTransaction, TransactionValidityError, UnknownTransaction,
-};
+use sp_runtime::transaction_validity::{InvalidTransaction, TransactionValidityError, UnknownTransaction};
 
 /// A claim and when something is due for it.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
@@ -22,18 +20,7 @@ pub struct OpenClaim<AccountId, BlockNumber> {
 }
 
 /// The body of a receipt message.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    MaxEncodedLen,
-    TypeInfo,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Report {
     /// [`Claim::id`]. A job can be claimed again by another executor: what was said about the first claim
     /// must not count for, or against its author under, the second.

@@ -32,11 +32,8 @@ const VERDICT_READS: u64 = 80;
 const VERDICT_WRITES: u64 = 80;
 
 fn estimate(db: RuntimeDbWeight, micros: u64, reads: u64, writes: u64) -> Weight {
-    Weight::from_parts(
-        micros.saturating_mul(WEIGHT_REF_TIME_PER_MICROS),
-        CLAIM_BYTES,
-    )
-    .saturating_add(db.reads_writes(reads, writes))
+    Weight::from_parts(micros.saturating_mul(WEIGHT_REF_TIME_PER_MICROS), CLAIM_BYTES)
+        .saturating_add(db.reads_writes(reads, writes))
 }
 
 fn with_verdict(db: RuntimeDbWeight, micros: u64) -> Weight {

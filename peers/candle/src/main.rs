@@ -9,12 +9,7 @@ use serde_json::{json, Value};
 use std::{error::Error, hint::black_box, time::Instant};
 
 /// Rows, inputs and outputs of the products.
-const SHAPES: [(usize, usize, usize); 4] = [
-    (240, 1024, 1024),
-    (480, 2048, 2048),
-    (240, 640, 2048),
-    (60, 2048, 8192),
-];
+const SHAPES: [(usize, usize, usize); 4] = [(240, 1024, 1024), (480, 2048, 2048), (240, 640, 2048), (60, 2048, 8192)];
 const DECODE: usize = 64;
 /// Timed runs of the model after one that warms up.
 const RUNS: usize = 2;
@@ -73,11 +68,7 @@ fn products() -> Value {
 
 /// One product, with the strides of the weight's columns and rows.
 fn product(m: usize, k: usize, n: usize, (columns, rows): (usize, usize)) -> f64 {
-    let numbers = |count: usize| -> Vec<f32> {
-        (0..count)
-            .map(|i| (i * 7919 % 2003) as f32 / 1001.0 - 1.0)
-            .collect()
-    };
+    let numbers = |count: usize| -> Vec<f32> { (0..count).map(|i| (i * 7919 % 2003) as f32 / 1001.0 - 1.0).collect() };
     let (a, b, mut out) = (numbers(m * k), numbers(k * n), vec![0f32; m * n]);
     let mut seconds = Vec::new();
     let begin = Instant::now();

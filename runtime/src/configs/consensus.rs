@@ -3,8 +3,7 @@
 
 use crate::{
     constants::{deposit, EPOCH_SLOTS, REPORTING_SESSIONS, SLOT_MILLIS},
-    AccountId, Babe, Balance, Balances, Historical, Offences, Runtime, RuntimeEvent, Session,
-    SessionKeys, Validators,
+    AccountId, Babe, Balance, Balances, Historical, Offences, Runtime, RuntimeEvent, Session, SessionKeys, Validators,
 };
 use frame_support::{
     parameter_types,

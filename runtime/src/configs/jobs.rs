@@ -4,8 +4,7 @@
 use crate::{
     configs::TreasuryAccount,
     constants::{HOURS, UNIT},
-    AccountId, Balances, BlockNumber, Datasets, Inference, Models, Runtime, Training, Validators,
-    Verification,
+    AccountId, Balances, BlockNumber, Datasets, Inference, Models, Runtime, Training, Validators, Verification,
 };
 use agorai_primitives::{
     job::JobSpec,

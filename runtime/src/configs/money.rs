@@ -3,8 +3,7 @@
 
 use crate::{
     constants::{EXISTENTIAL_DEPOSIT, MICRO},
-    AccountId, Authorship, Balance, Balances, Runtime, RuntimeEvent, RuntimeFreezeReason,
-    RuntimeHoldReason, System,
+    AccountId, Authorship, Balance, Balances, Runtime, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, System,
 };
 use frame_support::{
     parameter_types,
@@ -74,13 +73,8 @@ impl pallet_transaction_payment::Config for Runtime {
     // One picosecond of computation costs the smallest unit: a transfer, about 0.0003 tokens.
     type WeightToFee = IdentityFee<Balance>;
     type LengthToFee = ConstantMultiplier<Balance, ConstU128<MICRO>>;
-    type FeeMultiplierUpdate = TargetedFeeAdjustment<
-        Runtime,
-        TargetFullness,
-        AdjustmentVariable,
-        MinimumMultiplier,
-        MaximumMultiplier,
-    >;
+    type FeeMultiplierUpdate =
+        TargetedFeeAdjustment<Runtime, TargetFullness, AdjustmentVariable, MinimumMultiplier, MaximumMultiplier>;
     type OperationalFeeMultiplier = ConstU8<5>;
     type WeightInfo = pallet_transaction_payment::weights::SubstrateWeight<Runtime>;
 }

@@ -2,8 +2,8 @@
 //! Blocks, their limits, and how transactions are made.
 
 use crate::{
-    AccountId, Balance, Block, Hash, Nonce, PalletInfo, Runtime, RuntimeCall, RuntimeEvent,
-    RuntimeOrigin, RuntimeTask, TxExtension, UncheckedExtrinsic, VERSION,
+    AccountId, Balance, Block, Hash, Nonce, PalletInfo, Runtime, RuntimeCall, RuntimeEvent, RuntimeOrigin, RuntimeTask,
+    TxExtension, UncheckedExtrinsic, VERSION,
 };
 use frame_support::{
     derive_impl,

@@ -4,15 +4,14 @@
 use crate::{
     configs::RuntimeBlockWeights,
     constants::{deposit, MILLI},
-    AccountId, Balance, Balances, OriginCaller, Preimage, Runtime, RuntimeCall, RuntimeEvent,
-    RuntimeHoldReason, RuntimeOrigin, System,
+    AccountId, Balance, Balances, OriginCaller, Preimage, Runtime, RuntimeCall, RuntimeEvent, RuntimeHoldReason,
+    RuntimeOrigin, System,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{
     parameter_types,
     traits::{
-        fungible::HoldConsideration, ConstU128, ConstU32, EqualPrivilegeOnly, InstanceFilter,
-        LinearStoragePrice,
+        fungible::HoldConsideration, ConstU128, ConstU32, EqualPrivilegeOnly, InstanceFilter, LinearStoragePrice,
     },
     weights::Weight,
 };
@@ -64,10 +63,7 @@ pub enum ProxyType {
 
 impl InstanceFilter<RuntimeCall> for ProxyType {
     fn filter(&self, call: &RuntimeCall) -> bool {
-        let cancels = matches!(
-            call,
-            RuntimeCall::Proxy(pallet_proxy::Call::reject_announcement { .. })
-        );
+        let cancels = matches!(call, RuntimeCall::Proxy(pallet_proxy::Call::reject_announcement { .. }));
         let wraps = matches!(call, RuntimeCall::Utility(..) | RuntimeCall::Multisig(..));
         match self {
             Self::Any => true,
@@ -78,9 +74,7 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
                     | RuntimeCall::Training(..)
                     | RuntimeCall::Models(pallet_models::Call::transfer_shares { .. })
             ),
-            Self::Validating => {
-                wraps || matches!(call, RuntimeCall::Validators(..) | RuntimeCall::Session(..))
-            }
+            Self::Validating => wraps || matches!(call, RuntimeCall::Validators(..) | RuntimeCall::Session(..)),
             Self::CancelProxy => cancels || wraps,
         }
     }

@@ -180,12 +180,7 @@ struct Inner {
 
 impl Fetcher {
     /// A fetcher whose fetches run on `handle`.
-    pub fn new(
-        store: Arc<Store>,
-        transport: Arc<dyn Transport>,
-        limits: FetchLimits,
-        handle: Handle,
-    ) -> Self {
+    pub fn new(store: Arc<Store>, transport: Arc<dyn Transport>, limits: FetchLimits, handle: Handle) -> Self {
         Self(Arc::new(Inner {
             store,
             transport,

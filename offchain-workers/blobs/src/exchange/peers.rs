@@ -40,9 +40,7 @@ impl Aside {
 
     pub fn contains(&self, peer: &PeerId) -> bool {
         let since = self.since.lock();
-        since
-            .get(peer)
-            .is_some_and(|at| at.elapsed() < self.duration)
+        since.get(peer).is_some_and(|at| at.elapsed() < self.duration)
     }
 }
 
@@ -135,8 +133,7 @@ impl Peers {
 
     /// Whether no peer is left that may have the blob.
     pub fn hopeless(&self, aside: &Aside) -> bool {
-        let may_have =
-            |(id, peer): (&PeerId, &Peer)| peer.connected && !peer.without && !aside.contains(id);
+        let may_have = |(id, peer): (&PeerId, &Peer)| peer.connected && !peer.without && !aside.contains(id);
         !self.known.iter().any(may_have)
     }
 

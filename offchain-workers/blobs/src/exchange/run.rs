@@ -193,31 +193,20 @@ impl Run<'_> {
         let answer = async move {
             let asked = transport.request(peer, Request { blob, which });
             let result = match tokio::time::timeout(limit, asked).await {
-                Ok(Ok(Response::Chunk {
-                    size: claimed,
-                    slice,
-                })) => check(&blob, size, which, claimed, &slice),
+                Ok(Ok(Response::Chunk { size: claimed, slice })) => check(&blob, size, which, claimed, &slice),
                 Ok(Ok(Response::Missing)) => Err(Verdict::Without),
                 Ok(Ok(Response::Busy)) => Err(Verdict::Busy),
                 Ok(Err(NoAnswer::Malformed)) => Err(Verdict::Corrupt),
                 Ok(Err(NoAnswer::Silent)) | Err(_) => Err(Verdict::Silent),
             };
-            Answer {
-                peer,
-                which,
-                result,
-            }
+            Answer { peer, which, result }
         };
         self.answers.push(answer.boxed());
     }
 
     /// Takes note of an answer; the chunk if it is one.
     fn settle(&mut self, answer: Answer) -> Option<Chunk> {
-        let Answer {
-            peer,
-            which,
-            result,
-        } = answer;
+        let Answer { peer, which, result } = answer;
         let verdict = result.as_ref().err().copied().unwrap_or(Verdict::Served);
         self.peers.note(peer, verdict, self.inner.limits.rest);
         if verdict == Verdict::Corrupt {
@@ -262,13 +251,7 @@ impl Run<'_> {
 }
 
 /// The chunk, if it is the one that was asked for. A known size must be repeated.
-fn check(
-    blob: &BlobId,
-    size: Option<u64>,
-    which: Which,
-    claimed: u64,
-    slice: &[u8],
-) -> Result<Chunk, Verdict> {
+fn check(blob: &BlobId, size: Option<u64>, which: Which, claimed: u64, slice: &[u8]) -> Result<Chunk, Verdict> {
     if size.is_some_and(|size| size != claimed) {
         return Err(Verdict::Corrupt);
     }

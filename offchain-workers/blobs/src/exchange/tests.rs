@@ -74,10 +74,7 @@ impl Transport for FakeNetwork {
                 Ok(peer.server.answer(id, request))
             }
             Kind::Liar(claimed) => Ok(match peer.server.answer(id, request) {
-                Response::Chunk { slice, .. } => Response::Chunk {
-                    size: claimed,
-                    slice,
-                },
+                Response::Chunk { slice, .. } => Response::Chunk { size: claimed, slice },
                 other => other,
             }),
             Kind::Honest | Kind::Corrupt => Ok(peer.server.answer(id, request)),
@@ -301,12 +298,7 @@ async fn facade_fetches_what_the_store_lacks_and_what_the_disk_damaged() {
     assert_eq!(blobs.get(blob).await.unwrap(), b"weights");
 
     let name = blob.to_string();
-    let path = scene
-        .folder
-        .path()
-        .join("blobs")
-        .join(&name[..2])
-        .join(&name[2..4]);
+    let path = scene.folder.path().join("blobs").join(&name[..2]).join(&name[2..4]);
     std::fs::write(path.join(&name), b"weighty").unwrap();
     let blocking = {
         let blobs = blobs.clone();
@@ -316,8 +308,5 @@ async fn facade_fetches_what_the_store_lacks_and_what_the_disk_damaged() {
     assert_eq!(read.await.unwrap().unwrap(), b"weights");
 
     let gone = blobs.get(BlobId::of(b"gone")).await;
-    assert!(matches!(
-        gone,
-        Err(BlobsError::Fetch(FetchError::Unavailable { .. }))
-    ));
+    assert!(matches!(gone, Err(BlobsError::Fetch(FetchError::Unavailable { .. }))));
 }

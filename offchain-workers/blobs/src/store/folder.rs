@@ -39,16 +39,11 @@ pub fn make(path: &Path) -> Result<(), StoreError> {
     if path.is_dir() {
         return Ok(());
     }
-    if let Some(parent) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         make(parent)?;
     }
     match fs::create_dir(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(error).doing("make", || path.to_owned())
-        }
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error).doing("make", || path.to_owned()),
         _ => sync_parent(path),
     }
 }
@@ -72,12 +67,7 @@ pub fn remove(path: &Path) -> Result<bool, StoreError> {
 pub fn entries(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(Vec::new())
         }
         Err(source) => return Err(source).doing("list", || path.to_owned()),
@@ -149,10 +139,7 @@ impl Workshop {
     }
 
     /// Writes and syncs a new file; its path.
-    pub fn write(
-        &self,
-        fill: impl FnOnce(&mut File) -> io::Result<()>,
-    ) -> Result<PathBuf, StoreError> {
+    pub fn write(&self, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<PathBuf, StoreError> {
         let name = self.next.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.join(name.to_string());
         let written = File::create_new(&path).and_then(|mut file| {

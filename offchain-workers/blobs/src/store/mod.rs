@@ -158,8 +158,7 @@ impl Store {
     pub fn put(&self, bytes: &[u8]) -> Result<BlobId, StoreError> {
         let size = bytes.len() as u64;
         self.check_size(size)?;
-        let (id, outboard) =
-            chunk::hash(bytes, size).doing("hash a blob for", || self.root.clone())?;
+        let (id, outboard) = chunk::hash(bytes, size).doing("hash a blob for", || self.root.clone())?;
         if self.get(&id)?.is_some() {
             return Ok(id);
         }
@@ -213,8 +212,7 @@ impl Store {
         match chunk::hash(reader, size) {
             Ok((actual, outboard)) if actual == *id => {
                 self.place_outboard(id, &outboard)?;
-                let bytes = chunk::encode(&file, id, size, outboard, index)
-                    .doing("read", || path.clone())?;
+                let bytes = chunk::encode(&file, id, size, outboard, index).doing("read", || path.clone())?;
                 Ok(Some(Slice { size, index, bytes }))
             }
             Ok(_) => {
@@ -302,11 +300,7 @@ impl Store {
         let quota = self.limits.total_bytes;
         self.usage
             .reserve(needed, quota)
-            .map_err(|used| StoreError::Full {
-                needed,
-                used,
-                quota,
-            })
+            .map_err(|used| StoreError::Full { needed, used, quota })
     }
 
     /// Moves a complete, synced file to its name. The outboard goes first.
@@ -327,10 +321,7 @@ impl Store {
     fn set_aside(&self, id: &BlobId, size: u64) -> Result<(), StoreError> {
         log::warn!(target: "blobs", "blob {id} is damaged on disk: set aside");
         let aside = self.root.join("aside");
-        folder::rename(
-            &self.path(id),
-            &aside.join(format!("{id}.{:020}", folder::now())),
-        )?;
+        folder::rename(&self.path(id), &aside.join(format!("{id}.{:020}", folder::now())))?;
         folder::remove(&self.outboard_path(id))?;
         self.usage.release(size);
         folder::keep_newest(&aside, ASIDE_KEPT)

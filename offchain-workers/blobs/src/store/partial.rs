@@ -42,12 +42,9 @@ impl Partial {
         }
         let (data, mut have) = Self::open(id, &data_path, &have_path)?;
         let mut log = Vec::new();
-        have.read_to_end(&mut log)
-            .doing("read", || have_path.clone())?;
+        have.read_to_end(&mut log).doing("read", || have_path.clone())?;
         let size = data.metadata().doing("read", || data_path.clone())?.len();
-        let claimed = log
-            .first_chunk::<8>()
-            .map(|bytes| u64::from_le_bytes(*bytes));
+        let claimed = log.first_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes));
         if claimed != Some(size) {
             // Cut short before it was set up.
             return Ok(None);
@@ -63,10 +60,7 @@ impl Partial {
         };
         let whole = (log.len() - 8) / 4;
         for record in log[8..].chunks_exact(4) {
-            let index = record
-                .iter()
-                .rev()
-                .fold(0usize, |n, b| n << 8 | usize::from(*b));
+            let index = record.iter().rev().fold(0usize, |n, b| n << 8 | usize::from(*b));
             if let Some(verified) = partial.verified.get_mut(index) {
                 *verified = true;
             }
@@ -161,13 +155,10 @@ impl Partial {
 
     /// Syncs and hashes the file: its outboard, or `None` where it does not hash to its name.
     pub(super) fn hashed(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.data
-            .sync_all()
-            .doing("sync", || self.data_path.clone())?;
+        self.data.sync_all().doing("sync", || self.data_path.clone())?;
         let file = File::open(&self.data_path).doing("open", || self.data_path.clone())?;
         let reader = BufReader::with_capacity(1 << 20, file);
-        let (actual, outboard) =
-            chunk::hash(reader, self.size).doing("read", || self.data_path.clone())?;
+        let (actual, outboard) = chunk::hash(reader, self.size).doing("read", || self.data_path.clone())?;
         Ok((actual == self.id).then_some(outboard))
     }
 

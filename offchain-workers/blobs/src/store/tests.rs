@@ -132,10 +132,7 @@ fn half_written_files_are_ignored_and_cleaned() {
     assert_eq!(living.list().unwrap(), vec![]);
 
     // A living process' workshop stays.
-    let half = living
-        .workshop
-        .write(|file| file.write_all(b"half"))
-        .unwrap();
+    let half = living.workshop.write(|file| file.write_all(b"half")).unwrap();
     let second = store(folder.path());
     assert!(half.exists());
     let id = second.put(b"shared").unwrap();

@@ -128,10 +128,7 @@ fn gemm(peers: &Peers, rounds: usize, others: &mut Others) -> Result<Row> {
     for ((m, k, n), row) in ours::SHAPES.into_iter().zip(rows) {
         eprintln!("  {m}x{k}x{n}: {}", row.figures());
         // Without a peer there is no ratio, and the first shape stands for all.
-        if worst
-            .as_ref()
-            .is_none_or(|worst| row.ratio() < worst.ratio())
-        {
+        if worst.as_ref().is_none_or(|worst| row.ratio() < worst.ratio()) {
             worst = Some(row);
         }
     }
@@ -170,10 +167,7 @@ fn model(peers: &Peers, rounds: usize, others: &mut Others) -> Result<Vec<Row>> 
         trace.push(answer.traced - answer.plain, Ok(answer.plain));
     }
     let mut memory = Rounds::new();
-    memory.push(
-        peers::most_memory(path)?,
-        Ok(std::fs::metadata(path)?.len() as f64),
-    );
+    memory.push(peers::most_memory(path)?, Ok(std::fs::metadata(path)?.len() as f64));
     let rounds = [
         prefill_llama,
         decode_llama,
@@ -185,10 +179,7 @@ fn model(peers: &Peers, rounds: usize, others: &mut Others) -> Result<Vec<Row>> 
         memory,
     ];
     let kinds = report::MODEL.into_iter();
-    Ok(kinds
-        .zip(rounds)
-        .map(|(kind, rounds)| rounds.row(kind))
-        .collect())
+    Ok(kinds.zip(rounds).map(|(kind, rounds)| rounds.row(kind)).collect())
 }
 
 fn training(peers: &Peers, rounds: usize, others: &mut Others) -> Result<Row> {

@@ -19,8 +19,7 @@ impl Others {
         let before = times();
         std::thread::sleep(Duration::from_millis(500));
         if let (Some((busy, all)), Some((busy_after, all_after))) = (before, times()) {
-            self.0
-                .push((busy_after - busy) / (all_after - all).max(1.0));
+            self.0.push((busy_after - busy) / (all_after - all).max(1.0));
         }
     }
 

@@ -18,12 +18,8 @@ use agorai_primitives::model::Architecture;
 use std::{hint::black_box, path::Path, time::Instant};
 
 /// Rows, inputs and outputs of the products.
-pub const SHAPES: [(usize, usize, usize); 4] = [
-    (240, 1024, 1024),
-    (480, 2048, 2048),
-    (240, 640, 2048),
-    (60, 2048, 8192),
-];
+pub const SHAPES: [(usize, usize, usize); 4] =
+    [(240, 1024, 1024), (480, 2048, 2048), (240, 640, 2048), (60, 2048, 8192)];
 /// Tokens decoded after the prompt.
 const DECODE: usize = 64;
 /// Timed runs of the model after one that warms up.
@@ -195,13 +191,7 @@ impl Served {
         let tokens = self.means.job(|| {
             let mut recorders = trace.then(Recorders::default);
             let each = &mut |_| Ok(());
-            let tokens = answer(
-                &self.decoder,
-                request,
-                recorders.as_mut(),
-                &mut || Ok(()),
-                each,
-            )?;
+            let tokens = answer(&self.decoder, request, recorders.as_mut(), &mut || Ok(()), each)?;
             black_box(recorders.map(|recorders| recorders.finish().finish(Default::default())));
             agorai_engine::Result::Ok(tokens)
         })?;

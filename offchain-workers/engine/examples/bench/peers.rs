@@ -37,8 +37,7 @@ impl Peers {
     pub fn find() -> Result<Self> {
         let folder = match std::env::var_os("AGORAI_PEERS") {
             Some(folder) => PathBuf::from(folder),
-            None => PathBuf::from(std::env::var_os("HOME").ok_or("HOME is not set")?)
-                .join(".cache/agorai/peers"),
+            None => PathBuf::from(std::env::var_os("HOME").ok_or("HOME is not set")?).join(".cache/agorai/peers"),
         };
         // target/release/examples/bench
         let program = std::env::current_exe()?;
@@ -58,9 +57,7 @@ impl Peers {
     /// GFLOP/s of the `gemm` crate on each shape, one thread.
     pub fn gemm(&self) -> Figure<Vec<f64>> {
         let result = run(self.candle_side(1)?.arg("gemm"))?;
-        let speeds = result["gflops"]
-            .as_array()
-            .map(|list| list.iter().map(Value::as_f64));
+        let speeds = result["gflops"].as_array().map(|list| list.iter().map(Value::as_f64));
         let speeds: Option<Vec<f64>> = speeds.and_then(|list| list.collect());
         speeds.ok_or("the gemm crate's output lacks gflops".into())
     }
@@ -82,10 +79,7 @@ impl Peers {
     /// Tokens per second of PyTorch's training step.
     pub fn pytorch(&self, threads: usize) -> Figure<f64> {
         let mut command = self.python("torch", "pytorch.py")?;
-        number(
-            &run(command.args(["--threads", &threads.to_string()]))?,
-            "train",
-        )
+        number(&run(command.args(["--threads", &threads.to_string()]))?, "train")
     }
 
     fn candle_side(&self, threads: usize) -> Figure<Command> {
@@ -117,9 +111,7 @@ impl Peers {
 pub fn most_memory(model: &Path) -> Result<f64> {
     // By this link the same program runs even where a build has replaced its file.
     let result = run(Command::new("/proc/self/exe").arg("serve").arg(model))?;
-    Ok(result
-        .as_f64()
-        .ok_or("the served request printed no number")?)
+    Ok(result.as_f64().ok_or("the served request printed no number")?)
 }
 
 /// What a program prints last, as JSON.
@@ -140,9 +132,7 @@ fn run(command: &mut Command) -> Figure<Value> {
 }
 
 fn number(result: &Value, name: &str) -> Figure<f64> {
-    result[name]
-        .as_f64()
-        .ok_or(format!("the output lacks {name}"))
+    result[name].as_f64().ok_or(format!("the output lacks {name}"))
 }
 
 fn speed(result: &Value) -> Figure<Speed> {

@@ -74,11 +74,7 @@ impl Row {
         let ours = self.value.map_or("-".into(), figure);
         match (&self.peer, self.ratio()) {
             (Ok(peer), Some(ratio)) => {
-                format!(
-                    "{ours} against {} {}, ratio {ratio:.3}",
-                    figure(*peer),
-                    self.kind.unit
-                )
+                format!("{ours} against {} {}, ratio {ratio:.3}", figure(*peer), self.kind.unit)
             }
             (Err(reason), _) => format!("{ours} {}, skipped: {reason}", self.kind.unit),
             (Ok(_), None) => format!("not measured, in {}", self.kind.unit),
@@ -139,9 +135,7 @@ pub fn print(rows: &[Row]) {
     );
     for row in rows {
         let text = |value: Option<f64>| value.map_or("-".into(), figure);
-        let ratio = row
-            .ratio()
-            .map_or("-".into(), |ratio| format!("{ratio:.3}"));
+        let ratio = row.ratio().map_or("-".into(), |ratio| format!("{ratio:.3}"));
         let bound = match row.kind.bound {
             Bound::AtLeast(bound) => format!(">= {bound}"),
             Bound::AtMost(bound) => format!("<= {bound}"),

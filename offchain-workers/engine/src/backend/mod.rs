@@ -121,11 +121,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// Does the same work on things that do not depend on each other, such as the sequences of a batch.
     /// The work computes with the backend that it is given.
-    fn each<T: Send>(
-        &self,
-        items: impl Iterator<Item = T>,
-        work: impl Fn(&Self, T) -> Result<()> + Sync,
-    ) -> Result<()>;
+    fn each<T: Send>(&self, items: impl Iterator<Item = T>, work: impl Fn(&Self, T) -> Result<()> + Sync)
+        -> Result<()>;
     /// How many of so many rows of a sequence are best computed apart from the others, by [`Backend::each`],
     /// wherever they do not depend on each other.
     fn rows_apart(&self, rows: usize) -> usize;
@@ -144,13 +141,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn memory(&self, heads: &Heads, positions: usize) -> Result<Self::Memory>;
 
     /// `out[i] = table[tokens[i]] * scale`.
-    fn embed(
-        &self,
-        table: &Self::Matrix,
-        tokens: &[u32],
-        scale: f32,
-        out: &mut Self::Rows,
-    ) -> Result<()>;
+    fn embed(&self, table: &Self::Matrix, tokens: &[u32], scale: f32, out: &mut Self::Rows) -> Result<()>;
     /// `out = x w^T` for each product, or continues the chains that are in `out`.
     fn linear(
         &self,
@@ -191,13 +182,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
         self.append(from, values, to)
     }
     /// Rotates every head of rows of `row` values at consecutive positions from `offset` on.
-    fn rotate(
-        &self,
-        angles: &Self::Angles,
-        offset: usize,
-        rows: &mut Self::Rows,
-        row: usize,
-    ) -> Result<()>;
+    fn rotate(&self, angles: &Self::Angles, offset: usize, rows: &mut Self::Rows, row: usize) -> Result<()>;
     /// Puts keys and values into the memory, in place of what it holds from position `offset` on.
     fn remember(
         &self,
@@ -219,11 +204,5 @@ pub trait Backend: Clone + Send + Sync + 'static {
         out: &mut Self::Rows,
     ) -> Result<()>;
     /// `out = activation(gate) * up`.
-    fn gate(
-        &self,
-        activation: Activation,
-        gate: &Self::Rows,
-        up: &Self::Rows,
-        out: &mut Self::Rows,
-    ) -> Result<()>;
+    fn gate(&self, activation: Activation, gate: &Self::Rows, up: &Self::Rows, out: &mut Self::Rows) -> Result<()>;
 }

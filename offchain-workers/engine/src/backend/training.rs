@@ -66,13 +66,7 @@ pub trait TrainingBackend: Backend<Matrix: Default> {
         d_up: &mut Self::Rows,
     ) -> Result<()>;
     /// The gradient of [`rotate`](Backend::rotate) in place.
-    fn rotate_back(
-        &self,
-        angles: &Self::Angles,
-        offset: usize,
-        rows: &mut Self::Rows,
-        row: usize,
-    ) -> Result<()>;
+    fn rotate_back(&self, angles: &Self::Angles, offset: usize, rows: &mut Self::Rows, row: usize) -> Result<()>;
     /// The gradients of [`attend`](Backend::attend) for a whole sequence: `key` as it was given,
     /// `memory` and `attention` as it left them.
     #[allow(clippy::too_many_arguments)]
@@ -89,11 +83,7 @@ pub trait TrainingBackend: Backend<Matrix: Default> {
         scratch: &mut Self::Scratch,
     ) -> Result<()>;
     /// The gradients of some tensors, each value one chain over all rows of all sequences in order.
-    fn gradients(
-        &self,
-        tensors: Vec<(Range<usize>, Terms<'_, Self>)>,
-        gradient: &mut Self::Rows,
-    ) -> Result<()>;
+    fn gradients(&self, tensors: Vec<(Range<usize>, Terms<'_, Self>)>, gradient: &mut Self::Rows) -> Result<()>;
     /// The factor that brings the norm of a gradient down to `limit`, at most 1.
     fn clip(&self, places: &[Range<usize>], gradient: &Self::Rows, limit: f32) -> Result<f32>;
     /// One step of AdamW on some tensors, the state's step counting it, with the gradient times `scale`.

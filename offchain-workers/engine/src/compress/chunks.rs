@@ -25,9 +25,7 @@ impl Chunk {
 
     /// How many values are kept if `top` are of a full chunk: at least 1, at most all.
     pub fn kept(&self, top: u16) -> usize {
-        (usize::from(top) * self.len())
-            .div_ceil(CHUNK)
-            .clamp(1, self.len())
+        (usize::from(top) * self.len()).div_ceil(CHUNK).clamp(1, self.len())
     }
 
     /// The place among all parameters of the value `index` of this chunk.

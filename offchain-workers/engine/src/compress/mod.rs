@@ -55,13 +55,7 @@ pub fn compress(
     }
 }
 
-fn sparse(
-    isa: Isa,
-    layout: &Layout,
-    top: u16,
-    delta: &[f32],
-    feedback: Vec<f32>,
-) -> Result<Compressed> {
+fn sparse(isa: Isa, layout: &Layout, top: u16, delta: &[f32], feedback: Vec<f32>) -> Result<Compressed> {
     let mut error = if feedback.len() == delta.len() {
         feedback
     } else {
@@ -126,9 +120,5 @@ fn keep(isa: Isa, values: &[f32], count: usize) -> Result<Kept> {
             *entry = mean + reduce::mean(isa, &inside)?;
         }
     }
-    Ok(Kept {
-        indices,
-        codes,
-        table,
-    })
+    Ok(Kept { indices, codes, table })
 }

@@ -72,9 +72,7 @@ fn exact_bytes(layout: &Layout, compression: Compression) -> usize {
     HEADER
         + match compression {
             Compression::Dense => 4 * layout.len(),
-            Compression::TopK { top } => chunks::of(layout)
-                .map(|chunk| chunk_bytes(chunk.kept(top)))
-                .sum(),
+            Compression::TopK { top } => chunks::of(layout).map(|chunk| chunk_bytes(chunk.kept(top))).sum(),
         }
 }
 

@@ -107,13 +107,7 @@ impl<B: Backend> Default for Activations<B> {
 
 impl<B: Backend> Activations<B> {
     /// The logits of rows `[rows, dim]` of the residual stream.
-    pub fn logits(
-        &mut self,
-        backend: &B,
-        hidden: &B::Rows,
-        head: &Head<'_, B>,
-        logits: &mut B::Rows,
-    ) -> Result<()> {
+    pub fn logits(&mut self, backend: &B, hidden: &B::Rows, head: &Head<'_, B>, logits: &mut B::Rows) -> Result<()> {
         let normed = &mut self.input_normed;
         backend.norm(hidden, head.norm, head.eps, normed, &mut self.input_inv)?;
         linear(
@@ -126,13 +120,7 @@ impl<B: Backend> Activations<B> {
     }
 
     /// The same in parts.
-    pub fn each_logits(
-        &mut self,
-        backend: &B,
-        hidden: &B::Rows,
-        head: &Head<'_, B>,
-        each: &Each<'_>,
-    ) -> Result<()> {
+    pub fn each_logits(&mut self, backend: &B, hidden: &B::Rows, head: &Head<'_, B>, each: &Each<'_>) -> Result<()> {
         let normed = &mut self.input_normed;
         backend.norm(hidden, head.norm, head.eps, normed, &mut self.input_inv)?;
         backend.columns(normed, head.matrix, &mut self.scratch, each)
@@ -229,34 +217,19 @@ impl<B: Backend> Block<B> {
             &mut a.inv,
             &mut a.scratch,
         )?;
-        backend.norm(
-            &a.middle,
-            &self.ff_norm,
-            eps,
-            &mut a.middle_normed,
-            &mut a.middle_inv,
-        )?;
+        backend.norm(&a.middle, &self.ff_norm, eps, &mut a.middle_normed, &mut a.middle_inv)?;
         linear(
             backend,
             Chain::Start,
             &a.middle_normed,
             &mut a.scratch,
-            [
-                (&self.matrices.gate, &mut a.gate),
-                (&self.matrices.up, &mut a.up),
-            ],
+            [(&self.matrices.gate, &mut a.gate), (&self.matrices.up, &mut a.up)],
         )?;
         backend.gate(activation, &a.gate, &a.up, &mut a.gated)
     }
 
     /// From `a.gated` to the residual stream after the block, `[rows, dim]`.
-    pub fn finish(
-        &self,
-        backend: &B,
-        eps: f32,
-        a: &mut Activations<B>,
-        out: &mut B::Rows,
-    ) -> Result<()> {
+    pub fn finish(&self, backend: &B, eps: f32, a: &mut Activations<B>, out: &mut B::Rows) -> Result<()> {
         extend(
             backend,
             &self.matrices.down,
@@ -280,13 +253,7 @@ impl<B: Backend> Block<B> {
         input: &B::Rows,
         a: &mut Activations<B>,
     ) -> Result<()> {
-        backend.norm(
-            input,
-            &self.attention_norm,
-            eps,
-            &mut a.input_normed,
-            &mut a.input_inv,
-        )?;
+        backend.norm(input, &self.attention_norm, eps, &mut a.input_normed, &mut a.input_inv)?;
         linear(
             backend,
             Chain::Start,
@@ -335,13 +302,7 @@ fn extend<B: Backend>(
             linear(backend, Chain::Continue, x, scratch, [(matrix, out)])
         }
         Some(weight) => {
-            linear(
-                backend,
-                Chain::Start,
-                x,
-                scratch,
-                [(matrix, &mut *projected)],
-            )?;
+            linear(backend, Chain::Start, x, scratch, [(matrix, &mut *projected)])?;
             backend.norm(projected, weight, eps, out, inv)?;
             backend.add(stream, out)
         }

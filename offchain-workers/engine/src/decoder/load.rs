@@ -69,9 +69,7 @@ impl<B: Backend> Decoder<B> {
         Ok(Self {
             embedding: matrix(Part::Embedding)?,
             norm: vector(Part::Norm)?,
-            head: (!config.tied_head)
-                .then(|| matrix(Part::Head))
-                .transpose()?,
+            head: (!config.tied_head).then(|| matrix(Part::Head)).transpose()?,
             frequencies: frequencies(&config, parts)?,
             local_frequencies: local_frequencies(&config)?,
             blocks,

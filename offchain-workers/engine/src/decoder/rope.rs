@@ -24,8 +24,7 @@ pub fn frequencies(config: &ModelConfig, parts: &dyn Parts) -> Result<Vec<f32>> 
                 factor,
                 low: low_freq_factor,
                 high: high_freq_factor,
-                context: u32::try_from(original_context)
-                    .map_err(|_| Error::Spec("rope's original context"))?,
+                context: u32::try_from(original_context).map_err(|_| Error::Spec("rope's original context"))?,
             };
             scaling.apply(&mut frequencies)?;
         }

@@ -207,8 +207,7 @@ impl<'a, B: Backend> Session<'a, B> {
         // What the last feed read is gone, even if this one fails.
         self.rows = 0;
         let apart = backend.rows_apart(rows).max(1);
-        self.shares
-            .resize_with(rows.div_ceil(apart), Share::default);
+        self.shares.resize_with(rows.div_ceil(apart), Share::default);
         for (index, share) in self.shares.iter_mut().enumerate() {
             let first = index * apart;
             (share.offset, share.rows) = (offset + first, apart.min(rows - first));
@@ -278,8 +277,7 @@ impl<'a, B: Backend> Session<'a, B> {
     pub fn logits(&mut self, rows: Range<usize>) -> Result<Cow<'_, [f32]>> {
         self.pick(rows)?;
         let (backend, head) = (&self.decoder.backend, self.decoder.head());
-        self.head
-            .logits(backend, &self.part, &head, &mut self.logits)?;
+        self.head.logits(backend, &self.part, &head, &mut self.logits)?;
         backend.values(&self.logits)
     }
 

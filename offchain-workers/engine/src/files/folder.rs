@@ -82,17 +82,15 @@ impl Folder {
                 }),
             };
         }
-        Ok(self
-            .setting("chat_template")?
-            .and_then(|value| match value {
-                serde_json::Value::String(template) => Some(template),
-                // Several templates by name.
-                serde_json::Value::Array(all) => all
-                    .iter()
-                    .find(|one| one["name"] == "default")
-                    .and_then(|one| one["template"].as_str().map(str::to_owned)),
-                _ => None,
-            }))
+        Ok(self.setting("chat_template")?.and_then(|value| match value {
+            serde_json::Value::String(template) => Some(template),
+            // Several templates by name.
+            serde_json::Value::Array(all) => all
+                .iter()
+                .find(|one| one["name"] == "default")
+                .and_then(|one| one["template"].as_str().map(str::to_owned)),
+            _ => None,
+        }))
     }
 
     /// A value of `tokenizer_config.json`.

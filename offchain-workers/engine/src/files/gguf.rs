@@ -76,9 +76,7 @@ impl Gguf {
         }
         let metadata = Metadata(metadata);
         reader.check_room("the tensors", tensors, LEAST_TENSOR)?;
-        let tensors = (0..tensors)
-            .map(|_| reader.tensor())
-            .collect::<Result<Vec<_>>>()?;
+        let tensors = (0..tensors).map(|_| reader.tensor()).collect::<Result<Vec<_>>>()?;
         let gguf = Self { metadata, tensors };
         gguf.placed(reader.at, source.size())
     }
@@ -87,9 +85,7 @@ impl Gguf {
     fn placed(mut self, header: u64, size: u64) -> Result<Self> {
         let alignment = match self.metadata.u64("general.alignment")? {
             None => DEFAULT_ALIGNMENT,
-            Some(alignment) if alignment.is_power_of_two() && alignment <= MAX_ALIGNMENT => {
-                alignment
-            }
+            Some(alignment) if alignment.is_power_of_two() && alignment <= MAX_ALIGNMENT => alignment,
             Some(alignment) => return Err(FileError::Alignment(alignment)),
         };
         let data = header.next_multiple_of(alignment);

@@ -27,12 +27,7 @@ pub struct TensorInfo {
 impl TensorInfo {
     /// A place whose bytes follow from its shape; refused: shapes without elements or too large, rows
     /// that are not whole blocks.
-    pub(super) fn new(
-        name: String,
-        dims: Vec<u64>,
-        element: ElementType,
-        offset: u64,
-    ) -> Result<Self> {
+    pub(super) fn new(name: String, dims: Vec<u64>, element: ElementType, offset: u64) -> Result<Self> {
         let block = element.block_len() as u64;
         let Some(row) = dims.first().copied() else {
             return Err(FileError::Shape { name, shape: dims });

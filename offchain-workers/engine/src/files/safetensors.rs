@@ -36,10 +36,7 @@ impl<'de> Deserialize<'de> for Entries {
                 f.write_str("an object of tensors")
             }
 
-            fn visit_map<M: MapAccess<'de>>(
-                self,
-                mut map: M,
-            ) -> core::result::Result<Entries, M::Error> {
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> core::result::Result<Entries, M::Error> {
                 let mut entries = Vec::new();
                 while let Some(name) = map.next_key::<String>()? {
                     if name == METADATA {

@@ -7,8 +7,8 @@
 //! - Hugging Face's norms of Gemma 3 are stored less 1; they are read as binary32 with 1 added.
 
 use super::{
-    config::Family, folder::Folder, metadata::Metadata, places::TensorInfo, safetensors,
-    ElementType, FileError, FileSource, Gguf, ModelConfig, Result, Source,
+    config::Family, folder::Folder, metadata::Metadata, places::TensorInfo, safetensors, ElementType, FileError,
+    FileSource, Gguf, ModelConfig, Result, Source,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -145,9 +145,7 @@ impl ModelFile {
     fn place(&self, part: Part) -> Result<&Place> {
         self.parts
             .get(&part)
-            .ok_or_else(|| FileError::MissingTensor {
-                name: part.gguf_name(),
-            })
+            .ok_or_else(|| FileError::MissingTensor { name: part.gguf_name() })
     }
 
     /// Rows and elements of a row; norms, biases and divisors are one row.
@@ -176,13 +174,7 @@ impl ModelFile {
 
     /// Reads `count` rows from row `first` into `out`, whose former contents are dropped. Plain values that
     /// are not finite are refused.
-    pub fn read_rows(
-        &self,
-        part: Part,
-        first: usize,
-        count: usize,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+    pub fn read_rows(&self, part: Part, first: usize, count: usize, out: &mut Vec<u8>) -> Result<()> {
         let place = self.place(part)?;
         let end = check_rows(place, first, count)?;
         match place.change {
@@ -215,13 +207,7 @@ impl ModelFile {
 
     /// Reads `count` rows from row `first` of a plain type as binary32 (exactly) into `out`, whose former
     /// contents are dropped. Values that are not finite are refused, and so are parts in blocks.
-    pub fn read_f32(
-        &self,
-        part: Part,
-        first: usize,
-        count: usize,
-        out: &mut Vec<f32>,
-    ) -> Result<()> {
+    pub fn read_f32(&self, part: Part, first: usize, count: usize, out: &mut Vec<f32>) -> Result<()> {
         let place = self.place(part)?;
         check_rows(place, first, count)?;
         let mut bytes = Vec::new();
@@ -248,13 +234,7 @@ impl ModelFile {
     }
 
     /// Reads rows as they lie; the range has been checked.
-    fn read_stored(
-        &self,
-        place: &Place,
-        first: usize,
-        count: usize,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+    fn read_stored(&self, place: &Place, first: usize, count: usize, out: &mut Vec<u8>) -> Result<()> {
         let row = place.row_bytes();
         let offset = place.info.offset + (first * row) as u64;
         // No more than the file's bytes.
@@ -311,11 +291,7 @@ fn find(
         };
         let found: Vec<_> = info.dims.iter().rev().copied().collect();
         if found != expected {
-            return Err(FileError::WrongShape {
-                name,
-                found,
-                expected,
-            });
+            return Err(FileError::WrongShape { name, found, expected });
         }
         if part.is_vector() && !info.element.is_plain() {
             return Err(FileError::NotPlain {
@@ -331,11 +307,7 @@ fn find(
         };
         parts.insert(part, place);
     }
-    match by_name
-        .into_keys()
-        .filter(|name| !is_left_out(config, name))
-        .min()
-    {
+    match by_name.into_keys().filter(|name| !is_left_out(config, name)).min() {
         Some(name) => Err(FileError::UnknownTensor { name }),
         None => Ok(parts),
     }

@@ -82,13 +82,7 @@ impl Writer {
     }
 
     /// A tensor: its dimensions with the elements of a row first, and its bytes.
-    pub fn tensor(
-        mut self,
-        name: &str,
-        dims: &[u64],
-        element: ElementType,
-        bytes: Vec<u8>,
-    ) -> Self {
+    pub fn tensor(mut self, name: &str, dims: &[u64], element: ElementType, bytes: Vec<u8>) -> Self {
         let tensor = (name.into(), dims.to_vec(), element.number(), bytes);
         self.tensors.push(tensor);
         self

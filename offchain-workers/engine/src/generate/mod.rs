@@ -63,9 +63,7 @@ impl Request {
         if spec.sampling.max_tokens == 0 || spec.sampling.max_tokens > MAX_TOKENS {
             return Err(Error::Spec("number of tokens"));
         }
-        let limit = tokenizer
-            .most_tokens()
-            .min(spec.sampling.max_tokens as usize);
+        let limit = tokenizer.most_tokens().min(spec.sampling.max_tokens as usize);
         let request = Self {
             prompt: tokenizer.prompt(&spec.prompt)?,
             limit,
@@ -197,9 +195,7 @@ pub fn check_answer<B: Backend>(
             going(right)?;
             let rows = first..drawn_from.end.min(first + together);
             let recorder = recorders.as_deref_mut().map(|r| &mut r.draws);
-            let drawn = request
-                .sampler
-                .tokens(right, &mut session, rows, recorder)?;
+            let drawn = request.sampler.tokens(right, &mut session, rows, recorder)?;
             for token in drawn {
                 if answer.get(right) != Some(&token) {
                     return Ok(false);
@@ -240,9 +236,7 @@ pub fn open<B: Backend>(
     match leaf {
         Leaf::Block { position, block } => {
             let blocks = decoder.config().layers;
-            let place = position
-                .checked_mul(blocks)
-                .and_then(|p| p.checked_add(block));
+            let place = position.checked_mul(blocks).and_then(|p| p.checked_add(block));
             let Some(place) = place.filter(|_| block < blocks) else {
                 return Ok(None);
             };
@@ -283,20 +277,10 @@ pub fn generate<B: Backend>(
         Ok(())
     };
     let mut going = || progress.check();
-    let tokens = answer(
-        decoder,
-        &request,
-        Some(&mut recorders),
-        &mut going,
-        &mut each,
-    )?;
+    let tokens = answer(decoder, &request, Some(&mut recorders), &mut going, &mut each)?;
     let tokens = (request.prompt.len() + tokens.len()) as u32;
     let trace = recorders.finish().finish(output_result(&output, tokens));
-    Ok(Generated {
-        output,
-        tokens,
-        trace,
-    })
+    Ok(Generated { output, tokens, trace })
 }
 
 /// Checks a job's answer: its trace if every token is the one that sampling yields and it ends where
@@ -325,8 +309,6 @@ pub fn check<B: Backend>(
     }
     going(answer.len())?;
     let tokens = (request.prompt.len() + answer.len()) as u32;
-    let trace = recorders
-        .finish()
-        .finish(output_result(&spec.output, tokens));
+    let trace = recorders.finish().finish(output_result(&spec.output, tokens));
     Ok(Some(trace))
 }

@@ -40,34 +40,23 @@ pub fn gradient<B: TrainingBackend>(
         norm(&layout.norm, tapes, |tape| {
             (&tape.streams[last], &tape.inv, &tape.d_normed)
         }),
-        matrix(&layout.head, tapes, |tape| {
-            (&tape.logits, &tape.packed_normed)
-        }),
+        matrix(&layout.head, tapes, |tape| (&tape.logits, &tape.packed_normed)),
     ];
     backend.gradients(tensors, gradient)?;
     for (layer, places) in layout.blocks.iter().enumerate().rev() {
-        backend.each(tapes.iter_mut(), |backend, tape| {
-            tape.backward(backend, view, layer)
-        })?;
+        backend.each(tapes.iter_mut(), |backend, tape| tape.backward(backend, view, layer))?;
         backend.gradients(block(places, layer, tapes), gradient)?;
     }
-    let rows = tapes
-        .iter()
-        .map(|tape| (&tape.tokens[..], &tape.gradients.input));
+    let rows = tapes.iter().map(|tape| (&tape.tokens[..], &tape.gradients.input));
     let embedding = Terms::Embedding(rows.collect());
     backend.gradients(vec![(layout.embedding.clone(), embedding)], gradient)
 }
 
 /// The tensors of a block.
-fn block<'a, B: TrainingBackend>(
-    places: &Block,
-    layer: usize,
-    tapes: &'a [Tape<B>],
-) -> Vec<Tensor<'a, B>> {
+fn block<'a, B: TrainingBackend>(places: &Block, layer: usize, tapes: &'a [Tape<B>]) -> Vec<Tensor<'a, B>> {
     type Pick<'a, R, M> = fn(&'a Gradients<R>, &'a Inputs<M>) -> (&'a R, &'a M);
-    let matrix = |place, pick: Pick<'a, B::Rows, B::Matrix>| {
-        matrix(place, tapes, |tape| pick(&tape.gradients, &tape.inputs))
-    };
+    let matrix =
+        |place, pick: Pick<'a, B::Rows, B::Matrix>| matrix(place, tapes, |tape| pick(&tape.gradients, &tape.inputs));
     vec![
         norm(&places.attention_norm, tapes, |tape| {
             let (a, g) = (tape.activations(layer), &tape.gradients);

@@ -36,13 +36,7 @@ impl<B: TrainingBackend> Default for Parameters<B> {
 
 impl<B: TrainingBackend> Parameters<B> {
     /// Takes in `values`, in the layout's order; the memory of earlier ones is used again.
-    pub fn pack(
-        &mut self,
-        backend: &B,
-        shape: &Shape,
-        layout: &Layout,
-        values: &B::Rows,
-    ) -> Result<()> {
+    pub fn pack(&mut self, backend: &B, shape: &Shape, layout: &Layout, values: &B::Rows) -> Result<()> {
         let (dim, ff, count) = (shape.dim, shape.ff, layout.blocks.len());
         self.blocks.resize_with(count, empty);
         self.back.resize_with(count, Matrices::default);

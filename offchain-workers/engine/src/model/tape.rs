@@ -105,13 +105,7 @@ struct BlockTape<B: TrainingBackend> {
 
 impl<B: TrainingBackend> BlockTape<B> {
     /// From the residual stream before a block to all that the way back reads.
-    fn feed(
-        &mut self,
-        backend: &B,
-        view: &View<'_, B>,
-        layer: usize,
-        input: &B::Rows,
-    ) -> Result<()> {
+    fn feed(&mut self, backend: &B, view: &View<'_, B>, layer: usize, input: &B::Rows) -> Result<()> {
         let (block, _) = view.block(layer);
         let (memory, a) = (&mut self.memory, &mut self.activations);
         block.feed(backend, &view.place(), ACTIVATION, EPS, memory, input, a)
@@ -129,8 +123,7 @@ impl<B: TrainingBackend> BlockTape<B> {
     ) -> Result<()> {
         let (block, back) = view.block(layer);
         let (shape, a) = (&view.shape, &self.activations);
-        let mut p =
-            |chain, d, matrix, to: &mut B::Rows| product(backend, chain, d, matrix, to, scratch);
+        let mut p = |chain, d, matrix, to: &mut B::Rows| product(backend, chain, d, matrix, to, scratch);
         p(Start, &g.out, &back.down, &mut g.gated)?;
         backend.gate_backward(ACTIVATION, &a.gate, &a.up, &g.gated, &mut g.gate, &mut g.up)?;
         p(Start, &g.gate, &back.gate, &mut g.middle_normed)?;
@@ -157,8 +150,7 @@ impl<B: TrainingBackend> BlockTape<B> {
         )?;
         backend.rotate_back(view.angles, 0, &mut g.query, shape.dim)?;
         backend.rotate_back(view.angles, 0, &mut g.key, shape.kv)?;
-        let mut p =
-            |chain, d, matrix, to: &mut B::Rows| product(backend, chain, d, matrix, to, scratch);
+        let mut p = |chain, d, matrix, to: &mut B::Rows| product(backend, chain, d, matrix, to, scratch);
         p(Start, &g.query, &back.query, &mut g.input_normed)?;
         p(Continue, &g.key, &back.key, &mut g.input_normed)?;
         p(Continue, &g.value, &back.value, &mut g.input_normed)?;
@@ -222,13 +214,7 @@ impl<B: TrainingBackend> Tape<B> {
 
     /// Through the model to the gradient of the last residual stream, that of the sum of the losses times
     /// `scale`.
-    pub fn forward(
-        &mut self,
-        backend: &B,
-        view: &View<'_, B>,
-        example: &Example,
-        scale: f32,
-    ) -> Result<()> {
+    pub fn forward(&mut self, backend: &B, view: &View<'_, B>, example: &Example, scale: f32) -> Result<()> {
         let layers = view.layers();
         self.tokens.clone_from(&example.tokens);
         self.streams.resize_with(layers + 1, Default::default);
@@ -258,29 +244,12 @@ impl<B: TrainingBackend> Tape<B> {
     /// From the last residual stream to the losses, and back to its gradient.
     fn head(&mut self, backend: &B, view: &View<'_, B>, targets: &[u32], scale: f32) -> Result<()> {
         let (shape, p) = (&view.shape, view.parameters);
-        let (hidden, logits, scratch) = (
-            &self.streams[view.layers()],
-            &mut self.logits,
-            &mut self.scratch,
-        );
+        let (hidden, logits, scratch) = (&self.streams[view.layers()], &mut self.logits, &mut self.scratch);
         backend.norm(hidden, &p.norm, EPS, &mut self.normed, &mut self.inv)?;
         product(backend, Start, &self.normed, &p.head, logits, scratch)?;
         backend.loss(shape.vocab, targets, scale, logits, &mut self.losses)?;
-        product(
-            backend,
-            Start,
-            logits,
-            &p.head_back,
-            &mut self.d_normed,
-            scratch,
-        )?;
-        backend.norm_backward(
-            hidden,
-            &p.norm,
-            &self.inv,
-            &self.d_normed,
-            &mut self.gradients.input,
-        )?;
+        product(backend, Start, logits, &p.head_back, &mut self.d_normed, scratch)?;
+        backend.norm_backward(hidden, &p.norm, &self.inv, &self.d_normed, &mut self.gradients.input)?;
         let size = (targets.len(), shape.dim);
         let packing = transposed(size, &self.normed, &mut self.packed_normed);
         backend.pack(vec![packing])

@@ -35,7 +35,8 @@ pub fn char_to_byte(c: char) -> Option<u8> {
 
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN2: &str =
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const DIGIT: &str = r"\p{N}";
 
 /// How text is split before merging.
@@ -100,10 +101,7 @@ mod tests {
         }
         assert_eq!([b' ', b'\n', 0xad].map(byte_to_char), ['Ġ', 'Ċ', 'Ń']);
         assert_eq!(
-            (0..0x500)
-                .filter_map(char::from_u32)
-                .filter_map(char_to_byte)
-                .count(),
+            (0..0x500).filter_map(char::from_u32).filter_map(char_to_byte).count(),
             256
         );
     }
@@ -112,21 +110,14 @@ mod tests {
     fn text_is_split_as_each_family_splits_it() {
         let text = "It's 2024:  a\n\n b";
         for (name, parts) in [
-            (
-                "gpt-2",
-                &["It", "'s", " 2024", ":", " ", " a", "\n\n", " b"][..],
-            ),
+            ("gpt-2", &["It", "'s", " 2024", ":", " ", " a", "\n\n", " b"][..]),
             (
                 "smollm",
-                &[
-                    "It", "'s", " ", "2", "0", "2", "4", ":", " ", " a", "\n\n", " b",
-                ],
+                &["It", "'s", " ", "2", "0", "2", "4", ":", " ", " a", "\n\n", " b"],
             ),
             (
                 "qwen2",
-                &[
-                    "It", "'s", " ", "2", "0", "2", "4", ":", " ", " a", "\n\n", " b",
-                ],
+                &["It", "'s", " ", "2", "0", "2", "4", ":", " ", " a", "\n\n", " b"],
             ),
             (
                 "llama-bpe",

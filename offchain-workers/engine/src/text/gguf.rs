@@ -148,13 +148,7 @@ impl GgufTokenizer {
         Ok(tokens)
     }
 
-    fn by_scores(
-        &self,
-        text: &str,
-        ranks: &[i32],
-        unknown: Option<u32>,
-        tokens: &mut Vec<u32>,
-    ) -> Result<()> {
+    fn by_scores(&self, text: &str, ranks: &[i32], unknown: Option<u32>, tokens: &mut Vec<u32>) -> Result<()> {
         let find = |piece: &str| self.vocabulary.find(piece.as_bytes());
         let mut pieces = Vec::new();
         let rank = |both: &str, _| find(both).map(|token| i64::from(ranks[token as usize]));
@@ -264,8 +258,7 @@ fn merges(metadata: &Metadata, splitter: Arc<Splitter>) -> Result<Method> {
     let Some(merges) = metadata.strings(key)? else {
         return refuse(format!("{key} is missing"));
     };
-    let index = Index::new(merges)
-        .map_err(|merge| Error::Tokenizer(format!("merge {merge} is there twice")))?;
+    let index = Index::new(merges).map_err(|merge| Error::Tokenizer(format!("merge {merge} is there twice")))?;
     Ok(Method::Merges {
         merges: merges.clone(),
         index,

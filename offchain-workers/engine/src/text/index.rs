@@ -47,9 +47,7 @@ impl Index {
         loop {
             match self.slots[slot] {
                 EMPTY => return (slot, None),
-                number if strings.get(number as usize) == Some(string) => {
-                    return (slot, Some(number))
-                }
+                number if strings.get(number as usize) == Some(string) => return (slot, Some(number)),
                 _ => slot = (slot + 1) & mask,
             }
         }

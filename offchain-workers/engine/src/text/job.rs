@@ -19,8 +19,7 @@ impl Tokenizer {
         match &self.kind {
             Kind::Bytes => Ok(prompt.iter().map(|byte| u32::from(*byte)).collect()),
             Kind::Gguf(_) | Kind::Json(_) => {
-                let text = core::str::from_utf8(prompt)
-                    .map_err(|error| Error::Tokenizer(error.to_string()))?;
+                let text = core::str::from_utf8(prompt).map_err(|error| Error::Tokenizer(error.to_string()))?;
                 self.encode(text, true)
             }
         }

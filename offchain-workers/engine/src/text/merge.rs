@@ -22,11 +22,7 @@ const NONE: u32 = u32::MAX;
 /// Appends the pieces of a text to `out`. `rank` gives the rank of merging two neighbours, from the two
 /// together and the length of the first, or `None` where they may not merge. Texts of 4 GiB and more
 /// are one piece.
-pub fn merge<'a>(
-    text: &'a str,
-    rank: impl Fn(&'a str, usize) -> Option<i64>,
-    out: &mut Vec<&'a str>,
-) {
+pub fn merge<'a>(text: &'a str, rank: impl Fn(&'a str, usize) -> Option<i64>, out: &mut Vec<&'a str>) {
     if u32::try_from(text.len()).is_err() {
         out.push(text);
         return;

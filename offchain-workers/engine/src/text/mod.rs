@@ -173,9 +173,7 @@ impl Tokenizer {
         let tokens = match &self.kind {
             Kind::Bytes => text.bytes().map(u32::from).collect(),
             Kind::Gguf(inner) => inner.encode(text, add_special)?,
-            Kind::Json(inner) => {
-                guarded(|| Ok(inner.encode_fast(text, add_special)?.get_ids().to_vec()))?
-            }
+            Kind::Json(inner) => guarded(|| Ok(inner.encode_fast(text, add_special)?.get_ids().to_vec()))?,
         };
         if tokens.iter().any(|token| *token >= self.vocab) {
             return refuse("a token is not the model's");

@@ -130,11 +130,8 @@ fn environment() -> Result<Environment<'static>> {
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(DEPTH);
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    environment.add_function(
-        "raise_exception",
-        |reason: String| -> core::result::Result<Value, _> {
-            Err(minijinja::Error::new(ErrorKind::InvalidOperation, reason))
-        },
-    );
+    environment.add_function("raise_exception", |reason: String| -> core::result::Result<Value, _> {
+        Err(minijinja::Error::new(ErrorKind::InvalidOperation, reason))
+    });
     Ok(environment)
 }

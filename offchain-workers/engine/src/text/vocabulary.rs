@@ -79,26 +79,17 @@ impl Vocabulary {
                 .map(|number| number.as_u64().and_then(TokenKind::from_number))
                 .collect::<Option<_>>()
                 .ok_or_else(|| Error::Tokenizer("a token's type does not exist".into()))?,
-            Some(numbers) => {
-                return refuse(format!("{} types of {} tokens", numbers.len(), texts.len()))
-            }
+            Some(numbers) => return refuse(format!("{} types of {} tokens", numbers.len(), texts.len())),
         };
         let index = Index::new(texts).or_else(|token| {
             let text = texts.get(token).unwrap_or_default();
-            refuse(format!(
-                "token {:?} is there twice",
-                String::from_utf8_lossy(text)
-            ))
+            refuse(format!("token {:?} is there twice", String::from_utf8_lossy(text)))
         })?;
         let mut lengths = Vec::new();
         let mut begins = [false; 256];
         for (text, kind) in texts.iter().zip(&kinds) {
             // What is split out of UTF-8 is UTF-8.
-            if let (true, Some(first), Ok(_)) = (
-                kind.is_split_out(),
-                text.first(),
-                core::str::from_utf8(text),
-            ) {
+            if let (true, Some(first), Ok(_)) = (kind.is_split_out(), text.first(), core::str::from_utf8(text)) {
                 lengths.push(text.len());
                 begins[usize::from(*first)] = true;
             }

@@ -109,12 +109,7 @@ impl Recorder {
 
     /// Which of `rows` leaves, from `place` on and `stride` apart, is the one to be opened, and where to put what
     /// it covers.
-    pub(crate) fn kept_among(
-        &mut self,
-        place: usize,
-        stride: usize,
-        rows: usize,
-    ) -> Option<(usize, &mut Kept)> {
+    pub(crate) fn kept_among(&mut self, place: usize, stride: usize, rows: usize) -> Option<(usize, &mut Kept)> {
         let kept = self.kept.as_mut()?;
         let behind = kept.place.checked_sub(place)?;
         let row = behind / stride.max(1);
@@ -216,10 +211,7 @@ mod tests {
             // Three rows of two blocks.
             for block in 0..2 {
                 let at = |i: usize| (10 * block + i) as f32;
-                let (a, b) = (
-                    [at(0), at(1), at(2)],
-                    [at(3), at(4), at(5), at(6), at(7), at(8)],
-                );
+                let (a, b) = ([at(0), at(1), at(2)], [at(3), at(4), at(5), at(6), at(7), at(8)]);
                 let buffers: [&[f32]; 2] = [&a, &b];
                 let mut leaves = Vec::new();
                 row_leaves(&buffers, 3, &mut leaves);

@@ -47,11 +47,7 @@ impl<'a> Course<'a> {
             return Err(Error::Spec("no such worker"));
         }
         let data = Data::new(blobs, &spec.corpus, &spec.recipe, spec.seed, spec.workers)?;
-        Ok(Self {
-            spec,
-            data,
-            progress,
-        })
+        Ok(Self { spec, data, progress })
     }
 
     /// Makes the inner steps of one segment.
@@ -75,26 +71,14 @@ impl<'a> Course<'a> {
     }
 
     /// Compresses what the round has changed.
-    fn compress(
-        &self,
-        means: Means,
-        blobs: &dyn BlobAccess,
-        base: &Weights,
-        trained: &[f32],
-    ) -> Result<Compressed> {
+    fn compress(&self, means: Means, blobs: &dyn BlobAccess, base: &Weights, trained: &[f32]) -> Result<Compressed> {
         let feedback = match &self.spec.error_feedback {
             Some(id) => decode_feedback(&base.layout, &fetch(blobs, id)?),
             None => Vec::new(),
         };
         let mut delta = vec![0.0; trained.len()];
         elementwise::sub(means.isa, &base.values, trained, &mut delta)?;
-        compress(
-            means.isa,
-            &base.layout,
-            self.spec.recipe.compression,
-            &delta,
-            feedback,
-        )
+        compress(means.isa, &base.layout, self.spec.recipe.compression, &delta, feedback)
     }
 }
 

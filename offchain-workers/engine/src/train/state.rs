@@ -58,14 +58,8 @@ impl State {
         }
         let part = |index: usize| {
             let mut values = Vec::with_capacity(parameters);
-            extend_from_le_bytes(
-                &mut values,
-                &body[4 * index * parameters..][..4 * parameters],
-            );
-            values
-                .iter()
-                .all(|value| value.is_finite())
-                .then_some(values)
+            extend_from_le_bytes(&mut values, &body[4 * index * parameters..][..4 * parameters]);
+            values.iter().all(|value| value.is_finite()).then_some(values)
         };
         Some(Self {
             values: part(0)?,

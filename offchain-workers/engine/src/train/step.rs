@@ -42,24 +42,14 @@ pub struct Trainer<'a, B: TrainingBackend = Cpu> {
 
 impl<'a> Trainer<'a> {
     /// On the processor: of a valid architecture and its layout, from a state.
-    pub fn new(
-        means: Means,
-        architecture: &Architecture,
-        layout: &'a Layout,
-        state: State,
-    ) -> Result<Self> {
+    pub fn new(means: Means, architecture: &Architecture, layout: &'a Layout, state: State) -> Result<Self> {
         Self::on(Cpu { means }, architecture, layout, state)
     }
 }
 
 impl<'a, B: TrainingBackend> Trainer<'a, B> {
     /// As [`Trainer::new`], on any backend.
-    pub fn on(
-        backend: B,
-        architecture: &Architecture,
-        layout: &'a Layout,
-        state: State,
-    ) -> Result<Self> {
+    pub fn on(backend: B, architecture: &Architecture, layout: &'a Layout, state: State) -> Result<Self> {
         let parts = [&state.values, &state.first, &state.second];
         if parts.iter().any(|part| part.len() != layout.len()) {
             return Err(Error::Spec("a state of another architecture"));
@@ -97,8 +87,7 @@ impl<'a, B: TrainingBackend> Trainer<'a, B> {
             return Err(Error::Spec("a step without tokens"));
         }
         let (backend, layout) = (&self.backend, self.layout);
-        self.parameters
-            .pack(backend, &self.shape, layout, &self.state.values)?;
+        self.parameters.pack(backend, &self.shape, layout, &self.state.values)?;
         let view = View {
             shape: self.shape,
             layout,
@@ -108,14 +97,7 @@ impl<'a, B: TrainingBackend> Trainer<'a, B> {
         let keep = self.keep;
         self.tapes.resize_with(examples.len(), || Tape::new(keep));
         let scale = 1.0 / tokens as f32;
-        gradient(
-            backend,
-            &view,
-            &mut self.tapes,
-            examples,
-            scale,
-            &mut self.gradient,
-        )?;
+        gradient(backend, &view, &mut self.tapes, examples, scale, &mut self.gradient)?;
         let mut total = Total::default();
         for tape in &self.tapes {
             total.add(&backend.values(tape.losses())?);
@@ -141,13 +123,9 @@ impl<'a, B: TrainingBackend> Trainer<'a, B> {
             eps: EPS,
             weight_decay: if slot.is_matrix() { WEIGHT_DECAY } else { 0.0 },
         };
-        let tensors: Vec<_> = places
-            .into_iter()
-            .zip(slots.iter().map(optimiser))
-            .collect();
+        let tensors: Vec<_> = places.into_iter().zip(slots.iter().map(optimiser)).collect();
         self.state.step += 1;
-        self.backend
-            .adamw(&tensors, scale, &self.gradient, &mut self.state)?;
+        self.backend.adamw(&tensors, scale, &self.gradient, &mut self.state)?;
         Ok(total)
     }
 }

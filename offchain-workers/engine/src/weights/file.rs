@@ -34,21 +34,15 @@ pub fn read(architecture: &Architecture, bytes: &[u8]) -> Result<Weights> {
     if bytes.len() as u64 > most_bytes(architecture) {
         return refuse(format!("{} bytes are too many", bytes.len()));
     }
-    let (_, metadata) =
-        SafeTensors::read_metadata(bytes).map_err(|error| Error::Weights(error.to_string()))?;
-    let file =
-        SafeTensors::deserialize(bytes).map_err(|error| Error::Weights(error.to_string()))?;
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| Error::Weights(error.to_string()))?;
+    let file = SafeTensors::deserialize(bytes).map_err(|error| Error::Weights(error.to_string()))?;
     // The file must hold the data before anything of the architecture's size is allocated.
     if (bytes.len() as u64) < 4 * architecture.parameters() {
         return refuse(format!("{} bytes are too few", bytes.len()));
     }
     let layout = Layout::new(architecture);
     if file.len() != layout.slots.len() {
-        return refuse(format!(
-            "{} tensors instead of {}",
-            file.len(),
-            layout.slots.len()
-        ));
+        return refuse(format!("{} tensors instead of {}", file.len(), layout.slots.len()));
     }
     let mut values = Vec::with_capacity(layout.len());
     for slot in &layout.slots {

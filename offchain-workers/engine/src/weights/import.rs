@@ -25,8 +25,7 @@ pub fn to_tensors(weights: &Weights) -> Result<HashMap<String, Tensor>> {
     slots
         .map(|slot| {
             let values = &weights.values[slot.range.clone()];
-            let tensor =
-                Tensor::from_slice(values, &slot.shape[..], &Device::Cpu).map_err(refuse)?;
+            let tensor = Tensor::from_slice(values, &slot.shape[..], &Device::Cpu).map_err(refuse)?;
             Ok((slot.name.clone(), tensor))
         })
         .collect()
@@ -35,17 +34,12 @@ pub fn to_tensors(weights: &Weights) -> Result<HashMap<String, Tensor>> {
 /// Weights from tensors by name, in binary32, binary16 or bfloat16. A missing head is the embedding's
 /// matrix. Refused: other shapes or types, missing tensors, values that are not finite; tensors with
 /// other names are left out.
-pub fn from_tensors(
-    architecture: &Architecture,
-    tensors: &HashMap<String, Tensor>,
-) -> Result<Weights> {
+pub fn from_tensors(architecture: &Architecture, tensors: &HashMap<String, Tensor>) -> Result<Weights> {
     architecture.validate()?;
     let layout = Layout::new(architecture);
     let mut values = Vec::new();
     for slot in &layout.slots {
-        let tied = (slot.name == HEAD)
-            .then(|| tensors.get(EMBEDDING))
-            .flatten();
+        let tied = (slot.name == HEAD).then(|| tensors.get(EMBEDDING)).flatten();
         let tensor = tensors
             .get(&slot.name)
             .or(tied)

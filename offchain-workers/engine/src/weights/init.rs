@@ -39,10 +39,7 @@ impl Normal {
             let words = chacha20_block(&self.key, self.counter as u32, &nonce);
             self.counter += 1;
             for value in words.chunks_exact(TERMS / 2).take(VALUES_PER_BLOCK) {
-                let sum: u32 = value
-                    .iter()
-                    .map(|word| (word & 0xffff) + (word >> 16))
-                    .sum();
+                let sum: u32 = value.iter().map(|word| (word & 0xffff) + (word >> 16)).sum();
                 // Twice the sum less twice its mean 12 * 65535 / 2: an integer below 2^21, exact.
                 let doubled = 2 * sum as i32 - (TERMS as i32) * 65_535;
                 self.ready.push(doubled as f32 / 131_072.0);

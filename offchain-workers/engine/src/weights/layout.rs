@@ -84,9 +84,7 @@ impl Layout {
         let embedding = add("model.embed_tokens.weight".into(), &[vocab, dim]);
         let blocks = (0..a.layers)
             .map(|layer| {
-                let mut part = |name: &str, shape: &[usize]| {
-                    add(format!("model.layers.{layer}.{name}.weight"), shape)
-                };
+                let mut part = |name: &str, shape: &[usize]| add(format!("model.layers.{layer}.{name}.weight"), shape);
                 Block {
                     attention_norm: part("input_layernorm", &[dim]),
                     query: part("self_attn.q_proj", &[dim, dim]),

@@ -69,10 +69,7 @@ impl Weights {
     }
 
     /// As [`Weights::import`], from candle's tensors by name.
-    pub fn from_tensors(
-        architecture: &Architecture,
-        tensors: &HashMap<String, Tensor>,
-    ) -> Result<Self> {
+    pub fn from_tensors(architecture: &Architecture, tensors: &HashMap<String, Tensor>) -> Result<Self> {
         import::from_tensors(architecture, tensors)
     }
 

@@ -180,20 +180,12 @@ impl Round {
     }
 
     pub fn score(&self, engine: &Engine, payloads: &[(u32, BlobId)]) -> JobResult {
-        run(
-            engine,
-            &self.blobs,
-            JobSpec::Score(self.score_spec(payloads)),
-        )
+        run(engine, &self.blobs, JobSpec::Score(self.score_spec(payloads)))
     }
 
     pub fn aggregate(&self, engine: &Engine, payloads: &[(u32, BlobId)]) -> JobResult {
         let score = self.score_spec(payloads);
-        run(
-            engine,
-            &self.blobs,
-            JobSpec::Aggregate(AggregateSpec { score }),
-        )
+        run(engine, &self.blobs, JobSpec::Aggregate(AggregateSpec { score }))
     }
 
     pub fn generate_spec(&self, prompt: &[u8], sampling: Sampling) -> GenerateSpec {

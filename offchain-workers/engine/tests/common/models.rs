@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Small models of every family as GGUF files and as folders, made from a seed.
 
-use agorai_engine::files::{
-    folder::Folder, writer::Writer, BlockPart, ElementType, Gguf, ModelConfig, Part, Source,
-};
+use agorai_engine::files::{folder::Folder, writer::Writer, BlockPart, ElementType, Gguf, ModelConfig, Part, Source};
 
 /// The sizes of a small model. Queries are wider than the residual stream.
 pub const VOCAB: usize = 300;
@@ -34,14 +32,12 @@ impl Numbers {
 pub fn values(part: Part, config: &ModelConfig, seed: u64) -> Vec<f32> {
     let (rows, row) = part.shape(config);
     let name = part.gguf_name();
-    let salt = name.bytes().fold(seed, |hash, byte| {
-        hash.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte)
-    });
+    let salt = name
+        .bytes()
+        .fold(seed, |hash, byte| hash.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte));
     let mut numbers = Numbers(salt);
     let middle = f32::from(part.is_norm() || part == Part::RopeDivisors);
-    (0..rows * row)
-        .map(|_| middle + 0.25 * numbers.next())
-        .collect()
+    (0..rows * row).map(|_| middle + 0.25 * numbers.next()).collect()
 }
 
 /// The values of a family's key, without tensors.
@@ -99,12 +95,7 @@ pub fn with_tensors(
     let embedding = [DIM as u64, VOCAB as u64];
     let empty = vec![0; 4 * DIM * VOCAB];
     let mut probe = writer.clone();
-    probe = probe.tensor(
-        "token_embd.weight",
-        &embedding,
-        ElementType::F32,
-        empty.clone(),
-    );
+    probe = probe.tensor("token_embd.weight", &embedding, ElementType::F32, empty.clone());
     if !tied {
         probe = probe.tensor("output.weight", &embedding, ElementType::F32, empty);
     }
@@ -113,10 +104,9 @@ pub fn with_tensors(
     Part::all(&config).fold(writer, |writer, part| {
         let (rows, row) = part.shape(&config);
         let mut values = values(part, &config, seed);
-        if let ("llama", Part::Block(_, BlockPart::Query | BlockPart::Key)) = (
-            probe.metadata.str("general.architecture").unwrap().unwrap(),
-            part,
-        ) {
+        if let ("llama", Part::Block(_, BlockPart::Query | BlockPart::Key)) =
+            (probe.metadata.str("general.architecture").unwrap().unwrap(), part)
+        {
             values = interleaved(&values, row, config.head_dim);
         }
         let (element, bytes) = store(part, &values);
@@ -152,11 +142,7 @@ pub fn gguf(family: &str, seed: u64) -> Vec<u8> {
 
 /// The `config.json` of the same model.
 pub fn config_json(family: &str) -> serde_json::Value {
-    let model_type = if family == "gemma3" {
-        "gemma3_text"
-    } else {
-        family
-    };
+    let model_type = if family == "gemma3" { "gemma3_text" } else { family };
     let mut config = serde_json::json!({
         "model_type": model_type,
         "vocab_size": VOCAB,

@@ -208,10 +208,7 @@ unsafe fn tile_of_rows<V: PointerLanes, const MR: usize, const NV: usize>(
 /// # Safety
 /// The tile's addresses exist for R rows.
 #[inline(always)]
-unsafe fn tile_columns<V: PointerLanes, const R: usize, const NV: usize>(
-    tile: &Tile,
-    valid: usize,
-) {
+unsafe fn tile_columns<V: PointerLanes, const R: usize, const NV: usize>(tile: &Tile, valid: usize) {
     // SAFETY (whole function): the caller's promise; the buffer has R rows of PANEL >= 16 NV.
     unsafe {
         if valid == NV * LANES {

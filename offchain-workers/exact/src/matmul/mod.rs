@@ -43,13 +43,7 @@ pub fn matmul(isa: Isa, a: &[f32], b: &PackedMatrix, out: &mut [f32]) -> Result<
 }
 
 /// [`matmul`] with a choice of where the chains begin.
-pub fn matmul_chain(
-    isa: Isa,
-    chain: Chain,
-    a: &[f32],
-    b: &PackedMatrix,
-    out: &mut [f32],
-) -> Result<()> {
+pub fn matmul_chain(isa: Isa, chain: Chain, a: &[f32], b: &PackedMatrix, out: &mut [f32]) -> Result<()> {
     matmul_panels(isa, chain, a, b, 0..b.panels(), out)
 }
 
@@ -114,11 +108,7 @@ pub fn matmul_at(
 /// Dispatches a product and refuses NaN in its output.
 fn run(isa: Isa, product: &Product<'_>, out: &mut [f32], stride: usize) -> Result<()> {
     #[inline(always)]
-    fn body<V: Lanes + Products>(
-        product: &Product<'_>,
-        out: &mut [f32],
-        stride: usize,
-    ) -> Result<()> {
+    fn body<V: Lanes + Products>(product: &Product<'_>, out: &mut [f32], stride: usize) -> Result<()> {
         product.run::<V>(out, stride)
     }
     dispatch!(

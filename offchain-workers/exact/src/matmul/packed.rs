@@ -107,8 +107,7 @@ impl PackedMatrix {
     pub fn with_room(k: usize, columns: usize) -> Result<PackedMatrix> {
         let length = area(columns.div_ceil(PANEL), area(k, PANEL)?)?;
         let mut data = Vec::new();
-        data.try_reserve_exact(length)
-            .map_err(|_| Error::TooLarge)?;
+        data.try_reserve_exact(length).map_err(|_| Error::TooLarge)?;
         Ok(PackedMatrix { k, n: 0, data })
     }
 
@@ -204,12 +203,7 @@ fn pack_rows(k: usize, w: &[f32], to: &mut [f32]) {
 
 /// Writes columns of k elements into a panel, the first at `lane`.
 #[inline(always)]
-fn transpose<'a>(
-    k: usize,
-    columns: impl Iterator<Item = &'a [f32]> + Clone,
-    panel: &mut [f32],
-    lane: usize,
-) {
+fn transpose<'a>(k: usize, columns: impl Iterator<Item = &'a [f32]> + Clone, panel: &mut [f32], lane: usize) {
     // Blocks of k keep both sides of the transposition in the first-level cache.
     const BLOCK: usize = 16;
     for (b, block) in panel[..k * PANEL].chunks_mut(BLOCK * PANEL).enumerate() {

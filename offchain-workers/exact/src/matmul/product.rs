@@ -108,10 +108,7 @@ impl Product<'_> {
         if self.m == 0 || self.n == 0 {
             return Ok(());
         }
-        shape(
-            self.last_output(stride)
-                .is_some_and(|last| last < out.len()),
-        )?;
+        shape(self.last_output(stride).is_some_and(|last| last < out.len()))?;
         if self.k == 0 {
             if self.chain == Chain::Start {
                 for row in out.chunks_mut(stride.max(1)).take(self.m) {

@@ -24,13 +24,7 @@ product_by_part!("avx2,fma", false, {});
 /// # Safety
 /// The processor has the instructions.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn part(
-    x: &Left<'_>,
-    first: usize,
-    w: &Chunk<'_>,
-    next: &Stored<'_>,
-    sums: &mut Sums<'_>,
-) -> bool {
+unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &Stored<'_>, sums: &mut Sums<'_>) -> bool {
     let blocks = x.k / BLOCK;
     let quads = BLOCK / QUAD / w.groups;
     let zero = _mm256_set1_epi8(w.zero as u8 as i8);
@@ -53,8 +47,7 @@ unsafe fn part(
                 let mut dots = [_mm256_setzero_si256(); VECTORS];
                 for quad in group * quads..(group + 1) * quads {
                     let four = &q[quad * QUAD..][..QUAD];
-                    let four =
-                        i32::from_le_bytes([four[0], four[1], four[2], four[3]].map(|q| q as u8));
+                    let four = i32::from_le_bytes([four[0], four[1], four[2], four[3]].map(|q| q as u8));
                     let four = _mm256_set1_epi32(four);
                     let line = (block * BLOCK_CODES + quad * PLANE) / 64;
                     let lines = &w.codes[line..][..PLANE / 64];

@@ -71,10 +71,7 @@ impl Decoded {
         match format.scales() {
             Scales::Half => (d, 0.0),
             Scales::HalfMin => (d, -min),
-            Scales::Super => (
-                d * f32::from(self.scales[group]),
-                min * f32::from(self.mins[group]),
-            ),
+            Scales::Super => (d * f32::from(self.scales[group]), min * f32::from(self.mins[group])),
             Scales::Super16 => (d * f32::from(self.scales[group] as i8), 0.0),
         }
     }
@@ -95,9 +92,7 @@ impl BlockFormat {
 
     /// The format with a GGUF file's number of a tensor type, if it is one of these.
     pub fn from_gguf(number: u32) -> Option<BlockFormat> {
-        BlockFormat::ALL
-            .into_iter()
-            .find(|format| format.to_gguf() == number)
+        BlockFormat::ALL.into_iter().find(|format| format.to_gguf() == number)
     }
 
     /// The number of this tensor type in GGUF files.

@@ -48,9 +48,7 @@ pub struct QuantMatrix {
 
 fn zeroed<T: Clone>(count: usize, zero: T) -> Result<Vec<T>> {
     let mut values = Vec::new();
-    values
-        .try_reserve_exact(count)
-        .map_err(|_| Error::TooLarge)?;
+    values.try_reserve_exact(count).map_err(|_| Error::TooLarge)?;
     values.resize(count, zero);
     Ok(values)
 }
@@ -99,9 +97,7 @@ impl QuantMatrix {
             return shape(bytes.is_empty());
         }
         shape(bytes.len().is_multiple_of(row_bytes))?;
-        let end = first
-            .checked_add(bytes.len() / row_bytes)
-            .ok_or(Error::Shape)?;
+        let end = first.checked_add(bytes.len() / row_bytes).ok_or(Error::Shape)?;
         shape(end <= self.n && (end == self.n || end.is_multiple_of(PANEL)))?;
         for (row, bytes) in bytes.chunks_exact(row_bytes).enumerate() {
             let (panel, output) = ((first + row) / PANEL, row % PANEL);
@@ -239,9 +235,7 @@ impl QuantMatrix {
 
     /// Scale and minimum of one output's weights 16 half .. 16 half + 16 in a block.
     fn scale(&self, panel: usize, block: usize, half: usize, output: usize) -> (f32, f32) {
-        let Stored {
-            halves, integers, ..
-        } = self.stored(panel, block, 1);
+        let Stored { halves, integers, .. } = self.stored(panel, block, 1);
         let d = half_to_f32(halves[0][output]);
         match self.format.scales() {
             Scales::Half => (d, 0.0),

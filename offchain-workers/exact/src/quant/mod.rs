@@ -136,19 +136,13 @@ pub fn quant_matmul(
     let nan = match isa.usable() {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         // SAFETY: the processor has the instructions, and the system has granted tiles.
-        Isa::Amx if amx::is_fastest(x.rows(), w.format()) => unsafe {
-            amx::product(chain, x, w, panels, columns, out)
-        },
+        Isa::Amx if amx::is_fastest(x.rows(), w.format()) => unsafe { amx::product(chain, x, w, panels, columns, out) },
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         // SAFETY: the processor has the instructions.
-        Isa::Avx512 | Isa::Amx if vnni::is_available() => unsafe {
-            vnni::product(chain, x, w, panels, columns, out)
-        },
+        Isa::Avx512 | Isa::Amx if vnni::is_available() => unsafe { vnni::product(chain, x, w, panels, columns, out) },
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         // SAFETY: the processor has the instructions; every one with AVX-512 has AVX2 and FMA.
-        Isa::Amx | Isa::Avx512 | Isa::Avx2 => unsafe {
-            avx2::product(chain, x, w, panels, columns, out)
-        },
+        Isa::Amx | Isa::Avx512 | Isa::Avx2 => unsafe { avx2::product(chain, x, w, panels, columns, out) },
         _ => product::<false>(chain, x, w, panels, columns, out, scalar::part),
     };
     match nan {

@@ -9,13 +9,7 @@ use crate::fma::fma;
 use crate::matmul::PANEL;
 
 /// Continues the sums of rows with blocks `first ..` of their inputs.
-pub(super) fn part(
-    x: &Left<'_>,
-    first: usize,
-    w: &Chunk<'_>,
-    _next: &Stored<'_>,
-    sums: &mut Sums<'_>,
-) -> bool {
+pub(super) fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, _next: &Stored<'_>, sums: &mut Sums<'_>) -> bool {
     let group = BLOCK / w.groups;
     let blocks = x.k / BLOCK;
     let mut nan = false;
@@ -29,8 +23,7 @@ pub(super) fn part(
                     let mut dot = 0i32;
                     for (i, q) in q.iter().enumerate() {
                         let k = part * group + i;
-                        let at =
-                            block * BLOCK_CODES + k / QUAD * PANEL * QUAD + o * QUAD + k % QUAD;
+                        let at = block * BLOCK_CODES + k / QUAD * PANEL * QUAD + o * QUAD + k % QUAD;
                         let code = i32::from(w.codes[at / 64].0[at % 64]);
                         dot += (code - w.zero) * i32::from(*q);
                     }

@@ -66,12 +66,7 @@ impl Unpacked {
         let codes = if format.codes() == Codes::U8 && zero == 0 {
             w.stored(panel, first, count).lines
         } else {
-            for (index, codes) in self
-                .codes
-                .chunks_exact_mut(BLOCK_LINES)
-                .take(count)
-                .enumerate()
-            {
+            for (index, codes) in self.codes.chunks_exact_mut(BLOCK_LINES).take(count).enumerate() {
                 let lines = w.stored(panel, first + index, 1).lines;
                 match format.codes() {
                     Codes::U4 => unpack::<0>(lines, codes, zero),
@@ -89,9 +84,7 @@ impl Unpacked {
             &self.codes[..count * BLOCK_LINES]
         };
         for index in 0..count {
-            let Stored {
-                halves, integers, ..
-            } = w.stored(panel, first + index, 1);
+            let Stored { halves, integers, .. } = w.stored(panel, first + index, 1);
             let half = |row: usize, o: usize| half_to_f32(halves[row][o]);
             match format.scales() {
                 Scales::Half => fill(&mut self.scales[index], |o| half(0, o)),

@@ -31,13 +31,7 @@ product_by_part!("avx512f,avx512bw,avx512vnni", false, {});
 /// # Safety
 /// The processor has the instructions.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-unsafe fn part(
-    x: &Left<'_>,
-    first: usize,
-    w: &Chunk<'_>,
-    next: &Stored<'_>,
-    sums: &mut Sums<'_>,
-) -> bool {
+unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &Stored<'_>, sums: &mut Sums<'_>) -> bool {
     // What the pointers below rely on.
     let (rows, ends) = (sums.rows(), Ends::of(sums));
     let blocks = x.k / BLOCK;

@@ -36,12 +36,7 @@ macro_rules! halves {
 /// An integer intrinsic on both halves.
 macro_rules! int_halves {
     ($f:ident, $a:expr, $b:expr) => {
-        unsafe {
-            Avx2(
-                float($f(bits($a.0), bits($b.0))),
-                float($f(bits($a.1), bits($b.1))),
-            )
-        }
+        unsafe { Avx2(float($f(bits($a.0), bits($b.0))), float($f(bits($a.1), bits($b.1)))) }
     };
 }
 
@@ -72,12 +67,7 @@ impl Num for Avx2 {
     }
     #[inline(always)]
     fn fma(self, b: Self, c: Self) -> Self {
-        unsafe {
-            Avx2(
-                _mm256_fmadd_ps(self.0, b.0, c.0),
-                _mm256_fmadd_ps(self.1, b.1, c.1),
-            )
-        }
+        unsafe { Avx2(_mm256_fmadd_ps(self.0, b.0, c.0), _mm256_fmadd_ps(self.1, b.1, c.1)) }
     }
     #[inline(always)]
     fn max(self, other: Self) -> Self {
@@ -88,10 +78,7 @@ impl Num for Avx2 {
         unsafe {
             let low = _mm256_cmp_ps::<_CMP_LT_OQ>(a.0, b.0);
             let high = _mm256_cmp_ps::<_CMP_LT_OQ>(a.1, b.1);
-            Avx2(
-                _mm256_blendv_ps(no.0, yes.0, low),
-                _mm256_blendv_ps(no.1, yes.1, high),
-            )
+            Avx2(_mm256_blendv_ps(no.0, yes.0, low), _mm256_blendv_ps(no.1, yes.1, high))
         }
     }
     #[inline(always)]
@@ -124,12 +111,7 @@ impl Num for Avx2 {
     }
     #[inline(always)]
     fn int_to_float(self) -> Self {
-        unsafe {
-            Avx2(
-                _mm256_cvtepi32_ps(bits(self.0)),
-                _mm256_cvtepi32_ps(bits(self.1)),
-            )
-        }
+        unsafe { Avx2(_mm256_cvtepi32_ps(bits(self.0)), _mm256_cvtepi32_ps(bits(self.1))) }
     }
 }
 

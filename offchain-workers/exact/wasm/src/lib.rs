@@ -36,10 +36,7 @@ static MEMORY: Growing = Growing {
 // SAFETY: every answer is a fresh, aligned range of memory that the module has grown by itself.
 unsafe impl GlobalAlloc for Growing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let (mut next, mut end) = (
-            self.next.load(Ordering::Relaxed),
-            self.end.load(Ordering::Relaxed),
-        );
+        let (mut next, mut end) = (self.next.load(Ordering::Relaxed), self.end.load(Ordering::Relaxed));
         if end == 0 {
             end = wasm32::memory_size(0) * PAGE;
             next = end;

@@ -35,10 +35,7 @@ fn dataset_is_kept_with_its_root_when_it_is_published() {
         assert_eq!(held, record.encode().len() as u128 * 10);
         assert_eq!(held, record.deposit);
         assert_eq!(Balances::total_issuance(), issuance);
-        assert_eq!(
-            Datasets::usable_shards(0).unwrap(),
-            shards(&[300, 200]).into_inner()
-        );
+        assert_eq!(Datasets::usable_shards(0).unwrap(), shards(&[300, 200]).into_inner());
         assert_eq!(Datasets::contributors(0), vec![(ALICE, 2), (BOB, 1)]);
     });
 }
@@ -86,14 +83,7 @@ fn newer_version_is_published_when_its_parent_is_in_use() {
 fn dataset_is_refused_when_a_part_of_it_makes_no_sense() {
     chain(|| {
         let draft = Draft::default;
-        assert_noop!(
-            Draft {
-                name: b"",
-                ..draft()
-            }
-            .publish(ALICE),
-            E::NameIsEmpty
-        );
+        assert_noop!(Draft { name: b"", ..draft() }.publish(ALICE), E::NameIsEmpty);
         assert_noop!(
             Draft {
                 name: b"\xff",
@@ -156,12 +146,7 @@ fn dataset_is_refused_when_a_part_of_it_makes_no_sense() {
             .publish(ALICE),
             E::ShardTwice
         );
-        let nameless: Shards = vec![Shard {
-            blob: zero,
-            bytes: 1,
-        }]
-        .try_into()
-        .unwrap();
+        let nameless: Shards = vec![Shard { blob: zero, bytes: 1 }].try_into().unwrap();
         assert_noop!(
             Draft {
                 shards: nameless,

@@ -12,16 +12,10 @@ fn record_and_contributors_stay_when_a_dataset_is_withdrawn() {
         let held = Balances::balance_on_hold(&HoldReason::Record.into(), &ALICE);
         assert_ok!(Datasets::withdraw(RuntimeOrigin::signed(ALICE), 0));
         System::assert_last_event(Event::Withdrawn { dataset: 0 }.into());
-        assert_eq!(
-            Records::<Test>::get(0).unwrap().standing,
-            Standing::Withdrawn
-        );
+        assert_eq!(Records::<Test>::get(0).unwrap().standing, Standing::Withdrawn);
         assert_eq!(Datasets::usable_shards(0), Err(E::DatasetWithdrawn.into()));
         assert_eq!(Datasets::contributors(0).len(), 2);
-        assert_eq!(
-            Balances::balance_on_hold(&HoldReason::Record.into(), &ALICE),
-            held
-        );
+        assert_eq!(Balances::balance_on_hold(&HoldReason::Record.into(), &ALICE), held);
     });
 }
 
@@ -29,19 +23,10 @@ fn record_and_contributors_stay_when_a_dataset_is_withdrawn() {
 fn withdrawal_is_refused_when_it_is_not_the_owners_or_comes_twice() {
     chain(|| {
         assert_ok!(Draft::default().publish(ALICE));
-        assert_noop!(
-            Datasets::withdraw(RuntimeOrigin::signed(BOB), 0),
-            E::NotOwner
-        );
-        assert_noop!(
-            Datasets::withdraw(RuntimeOrigin::signed(ALICE), 4),
-            E::UnknownDataset
-        );
+        assert_noop!(Datasets::withdraw(RuntimeOrigin::signed(BOB), 0), E::NotOwner);
+        assert_noop!(Datasets::withdraw(RuntimeOrigin::signed(ALICE), 4), E::UnknownDataset);
         assert_ok!(Datasets::withdraw(RuntimeOrigin::signed(ALICE), 0));
-        assert_noop!(
-            Datasets::withdraw(RuntimeOrigin::signed(ALICE), 0),
-            E::DatasetWithdrawn
-        );
+        assert_noop!(Datasets::withdraw(RuntimeOrigin::signed(ALICE), 0), E::DatasetWithdrawn);
         assert_eq!(Datasets::usable_shards(9), Err(E::UnknownDataset.into()));
     });
 }

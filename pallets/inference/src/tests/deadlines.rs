@@ -44,10 +44,7 @@ fn request_is_refunded_in_full_when_as_many_have_failed_as_may_try() {
         assert_eq!(on_hold(USER), FEE);
         run_to(1 + 3 * ANSWER);
         assert_eq!(record(request).state, State::Refunded);
-        assert!(emitted(Event::Refunded {
-            request,
-            amount: FEE
-        }));
+        assert!(emitted(Event::Refunded { request, amount: FEE }));
         assert_eq!(on_hold(USER), 0);
         assert_eq!(Balances::free_balance(USER), FUNDS);
         assert_eq!(OpenJobs::<Test>::count(), 0);

@@ -25,10 +25,7 @@ fn amounts(role: Role, paid: &[Payment<u32>]) -> Vec<(u32, Balance)> {
 #[test]
 fn fee_is_split_by_shares_and_dust_goes_to_the_executor() {
     let paid = payments(10_010, &FeeShares::USUAL, &parties());
-    assert_eq!(
-        amounts(Role::Checker, &paid),
-        [(2, 667), (3, 667), (4, 667)]
-    );
+    assert_eq!(amounts(Role::Checker, &paid), [(2, 667), (3, 667), (4, 667)]);
     // 500 in two halves; of the first a quarter to 60, of the second all.
     assert_eq!(amounts(Role::Contributor, &paid), [(60, 312), (61, 187)]);
     assert_eq!(amounts(Role::Holders, &paid), [(90, 2_002)]);
@@ -52,10 +49,7 @@ fn checkers_part_goes_to_the_executor_when_there_are_none() {
 #[test]
 fn contributors_part_goes_to_the_holders_when_there_are_none() {
     for datasets in [vec![], vec![vec![]], vec![vec![(60, 0)]]] {
-        let uploaded = Parties {
-            datasets,
-            ..parties()
-        };
+        let uploaded = Parties { datasets, ..parties() };
         let paid = payments(1_000, &FeeShares::USUAL, &uploaded);
         assert!(amounts(Role::Contributor, &paid).is_empty());
         assert_eq!(amounts(Role::Holders, &paid), [(90, 250)]);

@@ -97,10 +97,7 @@ fn request_is_refused_when_the_model_is_unknown_or_retired() {
         };
         assert_noop!(draft.send(), DispatchError::Other("UnknownModel"));
         Retired::set(true);
-        assert_noop!(
-            Draft::default().send(),
-            DispatchError::Other("ModelRetired")
-        );
+        assert_noop!(Draft::default().send(), DispatchError::Other("ModelRetired"));
     });
 }
 
@@ -109,13 +106,7 @@ fn request_is_refused_when_sampling_makes_no_sense() {
     test(4, || {
         let good = sampling();
         let bad: [(Sampling, Error<Test>); 5] = [
-            (
-                Sampling {
-                    max_tokens: 0,
-                    ..good
-                },
-                Error::NoTokens,
-            ),
+            (Sampling { max_tokens: 0, ..good }, Error::NoTokens),
             (
                 Sampling {
                     max_tokens: MAX_TOKENS + 1,
@@ -218,12 +209,7 @@ fn request_is_refused_when_nobody_could_answer_or_check() {
         });
     }
     test(3, || {
-        Set::mutate(|members| {
-            members
-                .iter_mut()
-                .skip(1)
-                .for_each(|member| member.bond = 0)
-        });
+        Set::mutate(|members| members.iter_mut().skip(1).for_each(|member| member.bond = 0));
         assert_noop!(Draft::default().send(), Error::<Test>::NoExecutor);
     });
 }

@@ -16,9 +16,7 @@ use frame_support::{assert_err, assert_noop, assert_ok, traits::Authorize};
 use frame_system::RawOrigin;
 use sp_runtime::{
     traits::BadOrigin,
-    transaction_validity::{
-        InvalidTransaction, TransactionSource, TransactionValidityError, UnknownTransaction,
-    },
+    transaction_validity::{InvalidTransaction, TransactionSource, TransactionValidityError, UnknownTransaction},
     DispatchError,
 };
 
@@ -52,17 +50,10 @@ fn claim_of_the_executor_is_put_before_a_committee() {
             tokens: TOKENS,
         };
         assert_eq!(crate::mock::record(request).state, state);
-        assert!(emitted(Event::Claimed {
-            request,
-            executor,
-            job
-        }));
+        assert!(emitted(Event::Claimed { request, executor, job }));
         let rule = CommitteeRule::Drawn { size: 3 };
         let claim = trace(OUTPUT, TOKENS).claim();
-        assert_eq!(
-            Claims::get(),
-            [(JobKind::Inference, job, executor, claim, rule)]
-        );
+        assert_eq!(Claims::get(), [(JobKind::Inference, job, executor, claim, rule)]);
         assert!(Deadlines::<Test>::get(1 + ANSWER).is_empty());
     });
 }
@@ -79,10 +70,7 @@ fn checkers_get_prompt_and_output() {
         assert_eq!(check.output, OUTPUT);
         assert_eq!(JobSpec::Generate(check.generate).id(), job);
         assert_eq!(Inference::check_spec(JobKind::Score, job), None);
-        assert_eq!(
-            Inference::check_spec(JobKind::Inference, JobId::zero()),
-            None
-        );
+        assert_eq!(Inference::check_spec(JobKind::Inference, JobId::zero()), None);
         confirm(request);
         assert_eq!(Inference::check_spec(JobKind::Inference, job), None);
     });
@@ -182,10 +170,7 @@ fn claim_is_refused_when_the_answer_cannot_come_out_of_the_job() {
         ];
         for (output, tokens) in impossible {
             let message = answering(claim_message(request), output, tokens);
-            assert_eq!(
-                submit_message(message),
-                refused(ClaimRefusal::ImpossibleAnswer)
-            );
+            assert_eq!(submit_message(message), refused(ClaimRefusal::ImpossibleAnswer));
         }
         // Shorter, because it stopped.
         let message = answering(claim_message(request), b"m", 6);
@@ -217,10 +202,7 @@ fn claim_is_refused_when_there_is_one_already() {
         let request = Draft::default().ask();
         let message = claim_message(request);
         assert_ok!(submit_message(message.clone()));
-        assert_eq!(
-            submit_message(message.clone()),
-            refused(ClaimRefusal::AlreadyClaimed)
-        );
+        assert_eq!(submit_message(message.clone()), refused(ClaimRefusal::AlreadyClaimed));
         // Also past the authorization, as for a second one in the same block.
         let signature = signed(message.member, &message);
         assert_noop!(
@@ -280,10 +262,7 @@ fn claim_stays_in_the_pool_for_a_short_time_and_only_once() {
         let valid = |message: ClaimMessage| {
             let signature = signed(message.member, &message);
             let call = RuntimeCall::from(Call::submit_claim { message, signature });
-            let (valid, _) = call
-                .authorize(TransactionSource::External)
-                .unwrap()
-                .unwrap();
+            let (valid, _) = call.authorize(TransactionSource::External).unwrap().unwrap();
             valid
         };
         let one = valid(claim_message(request));

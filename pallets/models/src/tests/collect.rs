@@ -9,10 +9,7 @@ fn holders_share_income_by_their_shares_to_the_last_unit() {
     chain(|| {
         assert_ok!(Draft::default().create(ALICE));
         assert_ok!(Models::transfer_shares(signed(ALICE), 0, CHARLIE, 333));
-        let (alice, charlie) = (
-            Balances::free_balance(ALICE),
-            Balances::free_balance(CHARLIE),
-        );
+        let (alice, charlie) = (Balances::free_balance(ALICE), Balances::free_balance(CHARLIE));
         earn(1);
         // Less than a unit each: it waits.
         assert_noop!(Models::collect(signed(CHARLIE), 0), E::NothingToCollect);

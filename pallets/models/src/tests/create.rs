@@ -29,10 +29,7 @@ fn model_is_live_and_its_owner_holds_all_shares_when_it_is_created() {
         assert_eq!(Versions::<Test>::get(0, 0).unwrap().stage, Stage::Live);
         assert_eq!(Shares::<Test>::get(0, ALICE).shares, 1_000);
         assert_eq!(Ledgers::<Test>::get(0).issued, 1_000);
-        assert_eq!(
-            Balances::balance_on_hold(&HoldReason::Record.into(), &ALICE),
-            500
-        );
+        assert_eq!(Balances::balance_on_hold(&HoldReason::Record.into(), &ALICE), 500);
         assert_eq!(Balances::free_balance(Models::pot_of(0)), EXISTENTIAL);
         assert!(Models::lineage_datasets(0, 0).is_empty());
     });

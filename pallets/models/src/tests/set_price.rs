@@ -7,14 +7,8 @@ use frame_support::{assert_noop, assert_ok};
 fn price_is_the_owners_to_set() {
     chain(|| {
         assert_ok!(Draft::default().create(ALICE));
-        assert_noop!(
-            Models::set_price(signed(BOB), 0, 9),
-            Error::<Test>::NotOwner
-        );
-        assert_noop!(
-            Models::set_price(signed(ALICE), 3, 9),
-            Error::<Test>::UnknownModel
-        );
+        assert_noop!(Models::set_price(signed(BOB), 0, 9), Error::<Test>::NotOwner);
+        assert_noop!(Models::set_price(signed(ALICE), 3, 9), Error::<Test>::UnknownModel);
         assert_ok!(Models::set_price(signed(ALICE), 0, 9));
         System::assert_last_event(Event::PriceSet { model: 0, price: 9 }.into());
         assert_eq!(Models::live(0).unwrap().price, 9);

@@ -12,24 +12,15 @@ type E = Error<Test>;
 fn plan_ends_at_once_when_nobody_has_trained_for_it() {
     test(4, || {
         assert_ok!(Draft::default().create(OWNER));
-        assert_noop!(
-            Training::cancel_plan(RuntimeOrigin::signed(1), PLAN),
-            E::NotOwner
-        );
-        assert_noop!(
-            Training::cancel_plan(RuntimeOrigin::signed(OWNER), 5),
-            E::UnknownPlan
-        );
+        assert_noop!(Training::cancel_plan(RuntimeOrigin::signed(1), PLAN), E::NotOwner);
+        assert_noop!(Training::cancel_plan(RuntimeOrigin::signed(OWNER), 5), E::UnknownPlan);
         assert_ok!(Training::cancel_plan(RuntimeOrigin::signed(OWNER), PLAN));
         assert!(emitted(Event::PlanCancelled {
             plan: PLAN,
             released: 2 * REWARD
         }));
         assert_eq!(Balances::free_balance(OWNER), FUNDS);
-        assert_eq!(
-            Plans::<Test>::get(PLAN).unwrap().state,
-            PlanState::Cancelled
-        );
+        assert_eq!(Plans::<Test>::get(PLAN).unwrap().state, PlanState::Cancelled);
         assert_noop!(
             Training::cancel_plan(RuntimeOrigin::signed(OWNER), PLAN),
             E::UnknownPlan

@@ -16,10 +16,7 @@ fn plan_runs_and_its_escrow_is_held_when_it_is_created() {
             rounds: 2
         }));
         let plan = Plans::<Test>::get(PLAN).unwrap();
-        assert_eq!(
-            (plan.round, plan.phase, plan.deadline),
-            (0, Phase::Enrol, 4)
-        );
+        assert_eq!((plan.round, plan.phase, plan.deadline), (0, Phase::Enrol, 4));
         assert_eq!((plan.version, plan.weights), (0, Versions::get()[0]));
         assert_eq!(plan.sequences, 20_000 / 65 + 20_010 / 65);
         assert_eq!(Corpora::<Test>::get(PLAN).len(), 2);
@@ -56,15 +53,9 @@ fn plan_is_refused_when_the_model_is_not_the_callers_or_not_there() {
             base: Some(9),
             ..Draft::default()
         };
-        assert_noop!(
-            unknown.create(OWNER),
-            DispatchError::Other("unknown version")
-        );
+        assert_noop!(unknown.create(OWNER), DispatchError::Other("unknown version"));
         Retired::set(true);
-        assert_noop!(
-            Draft::default().create(OWNER),
-            DispatchError::Other("retired")
-        );
+        assert_noop!(Draft::default().create(OWNER), DispatchError::Other("retired"));
     });
 }
 
@@ -73,25 +64,12 @@ fn plan_is_refused_when_a_number_is_out_of_range() {
     test(4, || {
         let draft = Draft::default;
         for rounds in [0, 11] {
-            assert_noop!(
-                Draft { rounds, ..draft() }.create(OWNER),
-                E::RoundsOutOfRange
-            );
+            assert_noop!(Draft { rounds, ..draft() }.create(OWNER), E::RoundsOutOfRange);
         }
         for minimum in [0, 33] {
-            assert_noop!(
-                Draft { minimum, ..draft() }.create(OWNER),
-                E::MinimumOutOfRange
-            );
+            assert_noop!(Draft { minimum, ..draft() }.create(OWNER), E::MinimumOutOfRange);
         }
-        assert_noop!(
-            Draft {
-                reward: 9,
-                ..draft()
-            }
-            .create(OWNER),
-            E::RewardTooSmall
-        );
+        assert_noop!(Draft { reward: 9, ..draft() }.create(OWNER), E::RewardTooSmall);
         assert_noop!(
             Draft {
                 reward: u128::MAX,
@@ -127,13 +105,7 @@ fn plan_is_refused_when_its_recipe_makes_no_sense() {
             .create(OWNER)
         };
         assert_noop!(with(Recipe { batch: 0, ..RECIPE }), E::RecipeSizeIsZero);
-        assert_noop!(
-            with(Recipe {
-                batch: 2_000,
-                ..RECIPE
-            }),
-            E::RecipeTooLarge
-        );
+        assert_noop!(with(Recipe { batch: 2_000, ..RECIPE }), E::RecipeTooLarge);
         assert_noop!(
             with(Recipe {
                 segment_steps: 5,
@@ -178,10 +150,7 @@ fn plan_is_refused_when_its_data_may_not_be_used() {
         assert_noop!(with(vec![]), E::NoDatasets);
         assert_noop!(with(vec![DATASET, DATASET]), E::DatasetTwice);
         assert_noop!(with(vec![FOREIGN]), E::AccessDenied);
-        assert_noop!(
-            with(vec![DATASET, WITHDRAWN]),
-            DispatchError::Other("withdrawn")
-        );
+        assert_noop!(with(vec![DATASET, WITHDRAWN]), DispatchError::Other("withdrawn"));
     });
 }
 

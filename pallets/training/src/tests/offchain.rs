@@ -68,8 +68,7 @@ fn trace(result: H256) -> Trace {
 }
 
 fn answer(spec: &JobSpec) -> JobStatus {
-    let named =
-        |what: u8, worker: u32| BlobId([what, worker as u8 + 1].repeat(16).try_into().unwrap());
+    let named = |what: u8, worker: u32| BlobId([what, worker as u8 + 1].repeat(16).try_into().unwrap());
     JobStatus::Done(match spec {
         JobSpec::Train(train) => JobResult::Trained(Contribution {
             payload: named(1, train.worker),
@@ -185,9 +184,7 @@ fn every_member_computes_a_claim_and_only_the_executor_makes_it() {
             assert_eq!(block(pool), claims);
             assert!(matches!(engine.enqueued()[..], [JobSpec::Score(_)]));
             assert_eq!(Opened::get().len(), claims);
-            assert!(Opened::get()
-                .iter()
-                .all(|(kind, ..)| *kind == JobKind::Score));
+            assert!(Opened::get().iter().all(|(kind, ..)| *kind == JobKind::Score));
         });
     };
     story(|drawn| vec![drawn], 1);

@@ -45,40 +45,25 @@ fn plan_of_two_rounds_trains_pays_and_completes() {
 
         // The second round starts from the first's weights, with the same workers and their feedback.
         let plan = Plans::<Test>::get(PLAN).unwrap();
-        assert_eq!(
-            (plan.round, plan.version, plan.weights),
-            (1, 1, first.weights)
-        );
+        assert_eq!((plan.round, plan.version, plan.weights), (1, 1, first.weights));
         assert_eq!(current().workers.len(), 4);
         assert_eq!(Feedback::<Test>::get(PLAN).len(), 4);
         next_block();
         assert_eq!(current().phase, Phase::Train);
         let spec = Pallet::<Test>::train_spec(PLAN, &plan, &current(), 2).unwrap();
         assert_eq!((spec.steps_before, spec.steps_total), (16, 32));
-        assert_eq!(
-            (spec.worker, spec.workers, spec.base),
-            (2, 4, first.weights)
-        );
+        assert_eq!((spec.worker, spec.workers, spec.base), (2, 4, first.weights));
         assert!(spec.error_feedback.is_some());
         honest_round();
 
         assert_eq!(Lineage::get()[1].parent, 1);
         let weights = Versions::get()[2];
-        assert!(emitted(Event::PlanCompleted {
-            plan: PLAN,
-            weights
-        }));
+        assert!(emitted(Event::PlanCompleted { plan: PLAN, weights }));
         let plan = Plans::<Test>::get(PLAN).unwrap();
-        assert_eq!(
-            (plan.state, plan.paid, plan.escrow),
-            (PlanState::Completed, 2_002, 0)
-        );
+        assert_eq!((plan.state, plan.paid, plan.escrow), (PlanState::Completed, 2_002, 0));
         assert_eq!(Balances::free_balance(OWNER), FUNDS - 2_002);
         let summary = Rounds::<Test>::get(PLAN, 1).unwrap();
-        assert_eq!(
-            (summary.workers, summary.accepted, summary.paid),
-            (4, 4, 1_001)
-        );
+        assert_eq!((summary.workers, summary.accepted, summary.paid), (4, 4, 1_001));
         assert_eq!(summary.version, Some(2));
         assert!(Running::<Test>::get().is_empty());
     });
@@ -93,17 +78,10 @@ fn round_completes_without_the_worker_that_cheats() {
         assert_eq!(Slashes::get(), [(2, Fault::WrongContribution)]);
         score_and_aggregate();
         let summary = Rounds::<Test>::get(PLAN, 0).unwrap();
-        assert_eq!(
-            (summary.workers, summary.accepted, summary.paid),
-            (4, 3, REWARD)
-        );
+        assert_eq!((summary.workers, summary.accepted, summary.paid), (4, 3, REWARD));
         assert_eq!(Balances::free_balance(2), 10);
         // It is no member any more, and no worker of the next round.
-        let workers: Vec<_> = current()
-            .workers
-            .iter()
-            .map(|worker| worker.account)
-            .collect();
+        let workers: Vec<_> = current().workers.iter().map(|worker| worker.account).collect();
         assert_eq!(workers, [1, 3, 4]);
     });
 }
@@ -127,10 +105,7 @@ fn silent_worker_is_not_slashed_and_has_to_enrol_again() {
         assert_eq!(current().place(&3), None);
         assert_ok!(enrol(3));
         next_block();
-        assert_eq!(
-            (current().phase, current().workers.len()),
-            (Phase::Train, 4)
-        );
+        assert_eq!((current().phase, current().workers.len()), (Phase::Train, 4));
         let plan = Plans::<Test>::get(PLAN).unwrap();
         let spec = |place| Pallet::<Test>::train_spec(PLAN, &plan, &current(), place).unwrap();
         assert!(spec(0).error_feedback.is_some());
@@ -190,17 +165,12 @@ fn void_rounds_reward_stays_and_is_released_at_the_end() {
             round: 0,
             reason
         }));
-        assert!(crate::Contributions::<Test>::iter_prefix(PLAN)
-            .next()
-            .is_none());
+        assert!(crate::Contributions::<Test>::iter_prefix(PLAN).next().is_none());
         let plan = Plans::<Test>::get(PLAN).unwrap();
         assert_eq!((plan.escrow, plan.void_in_a_row), (2 * REWARD, 1));
         honest_round();
         assert_eq!(Balances::free_balance(OWNER), FUNDS - REWARD);
-        assert_eq!(
-            Plans::<Test>::get(PLAN).unwrap().state,
-            PlanState::Completed
-        );
+        assert_eq!(Plans::<Test>::get(PLAN).unwrap().state, PlanState::Completed);
     });
 }
 
@@ -219,21 +189,9 @@ fn only_contributions_that_gain_are_paid_and_a_copy_is_not() {
         wait_for(Phase::Audit);
         audit_all(&[]);
         wait_for(Phase::Score);
-        let score = |worker, held_out, own| Score {
-            worker,
-            held_out,
-            own,
-        };
-        let scores = vec![
-            score(0, 5, 1),
-            score(1, 9, 1),
-            score(2, -4, 1),
-            score(3, 7, 0),
-        ];
-        assert_ok!(claim(
-            executor(),
-            Output::Scores(scores.try_into().unwrap())
-        ));
+        let score = |worker, held_out, own| Score { worker, held_out, own };
+        let scores = vec![score(0, 5, 1), score(1, 9, 1), score(2, -4, 1), score(3, 7, 0)];
+        assert_ok!(claim(executor(), Output::Scores(scores.try_into().unwrap())));
         settle(true);
         wait_for(Phase::Aggregate);
         let dropped = |worker, reason| {
@@ -272,10 +230,7 @@ fn round_is_void_when_nothing_gains_or_nothing_passes_its_audit() {
                 own: 0,
             })
             .collect();
-        assert_ok!(claim(
-            executor(),
-            Output::Scores(scores.try_into().unwrap())
-        ));
+        assert_ok!(claim(executor(), Output::Scores(scores.try_into().unwrap())));
         settle(true);
         next_block();
         let reason = VoidReason::NoGain;

@@ -75,25 +75,13 @@ fn audit_is_refused_when_the_member_is_not_asked_or_has_answered() {
     test(4, || {
         audited(4);
         let (auditors, others) = asked(0);
-        assert_eq!(
-            audit(others[0], 0, true),
-            refused(Round(Refusal::NotAnAuditor))
-        );
+        assert_eq!(audit(others[0], 0, true), refused(Round(Refusal::NotAnAuditor)));
         assert_eq!(audit(1, 0, true), refused(Round(Refusal::NotAnAuditor)));
-        assert_eq!(
-            audit(auditors[0], 9, true),
-            refused(Round(Refusal::NoAudit))
-        );
+        assert_eq!(audit(auditors[0], 9, true), refused(Round(Refusal::NoAudit)));
         assert_ok!(audit(auditors[0], 0, true));
-        assert_eq!(
-            audit(auditors[0], 0, false),
-            refused(Round(Refusal::AlreadyAudited))
-        );
+        assert_eq!(audit(auditors[0], 0, false), refused(Round(Refusal::AlreadyAudited)));
         assert_ok!(audit(auditors[1], 0, true));
-        assert_eq!(
-            audit(auditors[1], 0, true),
-            refused(Round(Refusal::NoAudit))
-        );
+        assert_eq!(audit(auditors[1], 0, true), refused(Round(Refusal::NoAudit)));
     });
 }
 

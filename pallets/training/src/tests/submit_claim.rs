@@ -36,19 +36,13 @@ fn claim_is_opened_when_the_executor_makes_it() {
             executor: who,
             job
         }));
-        assert_eq!(
-            Opened::get(),
-            [(JobKind::Score, job, who, digest(&scores()))]
-        );
+        assert_eq!(Opened::get(), [(JobKind::Score, job, who, digest(&scores()))]);
         let Some(JobSpec::Score(spec)) = Training::check_spec(JobKind::Score, job) else {
             panic!("what checkers compute");
         };
         assert_eq!(JobSpec::Score(spec.clone()).id(), job);
         assert_eq!(spec.contributions.len(), 4);
-        assert_eq!(
-            claim(who, scores()),
-            refused(Round(Refusal::AlreadyClaimed))
-        );
+        assert_eq!(claim(who, scores()), refused(Round(Refusal::AlreadyClaimed)));
     });
 }
 
@@ -63,10 +57,7 @@ fn claim_is_refused_when_it_is_anothers_or_about_something_else() {
             unreachable!()
         };
         fewer.pop();
-        assert_eq!(
-            claim(who, Output::Scores(fewer)),
-            refused(Round(Refusal::WrongOutput))
-        );
+        assert_eq!(claim(who, Output::Scores(fewer)), refused(Round(Refusal::WrongOutput)));
         let none = Output::Scores(Scores::new());
         assert_eq!(claim(who, none), refused(Round(Refusal::WrongOutput)));
         let weights = Output::Weights(new_weights());
@@ -96,20 +87,14 @@ fn claim_is_refused_when_its_result_does_not_bind_its_output() {
             result: H256([9; 32]),
             ..good.claim
         };
-        let loose = ClaimBody {
-            claim,
-            ..good.clone()
-        };
+        let loose = ClaimBody { claim, ..good.clone() };
         assert_eq!(send(round.turn.job, loose), refused(WrongResult));
         assert_eq!(send(H256([9; 32]), good.clone()), refused(WrongJob));
         let late = ClaimBody {
             attempt: 1,
             ..good.clone()
         };
-        assert_eq!(
-            send(round.turn.job, late),
-            refused(Round(Refusal::NotExecutor))
-        );
+        assert_eq!(send(round.turn.job, late), refused(Round(Refusal::NotExecutor)));
         assert_ok!(send(round.turn.job, good));
     });
 }
@@ -174,11 +159,7 @@ fn claim_passes_on_when_its_verdict_never_comes_and_a_late_one_changes_nothing()
         assert_ne!(executor(), first);
         let before = current();
         let checkers = Vec::new();
-        Training::on_verdict(
-            JobKind::Score,
-            before.turn.job,
-            Verdict::Settled { checkers },
-        );
+        Training::on_verdict(JobKind::Score, before.turn.job, Verdict::Settled { checkers });
         assert_eq!(current(), before);
         Training::on_verdict(JobKind::Score, H256([5; 32]), Verdict::Refused);
         assert_eq!(current(), before);

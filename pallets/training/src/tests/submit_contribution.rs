@@ -90,10 +90,7 @@ fn contribution_is_refused_when_it_does_not_fit_the_recipe() {
         let mut states = good.states.clone();
         states.pop();
         let bad = [
-            ContributionRecord {
-                states,
-                ..good.clone()
-            },
+            ContributionRecord { states, ..good.clone() },
             ContributionRecord {
                 states: BoundedVec::new(),
                 ..good.clone()
@@ -116,10 +113,7 @@ fn contribution_is_refused_when_it_does_not_fit_the_recipe() {
             },
         ];
         for contribution in bad {
-            assert_eq!(
-                contribute_this(1, contribution),
-                refused(ContributionMalformed)
-            );
+            assert_eq!(contribute_this(1, contribution), refused(ContributionMalformed));
         }
         assert_ok!(contribute_this(1, good));
     });

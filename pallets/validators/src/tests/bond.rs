@@ -8,14 +8,7 @@ fn bond_holds_the_tokens_and_makes_a_candidate() {
         assert_ok!(Validators::bond(RuntimeOrigin::signed(5), 300));
         assert_eq!(Bonds::<Test>::get(5), Some(Bond::new(300)));
         assert_eq!(Balances::balance_on_hold(&HoldReason::Bond.into(), &5), 300);
-        assert_eq!(
-            last_event(),
-            Event::Bonded {
-                who: 5,
-                amount: 300
-            }
-            .into()
-        );
+        assert_eq!(last_event(), Event::Bonded { who: 5, amount: 300 }.into());
     });
 }
 

@@ -30,10 +30,7 @@ fn bond_extra_is_refused_without_a_bond() {
 fn bond_extra_is_refused_when_it_is_nothing_or_too_much() {
     run(|| {
         let origin = RuntimeOrigin::signed(1);
-        assert_noop!(
-            Validators::bond_extra(origin.clone(), 0),
-            Error::<Test>::AmountIsZero
-        );
+        assert_noop!(Validators::bond_extra(origin.clone(), 0), Error::<Test>::AmountIsZero);
         assert_noop!(
             Validators::bond_extra(origin.clone(), u128::MAX),
             sp_runtime::ArithmeticError::Overflow

@@ -21,9 +21,6 @@ fn chill_is_refused_twice_and_without_a_bond() {
             Validators::chill(RuntimeOrigin::signed(3)),
             Error::<Test>::AlreadyChilled
         );
-        assert_noop!(
-            Validators::chill(RuntimeOrigin::signed(5)),
-            Error::<Test>::NotBonded
-        );
+        assert_noop!(Validators::chill(RuntimeOrigin::signed(5)), Error::<Test>::NotBonded);
     });
 }

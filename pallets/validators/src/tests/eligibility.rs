@@ -5,10 +5,7 @@ use frame_support::assert_ok;
 use sp_runtime::Perbill;
 
 fn eligible() -> Vec<AccountId> {
-    Validators::members()
-        .into_iter()
-        .map(|member| member.account)
-        .collect()
+    Validators::members().into_iter().map(|member| member.account).collect()
 }
 
 #[test]
@@ -53,9 +50,7 @@ fn member_is_not_eligible_once_it_is_chilled_slashed_or_unbonded() {
 fn member_signs_with_its_old_key_until_the_new_one_is_in_the_session() {
     run(|| {
         let new = SessionKeys { cmte: key(99) };
-        assert_ok!(<Session as pallet_session::SessionInterface>::set_keys(
-            &1, new
-        ));
+        assert_ok!(<Session as pallet_session::SessionInterface>::set_keys(&1, new));
         go_to_session(1);
         assert_eq!(Validators::member(&1).unwrap().key, key(1));
         go_to_session(2);

@@ -20,14 +20,8 @@ fn rejoin_makes_a_candidate_again() {
 #[test]
 fn rejoin_is_refused_when_the_caller_is_not_chilled() {
     run(|| {
-        assert_noop!(
-            Validators::rejoin(RuntimeOrigin::signed(1)),
-            Error::<Test>::NotChilled
-        );
-        assert_noop!(
-            Validators::rejoin(RuntimeOrigin::signed(5)),
-            Error::<Test>::NotBonded
-        );
+        assert_noop!(Validators::rejoin(RuntimeOrigin::signed(1)), Error::<Test>::NotChilled);
+        assert_noop!(Validators::rejoin(RuntimeOrigin::signed(5)), Error::<Test>::NotBonded);
     });
 }
 

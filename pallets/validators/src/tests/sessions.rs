@@ -64,14 +64,9 @@ fn old_key_is_proved_for_its_session_until_the_reporting_window_ends() {
         let owned = (COMMITTEE_KEY_TYPE, key(1));
         let proof = Historical::prove(owned.clone()).unwrap();
         let new = SessionKeys { cmte: key(99) };
-        assert_ok!(<Session as pallet_session::SessionInterface>::set_keys(
-            &1, new
-        ));
+        assert_ok!(<Session as pallet_session::SessionInterface>::set_keys(&1, new));
         go_to_session(1 + REPORTING);
-        assert_eq!(
-            Historical::check_proof(owned.clone(), proof.clone()),
-            Some((1, ()))
-        );
+        assert_eq!(Historical::check_proof(owned.clone(), proof.clone()), Some((1, ())));
         go_to_session(2 + REPORTING);
         assert_eq!(Historical::check_proof(owned, proof), None);
     });

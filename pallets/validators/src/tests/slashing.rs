@@ -31,10 +31,7 @@ fn job_slash_moves_a_part_of_the_bond_to_the_treasury_and_chills() {
         assert_eq!(active(2), 750);
         assert_eq!(Balances::free_balance(TREASURY), 250);
         let until = 1 + CHILL;
-        assert_eq!(
-            Bonds::<Test>::get(2).unwrap().standing,
-            Standing::Chilled { until }
-        );
+        assert_eq!(Bonds::<Test>::get(2).unwrap().standing, Standing::Chilled { until });
         let cause = Cause::Job { fault };
         System::assert_has_event(
             Event::Slashed {
@@ -55,10 +52,7 @@ fn job_slash_moves_a_part_of_the_bond_to_the_treasury_and_chills() {
 fn slash_reaches_what_is_on_its_way_out() {
     run(|| {
         assert_ok!(Validators::unbond(RuntimeOrigin::signed(2), 600));
-        assert_eq!(
-            Validators::slash(&2, Perbill::from_percent(50), Fault::WrongClaim),
-            500
-        );
+        assert_eq!(Validators::slash(&2, Perbill::from_percent(50), Fault::WrongClaim), 500);
         assert_eq!(Bonds::<Test>::get(2).unwrap().total(), 500);
     });
 }
@@ -74,15 +68,9 @@ fn slash_of_an_account_without_bond_takes_nothing() {
 #[test]
 fn whole_bond_slashed_is_forgotten_only_after_the_chill() {
     run(|| {
-        assert_eq!(
-            Validators::slash(&2, Perbill::one(), Fault::WrongClaim),
-            1_000
-        );
+        assert_eq!(Validators::slash(&2, Perbill::one(), Fault::WrongClaim), 1_000);
         let withdraw = || Validators::withdraw_unbonded(RuntimeOrigin::signed(2));
-        assert_eq!(
-            withdraw(),
-            Err(crate::Error::<Test>::NothingToWithdraw.into())
-        );
+        assert_eq!(withdraw(), Err(crate::Error::<Test>::NothingToWithdraw.into()));
         go_to_session(CHILL);
         assert_ok!(withdraw());
         assert_eq!(Bonds::<Test>::get(2), None);

@@ -45,18 +45,9 @@ fn unbond_merges_parts_of_one_session() {
 fn unbond_is_refused_when_too_little_would_remain() {
     run(|| {
         let origin = RuntimeOrigin::signed(1);
-        assert_noop!(
-            Validators::unbond(origin.clone(), 901),
-            Error::<Test>::BondTooSmall
-        );
-        assert_noop!(
-            Validators::unbond(origin.clone(), 1_001),
-            Error::<Test>::BondExceeded
-        );
-        assert_noop!(
-            Validators::unbond(origin.clone(), 0),
-            Error::<Test>::AmountIsZero
-        );
+        assert_noop!(Validators::unbond(origin.clone(), 901), Error::<Test>::BondTooSmall);
+        assert_noop!(Validators::unbond(origin.clone(), 1_001), Error::<Test>::BondExceeded);
+        assert_noop!(Validators::unbond(origin.clone(), 0), Error::<Test>::AmountIsZero);
         assert_ok!(Validators::unbond(origin, 1_000));
     });
 }

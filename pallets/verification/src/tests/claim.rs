@@ -67,13 +67,11 @@ struct World {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    let member = (1u64..1_000_000, prop::option::of(trick()), any::<u16>()).prop_map(
-        |(bond, cheats, turn)| Member {
-            bond: bond.into(),
-            cheats,
-            turn,
-        },
-    );
+    let member = (1u64..1_000_000, prop::option::of(trick()), any::<u16>()).prop_map(|(bond, cheats, turn)| Member {
+        bond: bond.into(),
+        cheats,
+        turn,
+    });
     let rule = prop_oneof![
         Just(CommitteeRule::Everyone),
         (1u32..12).prop_map(|size| CommitteeRule::Drawn { size }),
@@ -114,9 +112,7 @@ impl World {
 
     fn claim(&self) -> Claim<u64> {
         let others = self.members.iter().zip(0u64..).skip(1);
-        let others = others
-            .map(|(member, account)| (account, member.bond))
-            .collect();
+        let others = others.map(|(member, account)| (account, member.bond)).collect();
         Claim::new(
             0,
             self.members[0].bond,
@@ -192,9 +188,7 @@ impl World {
     /// Whether the drawn committee is in the hands of cheats: what a larger one makes improbable.
     fn is_captured(&self, claim: &Claim<u64>) -> bool {
         let weigh = |honest: bool| -> Balance {
-            let asked = claim
-                .asked()
-                .filter(|voter| !honest || self.is_honest(voter.account));
+            let asked = claim.asked().filter(|voter| !honest || self.is_honest(voter.account));
             asked.map(|voter| voter.bond).sum()
         };
         claim.phase == Phase::Checking && is_quorum(weigh(false) - weigh(true), weigh(false))
@@ -255,22 +249,10 @@ fn claim(others: &[Balance], rule: CommitteeRule) -> Result<Claim<u64>, Refusal>
 
 #[test]
 fn claim_is_refused_when_nobody_could_check() {
-    assert_eq!(
-        claim(&[], CommitteeRule::Everyone),
-        Err(Refusal::NoCheckers)
-    );
-    assert_eq!(
-        claim(&[0, 0], CommitteeRule::Everyone),
-        Err(Refusal::NoCheckers)
-    );
-    assert_eq!(
-        claim(&[1], CommitteeRule::Drawn { size: 0 }),
-        Err(Refusal::NoCheckers)
-    );
-    assert_eq!(
-        claim(&[1; 129], CommitteeRule::Everyone),
-        Err(Refusal::TooManyMembers)
-    );
+    assert_eq!(claim(&[], CommitteeRule::Everyone), Err(Refusal::NoCheckers));
+    assert_eq!(claim(&[0, 0], CommitteeRule::Everyone), Err(Refusal::NoCheckers));
+    assert_eq!(claim(&[1], CommitteeRule::Drawn { size: 0 }), Err(Refusal::NoCheckers));
+    assert_eq!(claim(&[1; 129], CommitteeRule::Everyone), Err(Refusal::TooManyMembers));
 }
 
 #[test]
@@ -289,10 +271,7 @@ fn claim_is_widened_when_a_quorum_of_the_committee_is_out_of_reach() {
     assert_eq!(claim.step(Event::Deadline), Err(Refusal::NotDrawn));
     assert_eq!(claim.step(Event::Randomness(H256::zero())), Ok(Next::Stay));
     assert_eq!(claim.step(Event::Randomness(H256::zero())), Ok(Next::Drawn));
-    assert_eq!(
-        claim.step(Event::Randomness(H256::zero())),
-        Err(Refusal::Drawn)
-    );
+    assert_eq!(claim.step(Event::Randomness(H256::zero())), Err(Refusal::Drawn));
     assert_eq!(claim.asked().count(), 3);
     let member = *claim.silent().next().unwrap();
     let unable = Event::Answered {

@@ -28,10 +28,7 @@ fn claim_is_widened_once_when_its_committee_is_silent_and_then_settles() {
             assert_ok!(answer(member, agree(member, truth())));
         }
         assert_ok!(open_secret(EXECUTOR, truth().secret));
-        assert!(matches!(
-            Verdicts::get()[..],
-            [(_, _, Verdict::Settled { .. })]
-        ));
+        assert!(matches!(Verdicts::get()[..], [(_, _, Verdict::Settled { .. })]));
         assert!(Slashes::get().is_empty());
         assert_eq!(Due::<Test>::iter().count(), 0);
     });
@@ -42,10 +39,7 @@ fn claim_is_unresolved_when_the_whole_set_is_silent() {
     test(4, || {
         assert_ok!(open(truth(), THREE));
         run_to(1 + CHECK + WIDENED);
-        assert_eq!(
-            Verdicts::get(),
-            [(JobKind::Inference, JOB, Verdict::Unresolved)]
-        );
+        assert_eq!(Verdicts::get(), [(JobKind::Inference, JOB, Verdict::Unresolved)]);
         assert!(emitted(Event::ClaimUnresolved { job: JOB }));
         assert!(Slashes::get().is_empty());
         assert_eq!(Claims::<Test>::count(), 0);
@@ -71,13 +65,7 @@ fn block_moves_on_only_so_many_claims_and_the_rest_follow() {
         for job in 0..8 {
             let (job, claim) = (H256::from_low_u64_be(job), truth().claim());
             let rule = CommitteeRule::Everyone;
-            assert_ok!(Verification::open(
-                JobKind::Score,
-                job,
-                &EXECUTOR,
-                claim,
-                rule
-            ));
+            assert_ok!(Verification::open(JobKind::Score, job, &EXECUTOR, claim, rule));
         }
         run_to(1 + WIDENED);
         assert_eq!(Verdicts::get().len(), 3);

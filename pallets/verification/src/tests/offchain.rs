@@ -81,12 +81,10 @@ fn work(pool: &Pool) -> Vec<Call<Test>> {
     Verification::offchain_worker(System::block_number());
     let sent = std::mem::take(&mut pool.write().transactions);
     sent.into_iter()
-        .map(
-            |bytes| match Extrinsic::decode(&mut &bytes[..]).unwrap().function {
-                RuntimeCall::Verification(call) => call,
-                other => panic!("{other:?}"),
-            },
-        )
+        .map(|bytes| match Extrinsic::decode(&mut &bytes[..]).unwrap().function {
+            RuntimeCall::Verification(call) => call,
+            other => panic!("{other:?}"),
+        })
         .collect()
 }
 
@@ -180,10 +178,7 @@ fn member_is_unable_when_the_engine_answers_another_question() {
         let nonsense = JobStatus::Done(JobResult::Audited { matches: true });
         engine.answer(check().id(), nonsense);
         System::set_block_number(CHECK);
-        assert_eq!(
-            answers(&work(pool)),
-            [(2, Answer::Unable(JobFailure::Invalid))]
-        );
+        assert_eq!(answers(&work(pool)), [(2, Answer::Unable(JobFailure::Invalid))]);
     });
 }
 

@@ -45,11 +45,7 @@ fn drawn_with(values: [u8; 3]) -> Vec<AccountId> {
 fn draw_depends_on_the_two_blocks_after_the_claims_own() {
     let drawn = drawn_with([0, 1, 2]);
     assert_eq!(drawn_with([9, 1, 2]), drawn);
-    let others = [
-        drawn_with([0, 3, 2]),
-        drawn_with([0, 1, 4]),
-        drawn_with([0, 2, 1]),
-    ];
+    let others = [drawn_with([0, 3, 2]), drawn_with([0, 1, 4]), drawn_with([0, 2, 1])];
     assert!(others.iter().any(|other| *other != drawn));
 }
 

@@ -83,10 +83,7 @@ fn wrong_dispute_is_slashed_when_the_set_settles_the_claim() {
             Slashes::get(),
             [(committee[0], WrongDispute::get(), Fault::WrongDispute)]
         );
-        assert!(matches!(
-            Verdicts::get()[..],
-            [(_, _, Verdict::Settled { .. })]
-        ));
+        assert!(matches!(Verdicts::get()[..], [(_, _, Verdict::Settled { .. })]));
     });
 }
 
@@ -113,10 +110,7 @@ fn opening_is_refused_when_it_is_not_the_claims_secret() {
 #[test]
 fn opening_is_refused_when_there_is_no_claim() {
     test(4, || {
-        assert_eq!(
-            open_secret(2, truth().secret),
-            refused(ReportRefusal::NoClaim)
-        )
+        assert_eq!(open_secret(2, truth().secret), refused(ReportRefusal::NoClaim))
     });
 }
 

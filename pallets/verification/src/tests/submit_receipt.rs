@@ -15,9 +15,7 @@ use frame_system::RawOrigin;
 use sp_core::H256;
 use sp_runtime::{
     traits::BadOrigin,
-    transaction_validity::{
-        InvalidTransaction, TransactionSource, TransactionValidityError, UnknownTransaction,
-    },
+    transaction_validity::{InvalidTransaction, TransactionSource, TransactionValidityError, UnknownTransaction},
 };
 
 const THREE: CommitteeRule = CommitteeRule::Drawn { size: 3 };
@@ -36,14 +34,8 @@ fn wrong_claim_is_refused_and_its_executor_slashed_when_a_quorum_differs_alike()
             job: JOB,
             executor: EXECUTOR
         }));
-        assert_eq!(
-            Slashes::get(),
-            [(EXECUTOR, WrongClaim::get(), Fault::WrongClaim)]
-        );
-        assert_eq!(
-            Verdicts::get(),
-            [(JobKind::Inference, JOB, Verdict::Refused)]
-        );
+        assert_eq!(Slashes::get(), [(EXECUTOR, WrongClaim::get(), Fault::WrongClaim)]);
+        assert_eq!(Verdicts::get(), [(JobKind::Inference, JOB, Verdict::Refused)]);
         assert!(!Claims::<Test>::contains_key(JOB));
     });
 }
@@ -74,10 +66,7 @@ fn nobody_is_slashed_when_the_disputes_differ_from_each_other() {
         };
         assert_ok!(answer(2, other(8)));
         assert_ok!(answer(3, other(9)));
-        assert_eq!(
-            Verdicts::get(),
-            [(JobKind::Inference, JOB, Verdict::Unresolved)]
-        );
+        assert_eq!(Verdicts::get(), [(JobKind::Inference, JOB, Verdict::Unresolved)]);
         assert!(Slashes::get().is_empty());
     });
 }
@@ -127,10 +116,7 @@ fn answer_is_refused_when_its_author_is_not_asked() {
 #[test]
 fn answer_is_refused_when_there_is_no_claim() {
     test(4, || {
-        assert_eq!(
-            answer(2, agree(2, truth())),
-            refused(ReportRefusal::NoClaim)
-        )
+        assert_eq!(answer(2, agree(2, truth())), refused(ReportRefusal::NoClaim))
     });
 }
 
@@ -201,10 +187,7 @@ fn pool_keeps_one_answer_of_each_member_and_does_not_ban_what_comes_early() {
             let message = receipt_message(2, given);
             let signature = signed(2, RECEIPT_DOMAIN, &message);
             let call = RuntimeCall::from(Call::submit_receipt { message, signature });
-            call.authorize(TransactionSource::External)
-                .unwrap()
-                .unwrap()
-                .0
+            call.authorize(TransactionSource::External).unwrap().unwrap().0
         };
         let (one, two) = (validity(agree(2, truth())), validity(differ(lie())));
         assert_eq!(one.provides, two.provides);

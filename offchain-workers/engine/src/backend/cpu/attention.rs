@@ -30,14 +30,7 @@ impl Memory {
     }
 
     /// Puts this head's part of rows `[rows, kv]` at positions from `offset` on, in place of what is there.
-    pub fn extend(
-        &mut self,
-        shape: &Heads,
-        head: usize,
-        offset: usize,
-        keys: &[f32],
-        values: &[f32],
-    ) -> Result<()> {
+    pub fn extend(&mut self, shape: &Heads, head: usize, offset: usize, keys: &[f32], values: &[f32]) -> Result<()> {
         let (width, first) = (shape.width, head * shape.width);
         self.keys.truncate(offset);
         self.values.truncate(offset.saturating_mul(width));

@@ -158,9 +158,7 @@ impl Backend for Cpu {
 
     fn matrix(&self, rows: &mut dyn MatrixRows) -> Result<Matrix> {
         let ((n, k), element) = (rows.shape(), rows.element());
-        let row_bytes = element
-            .bytes(k as u64)
-            .and_then(|b| usize::try_from(b).ok());
+        let row_bytes = element.bytes(k as u64).and_then(|b| usize::try_from(b).ok());
         let row_bytes = row_bytes.ok_or(agorai_exact::Error::Shape)?;
         // Whole panels at a time.
         let together = (READ / row_bytes.max(1) / PANEL).max(1) * PANEL;
@@ -232,16 +230,12 @@ impl Backend for Cpu {
             return Err(agorai_exact::Error::Shape.into());
         }
         let rows = x.len() / k;
-        let quantise = products
-            .iter()
-            .any(|p| matches!(p.matrix, Matrix::Quant(_)));
+        let quantise = products.iter().any(|p| matches!(p.matrix, Matrix::Quant(_)));
         for p in products.iter_mut() {
             let values = rows * p.matrix.n();
             match chain {
                 Chain::Start => p.out.resize(values, 0.0),
-                Chain::Continue if p.out.len() != values => {
-                    return Err(agorai_exact::Error::Shape.into())
-                }
+                Chain::Continue if p.out.len() != values => return Err(agorai_exact::Error::Shape.into()),
                 Chain::Continue => {}
             }
         }
@@ -274,9 +268,7 @@ impl Backend for Cpu {
                     self.product(chain, x, quantised, p.matrix, 0..all, p.out)
                 });
             }
-            return self
-                .means
-                .spread(|| products.par_iter_mut().try_for_each(work));
+            return self.means.spread(|| products.par_iter_mut().try_for_each(work));
         }
         // Quantise once, then every product of these rows.
         let work = |first: usize, quantised: &mut QuantRows, outs: &mut [(&Matrix, &mut [f32])]| {
@@ -284,9 +276,8 @@ impl Backend for Cpu {
             if quantise {
                 quantised.quantise(isa, x, k)?;
             }
-            outs.iter_mut().try_for_each(|(matrix, out)| {
-                self.product(chain, x, quantised, matrix, 0..panels(matrix.n()), out)
-            })
+            outs.iter_mut()
+                .try_for_each(|(matrix, out)| self.product(chain, x, quantised, matrix, 0..panels(matrix.n()), out))
         };
         let mut parts: Vec<Vec<(&Matrix, &mut [f32])>> = Vec::with_capacity(tasks);
         parts.resize_with(tasks, Vec::new);
@@ -310,13 +301,7 @@ impl Backend for Cpu {
         })
     }
 
-    fn columns(
-        &self,
-        x: &Vec<f32>,
-        matrix: &Matrix,
-        scratch: &mut Scratch,
-        each: &Each<'_>,
-    ) -> Result<()> {
+    fn columns(&self, x: &Vec<f32>, matrix: &Matrix, scratch: &mut Scratch, each: &Each<'_>) -> Result<()> {
         let (k, n) = (matrix.k(), matrix.n());
         if k == 0 || !x.len().is_multiple_of(k) {
             return Err(agorai_exact::Error::Shape.into());
@@ -351,14 +336,7 @@ impl Backend for Cpu {
             .spread(|| firsts.into_par_iter().with_max_len(1).try_for_each(work))
     }
 
-    fn norm(
-        &self,
-        x: &Vec<f32>,
-        weight: &Vec<f32>,
-        eps: f32,
-        out: &mut Vec<f32>,
-        inv: &mut Vec<f32>,
-    ) -> Result<()> {
+    fn norm(&self, x: &Vec<f32>, weight: &Vec<f32>, eps: f32, out: &mut Vec<f32>, inv: &mut Vec<f32>) -> Result<()> {
         rows::norm(self.means, x, weight, eps, out, inv)
     }
 
@@ -381,13 +359,7 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn rotate(
-        &self,
-        angles: &RopeTable,
-        offset: usize,
-        rows: &mut Vec<f32>,
-        row: usize,
-    ) -> Result<()> {
+    fn rotate(&self, angles: &RopeTable, offset: usize, rows: &mut Vec<f32>, row: usize) -> Result<()> {
         rows::rotate(self.means, RopeTable::rotate, angles, offset, rows, row)
     }
 
@@ -418,19 +390,12 @@ impl Backend for Cpu {
         attend(self.means, heads, offset, query, memory, attention, out)
     }
 
-    fn gate(
-        &self,
-        activation: Activation,
-        gate: &Vec<f32>,
-        up: &Vec<f32>,
-        out: &mut Vec<f32>,
-    ) -> Result<()> {
+    fn gate(&self, activation: Activation, gate: &Vec<f32>, up: &Vec<f32>, out: &mut Vec<f32>) -> Result<()> {
         rows::gate(self.means, activation, gate, up, out)
     }
 }
 
 /// Rows of a task's outputs.
 fn outs_rows(outs: &[(&Matrix, &mut [f32])]) -> usize {
-    outs.first()
-        .map_or(0, |(matrix, out)| out.len() / matrix.n().max(1))
+    outs.first().map_or(0, |(matrix, out)| out.len() / matrix.n().max(1))
 }

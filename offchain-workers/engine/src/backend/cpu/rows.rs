@@ -11,14 +11,7 @@ const ROWS: usize = 64;
 const VALUES: usize = 1 << 14;
 
 /// `out = norm(x) * weight`, and 1 / rms of each row in `inv`.
-pub fn norm(
-    means: Means,
-    x: &[f32],
-    weight: &[f32],
-    eps: f32,
-    out: &mut Vec<f32>,
-    inv: &mut Vec<f32>,
-) -> Result<()> {
+pub fn norm(means: Means, x: &[f32], weight: &[f32], eps: f32, out: &mut Vec<f32>, inv: &mut Vec<f32>) -> Result<()> {
     let width = weight.len().max(1);
     if !x.len().is_multiple_of(width) {
         return Err(agorai_exact::Error::Shape.into());
@@ -26,9 +19,8 @@ pub fn norm(
     out.resize(x.len(), 0.0);
     inv.resize(x.len() / width, 0.0);
     let together = (VALUES / width).clamp(1, ROWS);
-    let work = |((x, out), inv): ((&[f32], &mut [f32]), &mut [f32])| {
-        Ok(exact::rmsnorm(means.isa, x, weight, eps, out, inv)?)
-    };
+    let work =
+        |((x, out), inv): ((&[f32], &mut [f32]), &mut [f32])| Ok(exact::rmsnorm(means.isa, x, weight, eps, out, inv)?);
     let step = together * width;
     if means.threads == 1 || x.len() <= step {
         return work(((x, out), inv));
@@ -69,13 +61,7 @@ pub fn rotate(
 }
 
 /// `out = activation(gate) * up`.
-pub fn gate(
-    means: Means,
-    activation: Activation,
-    gate: &[f32],
-    up: &[f32],
-    out: &mut Vec<f32>,
-) -> Result<()> {
+pub fn gate(means: Means, activation: Activation, gate: &[f32], up: &[f32], out: &mut Vec<f32>) -> Result<()> {
     if gate.len() != up.len() {
         return Err(agorai_exact::Error::Shape.into());
     }

@@ -72,9 +72,7 @@ impl TrainingBackend for Cpu {
     ) -> Result<()> {
         d_x.resize(x.len(), 0.0);
         let isa = self.means.isa;
-        Ok(norm::rmsnorm_backward_input(
-            isa, x, weight, inv, d_out, d_x,
-        )?)
+        Ok(norm::rmsnorm_backward_input(isa, x, weight, inv, d_out, d_x)?)
     }
 
     fn gate_backward(
@@ -95,13 +93,7 @@ impl TrainingBackend for Cpu {
         Ok(backward(self.means.isa, gate, up, d_out, d_gate, d_up)?)
     }
 
-    fn rotate_back(
-        &self,
-        angles: &RopeTable,
-        offset: usize,
-        rows: &mut Vec<f32>,
-        row: usize,
-    ) -> Result<()> {
+    fn rotate_back(&self, angles: &RopeTable, offset: usize, rows: &mut Vec<f32>, row: usize) -> Result<()> {
         let turn = RopeTable::rotate_back;
         rows::rotate(self.means, turn, angles, offset, rows, row)
     }
@@ -135,11 +127,7 @@ impl TrainingBackend for Cpu {
         )
     }
 
-    fn gradients(
-        &self,
-        tensors: Vec<(Range<usize>, Terms<'_, Self>)>,
-        gradient: &mut Vec<f32>,
-    ) -> Result<()> {
+    fn gradients(&self, tensors: Vec<(Range<usize>, Terms<'_, Self>)>, gradient: &mut Vec<f32>) -> Result<()> {
         let isa = self.means.isa;
         let parts = parts(gradient, tensors.iter().map(|(place, _)| place))?;
         // Small tasks go last: they fill the gaps that large ones leave.
@@ -172,14 +160,13 @@ impl TrainingBackend for Cpu {
     fn clip(&self, places: &[Range<usize>], gradient: &Vec<f32>, limit: f32) -> Result<f32> {
         let isa = self.means.isa;
         let mut squares = vec![0.0; places.len()];
-        self.means
-            .run(squares.iter_mut().zip(places).map(|(square, place)| {
-                move || {
-                    let part = gradient.get(place.clone()).ok_or(Error::Shape)?;
-                    *square = reduce::sum_sq16(isa, part)?;
-                    Ok(())
-                }
-            }))?;
+        self.means.run(squares.iter_mut().zip(places).map(|(square, place)| {
+            move || {
+                let part = gradient.get(place.clone()).ok_or(Error::Shape)?;
+                *square = reduce::sum_sq16(isa, part)?;
+                Ok(())
+            }
+        }))?;
         let norm = adamw::norm_of_squares(isa, &squares)?;
         Ok(adamw::clip_scale(norm, limit)?)
     }
@@ -198,16 +185,12 @@ impl TrainingBackend for Cpu {
             .into_iter()
             .zip(parts(&mut state.second, places())?);
         let mut tasks = Vec::new();
-        for ((values, (first, second)), (place, optimiser)) in
-            values.into_iter().zip(moments).zip(tensors)
-        {
+        for ((values, (first, second)), (place, optimiser)) in values.into_iter().zip(moments).zip(tensors) {
             let gradient = gradient.get(place.clone()).ok_or(Error::Shape)?;
             let moments = first.chunks_mut(TOGETHER).zip(second.chunks_mut(TOGETHER));
             let pieces = values.chunks_mut(TOGETHER).zip(gradient.chunks(TOGETHER));
             for ((values, gradient), (first, second)) in pieces.zip(moments) {
-                tasks.push(move || {
-                    Ok(optimiser.step(isa, step, scale, values, gradient, first, second)?)
-                });
+                tasks.push(move || Ok(optimiser.step(isa, step, scale, values, gradient, first, second)?));
             }
         }
         self.means.run(tasks)
@@ -215,12 +198,7 @@ impl TrainingBackend for Cpu {
 }
 
 /// Tasks that make the gradient of a matrix `[outputs, inputs]`, some outputs each.
-fn matrix<'a>(
-    isa: Isa,
-    terms: &'a [(&'a Vec<f32>, &'a Matrix)],
-    gradient: &'a mut [f32],
-    tasks: &mut Vec<Task<'a>>,
-) {
+fn matrix<'a>(isa: Isa, terms: &'a [(&'a Vec<f32>, &'a Matrix)], gradient: &'a mut [f32], tasks: &mut Vec<Task<'a>>) {
     let Some((_, inputs)) = terms.first() else {
         return gradient.fill(0.0);
     };

@@ -98,9 +98,8 @@ impl Keys<'_> {
 
     fn check_neutral(&self, name: &str) -> Result<()> {
         let value = self.metadata.get(&self.name(name));
-        let neutral = value.is_some_and(|value| {
-            value.as_u64() == Some(0) || value.as_f32() == Some(0.0) || value.as_str().is_some()
-        });
+        let neutral = value
+            .is_some_and(|value| value.as_u64() == Some(0) || value.as_f32() == Some(0.0) || value.as_str().is_some());
         if neutral {
             Ok(())
         } else {
@@ -145,9 +144,7 @@ impl Keys<'_> {
             (Some("none"), _) | (None, None) if divisors => Ok(RopeScaling::Divisors),
             (Some("none"), _) | (None, None) => Ok(RopeScaling::None),
             (Some("linear") | None, Some(1.0)) if divisors => Ok(RopeScaling::Divisors),
-            (Some("linear") | None, Some(factor)) if !divisors => {
-                Ok(RopeScaling::Linear { factor })
-            }
+            (Some("linear") | None, Some(factor)) if !divisors => Ok(RopeScaling::Linear { factor }),
             (Some("linear"), None) => Err(FileError::MissingKey {
                 key: self.name("rope.scaling.factor"),
             }),
@@ -177,16 +174,11 @@ impl ModelConfig {
         };
         let family = family(name)?;
         let gemma = family == Family::Gemma3;
-        let keys = Keys {
-            metadata,
-            family: name,
-        };
+        let keys = Keys { metadata, family: name };
         keys.check_all()?;
         let find = |name: &str| gguf.tensors.iter().find(|tensor| tensor.name == name);
         let Some(vocab) = find(EMBEDDING).and_then(|tensor| tensor.dims.get(1)) else {
-            return Err(FileError::MissingTensor {
-                name: EMBEDDING.into(),
-            });
+            return Err(FileError::MissingTensor { name: EMBEDDING.into() });
         };
         let dim = keys.needed("embedding_length")?;
         let layers = keys.needed("block_count")?;
@@ -205,9 +197,7 @@ impl ModelConfig {
                 return unsupported(format!("{key} other than a head's {head_dim}"));
             }
         }
-        let window = keys
-            .u64("attention.sliding_window")?
-            .filter(|window| *window > 0);
+        let window = keys.u64("attention.sliding_window")?.filter(|window| *window > 0);
         if window.is_some() && !gemma {
             return unsupported(format!("a sliding window in family {name}"));
         }

@@ -143,10 +143,7 @@ impl Keys {
                 return unsupported(key);
             }
         }
-        if self
-            .f32("partial_rotary_factor")?
-            .is_some_and(|part| part != 1.0)
-        {
+        if self.f32("partial_rotary_factor")?.is_some_and(|part| part != 1.0) {
             return unsupported("partial_rotary_factor");
         }
         Ok(())
@@ -251,8 +248,7 @@ fn parse_scaling(object: &Map<String, Value>) -> Result<RopeScaling> {
                 factor: needed("factor")?,
                 low_freq_factor: needed("low_freq_factor")?,
                 high_freq_factor: needed("high_freq_factor")?,
-                original_context: usize::try_from(context.ok_or_else(|| missing(key))?)
-                    .unwrap_or(usize::MAX),
+                original_context: usize::try_from(context.ok_or_else(|| missing(key))?).unwrap_or(usize::MAX),
             })
         }
         None if kind.is_none() => Ok(RopeScaling::None),
@@ -293,15 +289,11 @@ impl ModelConfig {
                 most: MAX_CONFIG as u64,
             });
         }
-        let keys = Keys(
-            serde_json::from_slice(bytes).map_err(|error| FileError::Json {
-                what: "config.json",
-                reason: error.to_string(),
-            })?,
-        );
-        let model_type = keys
-            .str("model_type")?
-            .ok_or_else(|| missing("model_type"))?;
+        let keys = Keys(serde_json::from_slice(bytes).map_err(|error| FileError::Json {
+            what: "config.json",
+            reason: error.to_string(),
+        })?);
+        let model_type = keys.str("model_type")?.ok_or_else(|| missing("model_type"))?;
         let family = family(model_type)?;
         let gemma = family == Family::Gemma3;
         keys.check_all()?;
@@ -351,9 +343,7 @@ impl ModelConfig {
             tied_head: keys.bool("tie_word_embeddings")?.unwrap_or(gemma),
             window,
             local,
-            bos: tokens(keys.get("bos_token_id"), "bos_token_id")?
-                .first()
-                .copied(),
+            bos: tokens(keys.get("bos_token_id"), "bos_token_id")?.first().copied(),
             ends: tokens(keys.get("eos_token_id"), "eos_token_id")?,
         }
         .check()

@@ -201,11 +201,7 @@ impl Raw {
             norm_eps: self.norm_eps,
             rope,
             query_scale,
-            activation: if gemma {
-                Activation::GeluTanh
-            } else {
-                Activation::Silu
-            },
+            activation: if gemma { Activation::GeluTanh } else { Activation::Silu },
             qkv_bias: family == Family::Qwen2,
             qk_norm: matches!(family, Family::Qwen3 | Family::Gemma3),
             post_norms: gemma,
@@ -268,9 +264,7 @@ fn within(key: &str, value: f32, low: f32, high: f32) -> Result<()> {
 
 /// Whether each layer is local, where every `period`-th is not.
 fn every(period: u64, layers: u64) -> Vec<bool> {
-    (0..layers.min(LAYERS))
-        .map(|layer| (layer + 1) % period != 0)
-        .collect()
+    (0..layers.min(LAYERS)).map(|layer| (layer + 1) % period != 0).collect()
 }
 
 fn unsupported<T>(reason: impl Into<String>) -> Result<T> {

@@ -45,13 +45,7 @@ type Gate = fn(Isa, &[f32], &[f32], &mut [f32]) -> Result<()>;
 type GateBackward = fn(Isa, &[f32], &[f32], &[f32], &mut [f32], &mut [f32]) -> Result<()>;
 
 /// A gated activation and its gradient.
-pub fn gated(
-    isa: Isa,
-    draw: &mut Draw,
-    out: &mut Digest,
-    forward: Gate,
-    backward: GateBackward,
-) -> Result<()> {
+pub fn gated(isa: Isa, draw: &mut Draw, out: &mut Digest, forward: Gate, backward: GateBackward) -> Result<()> {
     let n = draw.within(0, 70);
     let (gate, up, dout) = (draw.numbers(n), draw.numbers(n), draw.numbers(n));
     let [mut y, mut dgate, mut dup] = [vec![0.0; n], vec![0.0; n], vec![0.0; n]];

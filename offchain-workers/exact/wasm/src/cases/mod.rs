@@ -43,18 +43,10 @@ pub fn run(case: usize, isa: Isa, seed: u64) -> Outcome {
 /// Every operation.
 pub const CASES: &[(&str, Case)] = &[
     ("fma and sqrt", vectors::fma_and_sqrt),
-    ("exp", |i, d, o| {
-        vectors::function(i, d, o, math::exp, math::exp_slice)
-    }),
-    ("ln", |i, d, o| {
-        vectors::function(i, d, o, math::ln, math::ln_slice)
-    }),
-    ("sin", |i, d, o| {
-        vectors::function(i, d, o, math::sin, math::sin_slice)
-    }),
-    ("cos", |i, d, o| {
-        vectors::function(i, d, o, math::cos, math::cos_slice)
-    }),
+    ("exp", |i, d, o| vectors::function(i, d, o, math::exp, math::exp_slice)),
+    ("ln", |i, d, o| vectors::function(i, d, o, math::ln, math::ln_slice)),
+    ("sin", |i, d, o| vectors::function(i, d, o, math::sin, math::sin_slice)),
+    ("cos", |i, d, o| vectors::function(i, d, o, math::cos, math::cos_slice)),
     ("tanh", |i, d, o| {
         vectors::function(i, d, o, math::tanh, math::tanh_slice)
     }),

@@ -79,10 +79,7 @@ pub fn quantise(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     let mut quantised = QuantRows::default();
     quantised.quantise(isa, &x, k)?;
     out.numbers(quantised.scales());
-    quantised
-        .integers()
-        .iter()
-        .for_each(|q| out.word(*q as u64));
+    quantised.integers().iter().for_each(|q| out.word(*q as u64));
     Ok(())
 }
 

@@ -100,12 +100,7 @@ pub fn add_bias(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
 }
 
 /// Of a vector, which may be empty, to a number.
-pub fn reduction(
-    isa: Isa,
-    draw: &mut Draw,
-    out: &mut Digest,
-    operation: fn(Isa, &[f32]) -> Result<f32>,
-) -> Result<()> {
+pub fn reduction(isa: Isa, draw: &mut Draw, out: &mut Digest, operation: fn(Isa, &[f32]) -> Result<f32>) -> Result<()> {
     let count = draw.within(0, 300);
     let x = draw.numbers(count);
     out.numbers(&[operation(isa, &x)?]);
