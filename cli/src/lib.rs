@@ -12,7 +12,6 @@
 //! | [`demo`] | the whole way from a text to a paid answer |
 //! | [`output`] | results on stdout, progress on stderr |
 //! | [`error`] | failures and exit codes |
-#![warn(missing_docs)]
 
 pub mod args;
 pub mod chain;

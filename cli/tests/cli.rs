@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 //! The command as a user runs it, as far as it needs no network: exit codes, and what is on which stream.
+#![allow(clippy::unwrap_used)]
 
 use std::{
     fs,

@@ -3,6 +3,7 @@
 //!
 //! Each test starts its own network, so nextest runs them one after the other (see `.config/nextest.toml`).
 //! They want the `agorai-node` of the same build, beside the tests' target folder or in `AGORAI_NODE`.
+#![allow(clippy::unwrap_used)]
 
 use agorai_cli::{
     args::{Promotion, DEFAULT_PRICE, DEFAULT_REWARD, DEFAULT_SHARES},

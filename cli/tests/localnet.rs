@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 //! The life of a network's processes, with a script in the place of the node.
+#![allow(clippy::unwrap_used)]
 
 use agorai_cli::{
     localnet::{free_base_port, Network, Settings},

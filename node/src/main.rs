@@ -10,7 +10,6 @@
 //! | [`partial`] | what every command that reads the chain needs: client, database, import queue |
 //! | [`service`] | the running node: network, consensus, offchain workers |
 //! | [`rpc`] | what the node answers |
-#![warn(missing_docs)]
 // The errors of starting a node are the libraries', whatever their size.
 #![allow(clippy::result_large_err)]
 

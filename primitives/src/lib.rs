@@ -18,7 +18,6 @@
 //! | [`message`] | what a validator signs when it reports on a job |
 //! | [`traits`] | how the pallets meet |
 #![cfg_attr(not(feature = "std"), no_std)]
-#![warn(missing_docs)]
 
 extern crate alloc;
 

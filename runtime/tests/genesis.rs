@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The genesis of every preset builds, and is what it says.
+#![allow(clippy::unwrap_used)]
 
 use agorai_primitives::traits::Members;
 use agorai_runtime::{

@@ -14,7 +14,6 @@
 //! | [`exchange`] | fetching a blob from peers, over any transport |
 //! | [`service`] | the transport over a node's network |
 //! | [`Blobs`] | what an engine uses: the store, and a source for what it lacks |
-#![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
 mod blobs;

@@ -26,7 +26,6 @@
 //! | [`aggregate`] | the next weights |
 //! | [`memory`] | how much a job takes |
 //! | [`parallel`] | work spread over threads |
-#![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
 pub mod access;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Weights and candle's tensors, and our gradients against candle's automatic ones.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a checker and an auditor find when somebody cheats.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

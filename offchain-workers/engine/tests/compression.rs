@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Pseudo-gradients through compression and back.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Configurations: one form for GGUF files and for `config.json`, with everything else refused.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

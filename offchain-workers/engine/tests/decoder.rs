@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Decoders of every family: against a plain binary64 model written from its definition, the same bits
 //! however they are computed, and answers that are checked and opened.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! GGUF files from outside: what is well formed is read, everything else refused by its fact.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

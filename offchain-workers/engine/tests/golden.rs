@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The bits of a generation and of a round of training, committed: a change of any canonical order is a
 //! change of these hashes, and would make an old and a new node disagree.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

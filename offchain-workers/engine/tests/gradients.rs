@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The hand-written backward pass against finite differences.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Blobs from outside: whatever their bytes, they are read or refused, never panicked at.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Damaged model files: read or refused, never panicked at, and in memory of about the file's size.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

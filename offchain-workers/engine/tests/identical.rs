@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Every engine computes the same bits: whatever its number of threads and its instruction set.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

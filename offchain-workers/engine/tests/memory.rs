@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is stated beforehand is what is taken at most. One test, because it measures its process.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

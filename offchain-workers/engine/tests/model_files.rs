@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Models as files and as folders: the same parts, in the same form, under the same names.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

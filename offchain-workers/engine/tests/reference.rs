@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The model against a plain binary64 Llama, written from its definition and nothing else.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Jobs without a result: each for its own reason, none with a panic.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

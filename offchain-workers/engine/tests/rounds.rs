@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The demonstration's training, round after round, as the chain drives it.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

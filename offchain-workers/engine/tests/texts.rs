@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Tokenizers and chat templates of model files.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

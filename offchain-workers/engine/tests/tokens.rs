@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A model whose tokens are words: the tokenizer is a blob that the weights name.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -36,7 +36,6 @@
 //! The floating-point environment is the default one: round to nearest, ties to even, denormals
 //! kept.
 #![cfg_attr(not(feature = "std"), no_std)]
-#![warn(missing_docs)]
 
 extern crate alloc;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Attention: its literal order on every instruction set, and decode = prefill.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

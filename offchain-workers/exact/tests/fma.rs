@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Software fused multiply-add and square root against the hardware's.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -2,6 +2,7 @@
 //! Fingerprints of all operations on fixed inputs: the same on every machine, with and without the
 //! `std` feature, today and tomorrow. A change here is a change of the numerics that models are
 //! defined in, and needs a new profile.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Every backward pass against central differences of a binary64 forward pass.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Norm, rope, softmax, gated activation, loss, embedding and optimiser: their literal order on
 //! every instruction set.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The functions against binary64: measured errors under the stated bounds, the same bits on every
 //! instruction set.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

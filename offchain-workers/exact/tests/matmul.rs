@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Products: the literal chain on every instruction set, however the outputs are split.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

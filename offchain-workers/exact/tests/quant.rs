@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Quantised products: every instruction set against the literal definition, on any blocks.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

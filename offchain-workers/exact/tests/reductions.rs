@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Sums, maxima and elementwise operations: their literal order on every instruction set.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Choosing tokens, the random words behind it, the referee's segments and top-k.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

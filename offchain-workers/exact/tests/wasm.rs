@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Every operation compiled to wasm, which has neither vectors nor a fused multiply-add here, gives the
 //! bits of every instruction set: on drawn shapes, on adversarial numbers, and in what it refuses.
+#![allow(clippy::unwrap_used)]
 
 extern crate alloc;
 

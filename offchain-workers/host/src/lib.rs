@@ -14,7 +14,6 @@
 //! Where there is no engine (no extension, as in block execution) every job is
 //! `Failed(NoEngine)`; nothing here panics on what the other side says.
 #![cfg_attr(substrate_runtime, no_std)]
-#![warn(missing_docs)]
 
 extern crate alloc;
 

@@ -25,7 +25,6 @@
 //! job makes is in the folder, so that the node serves it. There is no authentication: whoever reaches
 //! the port can have the machine compute, so it belongs on the loopback or a private network. A wrong
 //! answer of the worker is a wrong answer of the validator.
-#![warn(missing_docs)]
 #![forbid(unsafe_code)]
 
 pub mod fault;

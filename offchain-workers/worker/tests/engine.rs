@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 //! The engine behind a worker, on a store on disk.
+#![allow(clippy::unwrap_used)]
 
 use agorai_blobs::{Blobs, Limits, Nowhere, Store};
 use agorai_engine::{EngineConfig, Weights};

@@ -30,7 +30,6 @@
 //!   content, not a right.
 //! - That the shards' bytes exist and are as long as it is said is checked by who fetches them.
 #![cfg_attr(not(feature = "std"), no_std)]
-#![warn(missing_docs)]
 
 extern crate alloc;
 

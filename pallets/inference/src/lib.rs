@@ -46,7 +46,6 @@
 //! - The treasury's account exists. What is too little for a new account goes there instead; while the
 //!   treasury cannot take it either, it stays with the requester.
 #![cfg_attr(not(feature = "std"), no_std)]
-#![warn(missing_docs)]
 
 extern crate alloc;
 

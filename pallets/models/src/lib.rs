@@ -36,7 +36,6 @@
 //!   it: so the smallest income reaches the pot, and all of it can be collected.
 //! - Who pays into the pot says so by `note_income` in the same call.
 #![cfg_attr(not(feature = "std"), no_std)]
-#![warn(missing_docs)]
 
 extern crate alloc;
 

@@ -38,7 +38,6 @@
 //!   can foresee one draw; it cannot choose it.
 //! - `Verification` tells the end of every claim; a claim that it forgot passes to the next executor.
 #![cfg_attr(not(feature = "std"), no_std)]
-#![warn(missing_docs)]
 
 extern crate alloc;
 

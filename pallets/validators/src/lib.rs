@@ -36,7 +36,6 @@
 //!   vanishes, so issuance is conserved.
 //! - The set never becomes empty: without a candidate the present set stays.
 #![cfg_attr(not(feature = "std"), no_std)]
-#![warn(missing_docs)]
 
 extern crate alloc;
 

@@ -44,7 +44,6 @@
 //!   produced, does not count.
 //! - [`Config::Jobs`] never fails on a verdict.
 #![cfg_attr(not(feature = "std"), no_std)]
-#![warn(missing_docs)]
 
 extern crate alloc;
 
