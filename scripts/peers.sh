@@ -45,7 +45,7 @@ if ! installed llama_cpp; then
     nice -n 19 "$python" -m pip install --quiet --no-cache-dir --no-binary llama-cpp-python llama-cpp-python==0.3.36
 fi
 say "building candle's side (some minutes, once)"
-CARGO_TARGET_DIR=$target/peers nice -n 19 cargo build --locked --release --manifest-path peers/candle/Cargo.toml
+CARGO_TARGET_DIR=$target/peers nice -n 19 cargo build --locked --release --manifest-path benchmarks/peers/candle/Cargo.toml
 
 model=$peers/gemma.gguf
 if ! { [ -f "$model" ] && is_model "$model"; }; then

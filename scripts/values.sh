@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # The perplexity of a text and its greedy continuation, ours beside llama.cpp's on the same ids. Fails where the
-# perplexities differ by more than 0.5 %. Usage: scripts/values.sh FOLDER_OF_EXAMPLES [TEXT] [TOKENS]
+# perplexities differ by more than 0.5 %. Usage: scripts/values.sh FOLDER_OF_BINARIES [TEXT] [TOKENS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-examples=$1
+bin=$1
 text=${2:-docs/numerics.md}
 tokens=${3:-1024}
 peers=${AGORAI_PEERS:-$HOME/.cache/agorai/peers}
@@ -15,10 +15,10 @@ if ! [ -x "$python" ] || ! [ -f "$model" ]; then
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"$examples/perplexity" "$model" "$text" "$tokens" 64 >"$work/ours.json"
+"$bin/perplexity" "$model" "$text" "$tokens" 64 >"$work/ours.json"
 "$python" -c 'import json, sys; print(json.dumps(json.load(open(sys.argv[1]))["ids"]))' "$work/ours.json" >"$work/ids.json"
 count=$("$python" -c 'import json, sys; print(len(json.load(open(sys.argv[1]))))' "$work/ids.json")
-"$python" peers/llama_cpp.py values "$model" --ids "$work/ids.json" --window "$count" --prompt $((count / 2)) \
+"$python" benchmarks/peers/llama_cpp.py values "$model" --ids "$work/ids.json" --window "$count" --prompt $((count / 2)) \
   2>/dev/null >"$work/peer.json"
 "$python" - "$work/ours.json" "$work/peer.json" <<'PYTHON'
 import json, sys

@@ -97,7 +97,7 @@ proptest! {
 
 #[test]
 fn files_that_fuzzing_found_are_read_or_refused() {
-    let found = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus-found");
+    let found = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus-found");
     let files = |kind: &str| {
         let entries = std::fs::read_dir(found.join(kind)).unwrap();
         entries.map(|entry| std::fs::read(entry.unwrap().path()).unwrap())

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The perplexity of a text under a model, and what the model continues it with:
 //!
-//! `cargo run --release -p agorai-engine --example perplexity -- MODEL TEXT [TOKENS] [CONTINUE]`
+//! `cargo run --release -p agorai-benchmarks --bin perplexity -- MODEL TEXT [TOKENS] [CONTINUE]`
 //!
 //! MODEL is a GGUF file or a folder with config.json and safetensors, TEXT a UTF-8 file, of which the
 //! first TOKENS tokens are read (512). Prints one JSON object: the ids, the perplexity (the exponential

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Our side of every comparison: the same work as in `peers/`.
+//! Our side of every comparison: the same work as in `benchmarks/peers`.
 
 use crate::{peers::Speed, report::median, Result};
 use agorai_engine::{
@@ -26,7 +26,7 @@ const DECODE: usize = 64;
 const RUNS: usize = 3;
 /// Timed training steps after two that warm up.
 const STEPS: usize = 5;
-/// The shape that `peers/pytorch.py` trains.
+/// The shape that `benchmarks/peers/pytorch.py` trains.
 const TRAINED: Architecture = Architecture {
     vocab: 4096,
     dim: 384,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The benchmark: the engine against its peers on the same work, one after the other on an idle machine.
 //!
-//! `bench [--strict] [--rounds N] [--out FILE]`; see docs/bench.md. With `serve MODEL` it only serves one
+//! `agorai-bench [--strict] [--rounds N] [--out FILE]`; see docs/bench.md. With `serve MODEL` it only serves one
 //! request and prints the most memory that took: the benchmark calls itself so.
 
 mod others;

@@ -39,12 +39,12 @@ impl Peers {
             Some(folder) => PathBuf::from(folder),
             None => PathBuf::from(std::env::var_os("HOME").ok_or("HOME is not set")?).join(".cache/agorai/peers"),
         };
-        // target/release/examples/bench
+        // target/release/agorai-bench
         let program = std::env::current_exe()?;
-        let target = program.ancestors().nth(3).ok_or("no target folder")?;
+        let target = program.ancestors().nth(2).ok_or("no target folder")?;
         let model = folder.join("gemma.gguf");
         Ok(Self {
-            scripts: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../peers"),
+            scripts: Path::new(env!("CARGO_MANIFEST_DIR")).join("peers"),
             python: folder.join("venv/bin/python"),
             candle: target.join("peers/release/agorai-peers"),
             model: match model.is_file() {
