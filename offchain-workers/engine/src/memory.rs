@@ -12,10 +12,7 @@ use crate::{
     weights::{self, config},
     Result,
 };
-use agorai_exact::{
-    quant::{BlockFormat, QuantMatrix},
-    sampling::Candidate,
-};
+use agorai_exact::{element::ElementType, quant::QuantMatrix, sampling::Candidate};
 use agorai_primitives::{
     job::{GenerateSpec, JobSpec, TrainSpec, MAX_TOKENS},
     model::Architecture,
@@ -146,9 +143,9 @@ pub fn serving(file: &ModelFile, positions: usize, threads: usize) -> Result<u64
     let mut weights = 0u64;
     for part in file.parts() {
         let (n, k) = file.shape(part)?;
-        let bytes = match BlockFormat::from_gguf(file.element(part)?.number()) {
-            Some(format) => QuantMatrix::size(format, n, k)? as u64,
-            None => VALUE * (n as u64).next_multiple_of(PANEL).saturating_mul(k as u64),
+        let bytes = match file.element(part)? {
+            ElementType::Block(format) => QuantMatrix::size(format, n, k)? as u64,
+            _ => VALUE * (n as u64).next_multiple_of(PANEL).saturating_mul(k as u64),
         };
         weights = weights.saturating_add(bytes);
     }

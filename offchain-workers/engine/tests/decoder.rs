@@ -8,7 +8,7 @@ mod common;
 use agorai_engine::{
     backend::Cpu,
     decoder::{Decoder, Operation, TOGETHER},
-    files::{config::Activation, BlockPart, ElementType, ModelConfig, ModelFile, Part},
+    files::{config::Activation, BlockFormat, BlockPart, ElementType, ModelConfig, ModelFile, Part},
     generate::{answer, check_answer, open, Leaf, Recorders, Request, Sampler},
     model::Model,
     parallel::Means,
@@ -29,7 +29,7 @@ const DETECTED: fn(usize) -> Means = |threads| Means {
 fn stored(element: ElementType) -> impl FnMut(Part, &[f32]) -> (ElementType, Vec<u8>) {
     move |part, values| match element {
         _ if part.is_vector() => models::f32s(part, values),
-        ElementType::Q8_0 => (element, quantise_q8_0(values).unwrap()),
+        ElementType::Block(BlockFormat::Q8_0) => (element, quantise_q8_0(values).unwrap()),
         ElementType::Bf16 => {
             let halves = values.iter().map(|value| (value.to_bits() >> 16) as u16);
             (element, halves.flat_map(u16::to_le_bytes).collect())
@@ -227,7 +227,7 @@ fn logits_of_every_family_are_those_of_its_definition() {
 #[test]
 fn logits_of_quantised_weights_are_near_those_of_the_same_weights_in_binary64() {
     for family in FAMILIES {
-        let file = file(family, ElementType::Q8_0);
+        let file = file(family, ElementType::Block(BlockFormat::Q8_0));
         let tokens = tokens(20);
         let decoder = decoder(DETECTED(1), &file);
         let mut session = decoder.session(tokens.len()).unwrap();
@@ -260,7 +260,7 @@ fn read(means: Means, file: &ModelFile, together: usize) -> (Vec<u32>, Trace) {
 #[test]
 fn bits_depend_neither_on_threads_nor_on_instructions_nor_on_how_many_tokens_are_read_at_once() {
     for family in FAMILIES {
-        for element in [ElementType::F32, ElementType::Q8_0] {
+        for element in [ElementType::F32, ElementType::Block(BlockFormat::Q8_0)] {
             let file = file(family, element);
             let expected = read(DETECTED(1), &file, 100);
             for (threads, together) in [(1, 1), (2, 100), (3, 7), (8, 100)] {
@@ -295,7 +295,7 @@ const WARM: Sampling = Sampling {
 #[test]
 fn check_accepts_the_answer_with_the_same_trace_and_no_other_answer() {
     for family in FAMILIES {
-        let file = file(family, ElementType::Q8_0);
+        let file = file(family, ElementType::Block(BlockFormat::Q8_0));
         let decoder = decoder(DETECTED(2), &file);
         let request = request(DETECTED(2), WARM);
         let mut made = Recorders::default();
@@ -363,7 +363,7 @@ fn answer_that_is_longer_than_a_feed_is_checked() {
 /// Whatever is cut off of the candidates, checking draws from parts of many rows what making drew from one.
 #[test]
 fn answer_is_checked_for_every_kind_of_sampling() {
-    let decoder = decoder(DETECTED(2), &file("llama", ElementType::Q8_0));
+    let decoder = decoder(DETECTED(2), &file("llama", ElementType::Block(BlockFormat::Q8_0)));
     for (temperature_milli, top_k, top_p_milli) in [
         (0, 0, 0),
         (900, 0, 0),
@@ -390,7 +390,7 @@ fn answer_is_checked_for_every_kind_of_sampling() {
 
 #[test]
 fn leaf_of_an_answer_is_opened_down_to_an_element() {
-    let file = file("gemma3", ElementType::Q8_0);
+    let file = file("gemma3", ElementType::Block(BlockFormat::Q8_0));
     let decoder = decoder(DETECTED(2), &file);
     let request = request(DETECTED(2), WARM);
     let mut recorders = Recorders::default();

@@ -4,7 +4,7 @@
 
 mod common;
 
-use agorai_engine::files::{writer::Writer, ElementType, FileError, Gguf, Source};
+use agorai_engine::files::{writer::Writer, BlockFormat, ElementType, FileError, Gguf, Source};
 use common::models::*;
 
 fn read(bytes: &[u8]) -> Result<Gguf, FileError> {
@@ -38,7 +38,7 @@ fn values_and_places_are_read_as_written() {
         .texts("a.texts", &[&b"x"[..], b"", b"\xff"])
         .i32s("a.i32s", &[-1, 2])
         .tensor_f32("first", &[3, 2], &[1.0; 6])
-        .tensor("second", &[32], ElementType::Q8_0, vec![2; 34])
+        .tensor("second", &[32], ElementType::Block(BlockFormat::Q8_0), vec![2; 34])
         .finish();
     let gguf = read(&file).unwrap();
     let m = &gguf.metadata;
@@ -65,7 +65,10 @@ fn values_and_places_are_read_as_written() {
         panic!("{:?}", gguf.tensors)
     };
     assert_eq!((first.dims.as_slice(), first.bytes), (&[3, 2][..], 24));
-    assert_eq!((second.element, second.bytes), (ElementType::Q8_0, 34));
+    assert_eq!(
+        (second.element, second.bytes),
+        (ElementType::Block(BlockFormat::Q8_0), 34)
+    );
     assert_eq!(second.offset - first.offset, 32);
     assert_eq!(file.as_slice().size(), second.offset + 34);
 }
@@ -190,7 +193,7 @@ fn tensors_are_refused_when_their_shape_or_type_is_impossible() {
         "dimensions of a tensor: 5 are more than 4"
     );
     assert_eq!(
-        refused(&one(&[33], ElementType::Q4_0, 36)),
+        refused(&one(&[33], ElementType::Block(BlockFormat::Q4_0), 36)),
         "tensor t: rows of 33 elements are not blocks of 32"
     );
     let mut file = one(&[1], ElementType::F32, 4);

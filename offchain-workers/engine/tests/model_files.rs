@@ -4,7 +4,9 @@
 
 mod common;
 
-use agorai_engine::files::{writer::Writer, BlockPart, ElementType, FileError, ModelConfig, ModelFile, Part};
+use agorai_engine::files::{
+    writer::Writer, BlockFormat, BlockPart, ElementType, FileError, ModelConfig, ModelFile, Part,
+};
 use common::models::*;
 
 fn open(bytes: Vec<u8>) -> Result<ModelFile, String> {
@@ -84,13 +86,13 @@ fn rows_in_blocks_are_read_as_they_lie() {
     let file = changed("qwen3", |part, values| match part {
         Part::Block(_, BlockPart::Down) => {
             let bytes = (0..values.len() / 32 * 34).map(|byte| byte as u8);
-            (ElementType::Q8_0, bytes.collect())
+            (ElementType::Block(BlockFormat::Q8_0), bytes.collect())
         }
         part => f32s(part, values),
     })
     .unwrap();
     let part = Part::Block(0, BlockPart::Down);
-    assert_eq!(file.element(part).unwrap(), ElementType::Q8_0);
+    assert_eq!(file.element(part).unwrap(), ElementType::Block(BlockFormat::Q8_0));
     assert_eq!(file.row_bytes(part).unwrap(), FF / 32 * 34);
     let mut bytes = Vec::new();
     file.read_rows(part, 1, 2, &mut bytes).unwrap();
@@ -176,7 +178,7 @@ fn models_are_refused_when_a_tensor_is_missing_unknown_or_of_another_shape() {
         "tensor model.layers.7.input_layernorm.weight is missing"
     );
     let blocks = changed("llama", |part, values| match part {
-        Part::Norm => (ElementType::Q8_0, vec![0; values.len() / 32 * 34]),
+        Part::Norm => (ElementType::Block(BlockFormat::Q8_0), vec![0; values.len() / 32 * 34]),
         part => f32s(part, values),
     });
     assert_eq!(blocks.unwrap_err(), "tensor output_norm.weight is in blocks of Q8_0");

@@ -6,8 +6,9 @@ use std::hint::black_box;
 use std::thread;
 use std::time::Instant;
 
+use agorai_exact::element::BlockFormat;
 use agorai_exact::matmul::Chain;
-use agorai_exact::quant::{quant_matmul, BlockFormat, QuantMatrix, QuantRows};
+use agorai_exact::quant::{quant_matmul, QuantMatrix, QuantRows};
 use agorai_exact::{Isa, Result};
 
 /// Bytes, the same in every run; the scales are made small and normal.

@@ -44,6 +44,7 @@ mod simd;
 
 pub mod adamw;
 pub mod attention;
+pub mod element;
 pub mod elementwise;
 pub mod embedding;
 mod error;

@@ -4,8 +4,9 @@
 
 mod common;
 
+use agorai_exact::element::BlockFormat;
 use agorai_exact::matmul::Chain;
-use agorai_exact::quant::{quant_matmul, quant_segment, quantise_q8_0, BlockFormat, QuantMatrix, QuantRows};
+use agorai_exact::quant::{quant_matmul, quant_segment, quantise_q8_0, QuantMatrix, QuantRows};
 use agorai_exact::{Error, Isa};
 use common::{bits, numbers};
 use proptest::prelude::*;

@@ -6,9 +6,10 @@
 //! Format: `docs/gguf.md` of the ggml project.
 
 use super::{
+    element,
     metadata::{check_bools, Metadata, Numbers, Scalar, Strings, Value},
     places::{self, TensorInfo, MAX_NAME, MAX_TENSORS},
-    ElementType, FileError, Result, Source,
+    FileError, Result, Source,
 };
 use std::{
     collections::{btree_map::Entry, BTreeMap},
@@ -257,7 +258,7 @@ impl<'a> Reader<'a> {
             .collect::<Result<Vec<_>>>()?;
         let number = self.u32("a tensor's type")?;
         let offset = self.u64("a tensor's offset")?;
-        let Some(element) = ElementType::from_number(number) else {
+        let Some(element) = element::from_gguf_number(number) else {
             return Err(FileError::ElementType {
                 name,
                 element: number.to_string(),

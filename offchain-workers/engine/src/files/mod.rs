@@ -7,7 +7,7 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`source`] | bytes that are read where they lie |
-//! | [`element`] | types of elements |
+//! | [`element`] | GGUF's numbers and safetensors' names of element types |
 //! | [`gguf`] | GGUF: metadata and places of tensors |
 //! | [`metadata`] | the values of GGUF's metadata |
 //! | [`places`] | where tensors stand |
@@ -29,8 +29,8 @@ pub mod source;
 pub mod tensors;
 pub mod writer;
 
+pub use agorai_exact::element::{BlockFormat, ElementType};
 pub use config::ModelConfig;
-pub use element::ElementType;
 pub use error::{FileError, Result};
 pub use gguf::Gguf;
 pub use source::{FileSource, Source};

@@ -4,8 +4,9 @@
 //! Only the header is read here; [`weights`](crate::weights) reads whole files of the chain's own models.
 
 use super::{
+    element,
     places::{self, TensorInfo, MAX_NAME, MAX_TENSORS},
-    ElementType, FileError, Result, Source,
+    FileError, Result, Source,
 };
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
@@ -93,7 +94,7 @@ fn check_room(needed: u64, left: u64) -> Result<()> {
 }
 
 fn tensor(name: String, entry: Entry, data: u64) -> Result<TensorInfo> {
-    let Some(element) = ElementType::from_name(&entry.dtype) else {
+    let Some(element) = element::from_safetensors_name(&entry.dtype) else {
         return Err(FileError::ElementType {
             name,
             element: entry.dtype,

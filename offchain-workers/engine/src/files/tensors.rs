@@ -216,7 +216,7 @@ impl ModelFile {
             _ => self.read_stored(place, first, count, &mut bytes)?,
         }
         let element = place.info.element;
-        if !element.values(&bytes, out) {
+        if !element.decode_plain(&bytes, out) {
             return Err(FileError::NotPlain {
                 name: place.info.name.clone(),
                 element: element.name(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! GGUF files made by us: the same calls always give the same bytes.
 
-use super::{metadata::Scalar, ElementType};
+use super::{element, metadata::Scalar, ElementType};
 
 /// The alignment that holds where a file names none.
 const ALIGNMENT: usize = 32;
@@ -83,7 +83,7 @@ impl Writer {
 
     /// A tensor: its dimensions with the elements of a row first, and its bytes.
     pub fn tensor(mut self, name: &str, dims: &[u64], element: ElementType, bytes: Vec<u8>) -> Self {
-        let tensor = (name.into(), dims.to_vec(), element.number(), bytes);
+        let tensor = (name.into(), dims.to_vec(), element::gguf_number(element), bytes);
         self.tensors.push(tensor);
         self
     }

@@ -17,7 +17,8 @@ use super::ahead::Ahead;
 use super::matrix::Stored;
 use super::sums::{Ends, Sums};
 use super::unpack::{Chunk, CHUNK_BLOCKS};
-use super::{vnni, BlockFormat, Left, BLOCK, BLOCK_CODES, QUAD};
+use super::{vnni, Left, BLOCK, BLOCK_CODES, QUAD};
+use crate::element::BlockFormat;
 use crate::matmul::PANEL;
 
 /// Rows of a tile.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The block formats of GGUF files, and one block of each decoded.
+//! Decoding of one block of each [`BlockFormat`].
 
 use alloc::vec::Vec;
 
 use super::BLOCK;
+use crate::element::{f16_is_finite, f32_to_f16, finite_f16_to_f32, BlockFormat};
 use crate::error::{shape, Error, Result};
 
 /// How the codes of a format are held: bits of a code.
@@ -28,27 +29,6 @@ pub(super) enum Scales {
     Super16,
 }
 
-/// A block format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BlockFormat {
-    /// 4 bits, zero 8, a scale for 32.
-    Q4_0,
-    /// 4 bits, a scale and a minimum for 32.
-    Q4_1,
-    /// 5 bits, zero 16, a scale for 32.
-    Q5_0,
-    /// 5 bits, a scale and a minimum for 32.
-    Q5_1,
-    /// 8 bits, signed, a scale for 32.
-    Q8_0,
-    /// 4 bits, a 6-bit scale and minimum for 32, within 256.
-    Q4K,
-    /// 5 bits, a 6-bit scale and minimum for 32, within 256.
-    Q5K,
-    /// 6 bits, zero 32, an 8-bit scale for 16, within 256.
-    Q6K,
-}
-
 /// Weights of the longest block.
 pub(super) const LONGEST: usize = 256;
 
@@ -67,7 +47,7 @@ pub(super) struct Decoded {
 impl Decoded {
     /// Scale and minimum of a group of a block of this format.
     pub(super) fn scale(&self, format: BlockFormat, group: usize) -> (f32, f32) {
-        let (d, min) = (half_to_f32(self.d), half_to_f32(self.min));
+        let (d, min) = (finite_f16_to_f32(self.d), finite_f16_to_f32(self.min));
         match format.scales() {
             Scales::Half => (d, 0.0),
             Scales::HalfMin => (d, -min),
@@ -78,67 +58,6 @@ impl Decoded {
 }
 
 impl BlockFormat {
-    /// All formats.
-    pub const ALL: [BlockFormat; 8] = [
-        BlockFormat::Q4_0,
-        BlockFormat::Q4_1,
-        BlockFormat::Q5_0,
-        BlockFormat::Q5_1,
-        BlockFormat::Q8_0,
-        BlockFormat::Q4K,
-        BlockFormat::Q5K,
-        BlockFormat::Q6K,
-    ];
-
-    /// The format with a GGUF file's number of a tensor type, if it is one of these.
-    pub fn from_gguf(number: u32) -> Option<BlockFormat> {
-        BlockFormat::ALL.into_iter().find(|format| format.to_gguf() == number)
-    }
-
-    /// The number of this tensor type in GGUF files.
-    pub fn to_gguf(self) -> u32 {
-        match self {
-            BlockFormat::Q4_0 => 2,
-            BlockFormat::Q4_1 => 3,
-            BlockFormat::Q5_0 => 6,
-            BlockFormat::Q5_1 => 7,
-            BlockFormat::Q8_0 => 8,
-            BlockFormat::Q4K => 12,
-            BlockFormat::Q5K => 13,
-            BlockFormat::Q6K => 14,
-        }
-    }
-
-    /// Weights of a block.
-    pub fn block_len(self) -> usize {
-        match self.scales() {
-            Scales::Half | Scales::HalfMin => BLOCK,
-            Scales::Super | Scales::Super16 => LONGEST,
-        }
-    }
-
-    /// Bytes of a block in a file.
-    pub fn block_bytes(self) -> usize {
-        match self {
-            BlockFormat::Q4_0 => 18,
-            BlockFormat::Q4_1 => 20,
-            BlockFormat::Q5_0 => 22,
-            BlockFormat::Q5_1 => 24,
-            BlockFormat::Q8_0 => 34,
-            BlockFormat::Q4K => 144,
-            BlockFormat::Q5K => 176,
-            BlockFormat::Q6K => 210,
-        }
-    }
-
-    /// Bytes of a row of k weights in a file; [`Error::Shape`] unless k is a multiple of the block.
-    pub fn row_bytes(self, k: usize) -> Result<usize> {
-        shape(k.is_multiple_of(self.block_len()))?;
-        (k / self.block_len())
-            .checked_mul(self.block_bytes())
-            .ok_or(Error::Shape)
-    }
-
     /// The code that stands for zero.
     pub(super) fn zero(self) -> i32 {
         match self {
@@ -238,7 +157,7 @@ impl BlockFormat {
                 }
             }
         }
-        if is_finite(block.d) && is_finite(block.min) {
+        if f16_is_finite(block.d) && f16_is_finite(block.min) {
             Ok(block)
         } else {
             Err(Error::NotFinite)
@@ -274,39 +193,6 @@ fn six_bits(bytes: &[u8], block: &mut Decoded) {
     }
 }
 
-fn is_finite(half: u16) -> bool {
-    half & 0x7c00 != 0x7c00
-}
-
-/// The value of a finite binary16 number, exactly: its fields moved into place and the difference of
-/// the biases, 112, added to the exponent; a denormal one first gets a leading bit, which is then
-/// subtracted. (A product by 2^112 would be exact too, and slow: its operand would be denormal.)
-#[inline(always)]
-pub(super) fn half_to_f32(half: u16) -> f32 {
-    let half = u32::from(half);
-    let moved = (half & 0x7fff) << 13;
-    let normal = moved + (112 << 23);
-    let denormal = f32::from_bits(moved + (113 << 23)) - f32::from_bits(113 << 23);
-    let magnitude = match half & 0x7c00 {
-        0 => denormal.to_bits(),
-        _ => normal,
-    };
-    f32::from_bits(magnitude | (half & 0x8000) << 16)
-}
-
-/// The nearest binary16 to a number of magnitude below 65520, ties to even.
-fn f32_to_half(x: f32) -> u16 {
-    let sign = (x.to_bits() >> 16 & 0x8000) as u16;
-    let magnitude = f32::from_bits(x.to_bits() & 0x7fff_ffff);
-    // Adding a number 2^13 ulp larger rounds to a binary16's precision, ties to even; below the normal
-    // numbers that precision is 2^-24.
-    let exponent = (magnitude.to_bits() >> 23).max(113);
-    let large = f32::from_bits((exponent + 13) << 23);
-    let rounded = (magnitude + large) - large;
-    let exact = rounded * f32::from_bits(0x0780_0000);
-    sign | (exact.to_bits() >> 13) as u16
-}
-
 /// A row in Q8_0: for each block of 32, with `amax` its largest magnitude, the scale is the binary16
 /// nearest to `amax / 127`, the codes are `x / scale` rounded to the nearest integer, ties to even, at
 /// most 127 in magnitude. [`Error::NotFinite`] unless every scale is finite.
@@ -325,8 +211,8 @@ pub fn quantise_q8_0(x: &[f32]) -> Result<Vec<u8>> {
         if scale >= 65_504.0 {
             return Err(Error::NotFinite);
         }
-        let half = f32_to_half(scale);
-        let scale = half_to_f32(half);
+        let half = f32_to_f16(scale);
+        let scale = finite_f16_to_f32(half);
         bytes.extend_from_slice(&half.to_le_bytes());
         for x in block {
             let ratio = if scale == 0.0 { 0.0 } else { x / scale };
@@ -336,43 +222,4 @@ pub fn quantise_q8_0(x: &[f32]) -> Result<Vec<u8>> {
         }
     }
     Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The definition: sign, exponent, fraction.
-    fn value(half: u16) -> f64 {
-        let fraction = f64::from(half & 0x3ff);
-        let magnitude = match half >> 10 & 31 {
-            0 => fraction * 2f64.powi(-24),
-            exponent => (1024.0 + fraction) * 2f64.powi(i32::from(exponent) - 25),
-        };
-        if half & 0x8000 == 0 {
-            magnitude
-        } else {
-            -magnitude
-        }
-    }
-
-    #[test]
-    fn every_finite_half_is_converted_exactly_and_back() {
-        for half in (0..=u16::MAX).filter(|half| is_finite(*half)) {
-            let x = half_to_f32(half);
-            assert_eq!(f64::from(x), value(half));
-            assert_eq!(f32_to_half(x), half);
-        }
-    }
-
-    #[test]
-    fn nearest_half_is_found_and_ties_go_to_the_even_one() {
-        for half in 0..0x7bff {
-            let (low, high) = (half_to_f32(half), half_to_f32(half + 1));
-            let middle = low + (high - low) / 2.0;
-            assert_eq!(f32_to_half(middle), half + (half & 1));
-            assert_eq!(f32_to_half(f32::from_bits(middle.to_bits() - 1)), half);
-            assert_eq!(f32_to_half(f32::from_bits(middle.to_bits() + 1)), half + 1);
-        }
-    }
 }

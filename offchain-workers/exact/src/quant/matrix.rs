@@ -12,8 +12,9 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::format::{half_to_f32, BlockFormat, Codes, Decoded, Scales};
+use super::format::{Codes, Decoded, Scales};
 use super::{BLOCK, QUAD};
+use crate::element::{finite_f16_to_f32, BlockFormat};
 use crate::error::{area, shape, Error, Result};
 use crate::matmul::PANEL;
 
@@ -236,13 +237,13 @@ impl QuantMatrix {
     /// Scale and minimum of one output's weights 16 half .. 16 half + 16 in a block.
     fn scale(&self, panel: usize, block: usize, half: usize, output: usize) -> (f32, f32) {
         let Stored { halves, integers, .. } = self.stored(panel, block, 1);
-        let d = half_to_f32(halves[0][output]);
+        let d = finite_f16_to_f32(halves[0][output]);
         match self.format.scales() {
             Scales::Half => (d, 0.0),
-            Scales::HalfMin => (d, -half_to_f32(halves[1][output])),
+            Scales::HalfMin => (d, -finite_f16_to_f32(halves[1][output])),
             Scales::Super => (
                 d * f32::from(integers[0][output]),
-                half_to_f32(halves[1][output]) * f32::from(integers[1][output]),
+                finite_f16_to_f32(halves[1][output]) * f32::from(integers[1][output]),
             ),
             Scales::Super16 => (d * f32::from(integers[half][output] as i8), 0.0),
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Products with quantised weights: the profile `exact-q8-v1`.
 //!
-//! A weight of a [`BlockFormat`] is `w = s * (c - z) - m`: an integer code c, the format's zero z, and
+//! A weight of a [`BlockFormat`](crate::element::BlockFormat) is `w = s * (c - z) - m`: an integer code c, the format's zero z, and
 //! a scale s and a minimum m that the weights of a *group* share (32 weights, 16 in Q6_K). Both are
 //! binary32 numbers exactly: a binary16 times a small integer.
 //!
@@ -19,7 +19,7 @@
 //!
 //! | module | what is in it |
 //! |---|---|
-//! | `format` | the formats, and one block of each decoded |
+//! | `format` | decodes a block of each format |
 //! | `matrix` | weights in panels |
 //! | `unpack` | a part of a panel as bytes and binary32 scales |
 //! | `ahead` | what comes next is brought near |
@@ -76,7 +76,7 @@ mod vnni;
 
 use core::ops::Range;
 
-pub use format::{quantise_q8_0, BlockFormat};
+pub use format::quantise_q8_0;
 pub use matrix::QuantMatrix;
 pub use referee::quant_segment;
 pub use rows::QuantRows;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A part of a panel as the kernels read it: a byte for each code, a binary32 for each scale.
 
-use super::format::{half_to_f32, Codes, Scales};
+use super::format::{Codes, Scales};
 use super::matrix::{Line, QuantMatrix, Stored, PLANE};
 use super::{BLOCK, BLOCK_CODES};
+use crate::element::finite_f16_to_f32;
 use crate::matmul::PANEL;
 
 /// Blocks of a part: its codes, 8 KiB, stay in the first-level cache.
@@ -85,7 +86,7 @@ impl Unpacked {
         };
         for index in 0..count {
             let Stored { halves, integers, .. } = w.stored(panel, first + index, 1);
-            let half = |row: usize, o: usize| half_to_f32(halves[row][o]);
+            let half = |row: usize, o: usize| finite_f16_to_f32(halves[row][o]);
             match format.scales() {
                 Scales::Half => fill(&mut self.scales[index], |o| half(0, o)),
                 Scales::HalfMin => {

@@ -14,7 +14,7 @@ use crate::{files::config::Activation, parallel::Means, Result};
 use agorai_exact::{
     elementwise,
     matmul::{matmul_panels, Chain, PANEL},
-    quant::{quant_matmul, BlockFormat, QuantMatrix, QuantRows},
+    quant::{quant_matmul, QuantMatrix, QuantRows},
     rope::RopeTable,
     PackedMatrix,
 };
@@ -162,9 +162,9 @@ impl Backend for Cpu {
         let row_bytes = row_bytes.ok_or(agorai_exact::Error::Shape)?;
         // Whole panels at a time.
         let together = (READ / row_bytes.max(1) / PANEL).max(1) * PANEL;
-        let mut matrix = match BlockFormat::from_gguf(element.number()) {
-            Some(format) => Matrix::Quant(QuantMatrix::new(format, n, k)?),
-            None => Matrix::F32(PackedMatrix::zeros(n, k)?),
+        let mut matrix = match element {
+            ElementType::Block(format) => Matrix::Quant(QuantMatrix::new(format, n, k)?),
+            _ => Matrix::F32(PackedMatrix::zeros(n, k)?),
         };
         let mut bytes = Vec::new();
         let mut values = Vec::new();
@@ -173,7 +173,7 @@ impl Backend for Cpu {
             match &mut matrix {
                 Matrix::Quant(matrix) => matrix.set_rows(first, &bytes)?,
                 Matrix::F32(matrix) => {
-                    element.values(&bytes, &mut values);
+                    element.decode_plain(&bytes, &mut values);
                     matrix.set_rows(first, &values)?;
                 }
             }

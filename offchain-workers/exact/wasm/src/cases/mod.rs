@@ -9,7 +9,7 @@ mod layers;
 mod products;
 mod vectors;
 
-use agorai_exact::{elementwise, gated, math, quant::BlockFormat, reduce, Isa, Result};
+use agorai_exact::{element::BlockFormat, elementwise, gated, math, reduce, Isa, Result};
 use draw::{Digest, Draw};
 
 /// A case: draws its inputs, adds what an operation made of them to the digest.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Cases of matrix products, in binary32 and quantised.
 
+use agorai_exact::element::BlockFormat;
 use agorai_exact::matmul::{matmul_at as product_at, matmul_panels, Chain};
-use agorai_exact::quant::{quant_matmul, quantise_q8_0, BlockFormat, QuantMatrix, QuantRows};
+use agorai_exact::quant::{quant_matmul, quantise_q8_0, QuantMatrix, QuantRows};
 use agorai_exact::{referee, Isa, PackedMatrix, Result};
 use alloc::vec;
 use alloc::vec::Vec;
