@@ -14,11 +14,9 @@ need perl perl
 need protoc protobuf-compiler
 need curl curl
 need git git
-# zombienet-sdk links to the system's OpenSSL.
-if [ "${1:-}" = network-test ]; then
-  need pkg-config pkg-config
-  [ -e /usr/include/openssl/ssl.h ] || wanted+=(libssl-dev)
-fi
+# The network crates link to the system's OpenSSL (.cargo/config.toml).
+need pkg-config pkg-config
+[ -e /usr/include/openssl/ssl.h ] || wanted+=(libssl-dev)
 if ! command -v node >/dev/null 2>&1; then
   wanted+=(nodejs npm)
 elif ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 18 || (a == 18 && b >= 19) ? 0 : 1)'; then
