@@ -10,7 +10,11 @@ mod rows;
 mod training;
 
 use super::{Backend, Each, Heads, MatrixRows, Product, COLUMNS};
-use crate::{files::config::Activation, parallel::Means, Result};
+use crate::{
+    files::{config::Activation, ElementType},
+    parallel::Means,
+    Result,
+};
 use agorai_exact::{
     elementwise,
     matmul::{matmul_panels, Chain, PANEL},
