@@ -7,8 +7,8 @@ use crate::{
 };
 use agorai_blobs::{Blobs, Limits, Store};
 use agorai_engine::EngineConfig;
+use agorai_engine_interface::Engine;
 use agorai_exact::Isa;
-use agorai_host::Engine;
 use agorai_worker::{EngineRun, Remote, RemoteConfig, TestFault, Worker, WorkerConfig};
 use sc_service::{error::Error as ServiceError, Configuration};
 use std::{sync::Arc, thread};

@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// change.
 pub type Block = sp_runtime::generic::Block<Header, sp_runtime::OpaqueExtrinsic>;
 /// Functions of this node that the runtime may call.
-pub type HostFunctions = (sp_io::SubstrateHostFunctions, agorai_host::HostFunctions);
+pub type HostFunctions = (sp_io::SubstrateHostFunctions, agorai_engine_interface::HostFunctions);
 /// The chain.
 pub type FullClient = sc_service::TFullClient<Block, RuntimeApi, WasmExecutor<HostFunctions>>;
 /// The chain's database.

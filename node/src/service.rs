@@ -8,7 +8,7 @@ use crate::{
     rpc::local::{LocalRpc, LocalServer},
 };
 use agorai_blobs::serve::ServeLimits;
-use agorai_host::ComputeExt;
+use agorai_engine_interface::ComputeExt;
 use agorai_worker::TestFault;
 use futures::{FutureExt, StreamExt};
 use sc_client_api::Backend;

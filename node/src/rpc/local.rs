@@ -3,7 +3,7 @@
 
 use crate::partial::FullClient;
 use agorai_blobs::Blobs;
-use agorai_host::Engine;
+use agorai_engine_interface::Engine;
 use agorai_primitives::{
     job::{JobResult, JobStatus},
     BlobId, JobId, RequestId,

@@ -6,7 +6,7 @@
 //! the node is honest.
 
 use agorai_blobs::serve::BlobFault;
-use agorai_host::Engine;
+use agorai_engine_interface::Engine;
 use agorai_primitives::{
     job::{JobFailure, JobResult, JobSpec, JobStatus},
     receipt::{output_result, Trace},
@@ -106,7 +106,7 @@ fn spoil(mut output: Vec<u8>, tokens: u32, trace: Trace) -> JobResult {
 mod tests {
     use super::*;
     use crate::testing::{audited, generate, generated};
-    use agorai_host::testing::FakeEngine;
+    use agorai_engine_interface::testing::FakeEngine;
 
     #[test]
     fn wrong_answer_differs_and_fits_its_own_trace() {

@@ -10,7 +10,7 @@
 //! | [`run`] | what runs a job: the engine on a node's blobs |
 //! | [`fault`] | a validator that cheats, for tests of a network |
 //!
-//! Both [`Worker`] and [`Remote`] are an [`agorai_host::Engine`]: whatever happens to a job (a panic, a
+//! Both [`Worker`] and [`Remote`] are an [`agorai_engine_interface::Engine`]: whatever happens to a job (a panic, a
 //! crash of the worker process, a lost connection) its status says so, and no call waits.
 //!
 //! # The worker process

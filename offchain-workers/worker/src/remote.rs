@@ -11,7 +11,7 @@ use crate::{
     wire::{from_text, to_text, Standing, ENQUEUE, MAX_MESSAGE, MOST_JOBS, MOST_WANTED, STANDING, WANTED},
 };
 use agorai_blobs::Blobs;
-use agorai_host::Engine;
+use agorai_engine_interface::Engine;
 use agorai_primitives::{
     job::{JobFailure, JobSpec, JobStatus},
     BlobId, JobId,

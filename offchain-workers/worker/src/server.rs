@@ -3,7 +3,7 @@
 
 use crate::wire::{from_text, to_text, Standing, ENQUEUE, MAX_MESSAGE, MOST_JOBS, MOST_WANTED, STANDING, WANTED};
 use agorai_blobs::{exchange::FetchError, Source, Store};
-use agorai_host::Engine;
+use agorai_engine_interface::Engine;
 use agorai_primitives::{
     job::{JobSpec, JobStatus, MAX_JOB_BYTES},
     BlobId, JobId,

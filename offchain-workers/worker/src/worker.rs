@@ -6,7 +6,7 @@ use crate::{
     panics,
     run::Run,
 };
-use agorai_host::Engine;
+use agorai_engine_interface::Engine;
 use agorai_primitives::{
     job::{JobFailure, JobSpec, JobStatus},
     JobId,

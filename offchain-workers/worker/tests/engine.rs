@@ -4,7 +4,7 @@
 
 use agorai_blobs::{Blobs, Limits, Nowhere, Store};
 use agorai_engine::{EngineConfig, Weights};
-use agorai_host::Engine;
+use agorai_engine_interface::Engine;
 use agorai_primitives::{
     job::{CheckSpec, GenerateSpec, JobFailure, JobResult, JobSpec, JobStatus, Profile, Sampling},
     model::Architecture,

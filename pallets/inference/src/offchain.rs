@@ -62,7 +62,7 @@ impl<T: Config> Pallet<T> {
     /// The engine's answer, once it is there. A failure is tried again until the request is passed on.
     fn answer(request: RequestId, record: &RecordOf<T>) -> Option<ClaimBody> {
         let spec = JobSpec::Generate(record.generate(request));
-        match agorai_host::run(&spec) {
+        match agorai_engine_interface::run(&spec) {
             JobStatus::Done(JobResult::Generated { output, tokens, trace }) => Some(ClaimBody {
                 attempt: record.attempt(),
                 output: output.try_into().ok()?,

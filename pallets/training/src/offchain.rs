@@ -74,7 +74,7 @@ impl<T: Config> View<'_, T> {
     /// Every local member enrols, unless there is no engine to train with.
     fn enrol(&self) {
         let nothing = JobId::zero();
-        if agorai_host::poll(nothing) == JobStatus::Failed(JobFailure::NoEngine) {
+        if agorai_engine_interface::poll(nothing) == JobStatus::Failed(JobFailure::NoEngine) {
             return;
         }
         for member in self.local.iter().filter(|(who, _)| self.round.place(who).is_none()) {
@@ -210,7 +210,7 @@ impl<T: Config> View<'_, T> {
 
 /// The result of a job, which is enqueued if the engine does not know it.
 fn done(spec: JobSpec) -> Option<JobResult> {
-    match agorai_host::run(&spec) {
+    match agorai_engine_interface::run(&spec) {
         JobStatus::Done(result) => Some(result),
         JobStatus::Failed(failure) => {
             log::debug!(target: LOG_TARGET, "a job has failed: {failure:?}");

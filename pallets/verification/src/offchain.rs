@@ -65,7 +65,7 @@ impl<T: Config> Pallet<T> {
         let view = if owing.is_empty() {
             known(&spec)
         } else {
-            view(agorai_host::run(&spec))
+            view(agorai_engine_interface::run(&spec))
         };
         let late = now.saturating_add(T::GiveUpBlocks::get()) >= open.due;
         for (account, key) in owing {
@@ -139,11 +139,11 @@ fn answer<AccountId: Clone + PartialEq + codec::Encode, BlockNumber>(
 
 /// What is known without computing anything. The executor of a generation has made it, not checked it.
 fn known(spec: &JobSpec) -> View {
-    match (view(agorai_host::poll(spec.id())), spec) {
+    match (view(agorai_engine_interface::poll(spec.id())), spec) {
         (View::Computed(trace), _) => View::Computed(trace),
         (_, JobSpec::Check(check)) => {
             let generate = JobSpec::Generate(check.generate.clone());
-            view(agorai_host::poll(generate.id()))
+            view(agorai_engine_interface::poll(generate.id()))
         }
         (other, _) => other,
     }

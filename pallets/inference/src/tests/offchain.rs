@@ -2,7 +2,7 @@
 //! The offchain worker with a fake engine: what it computes, what it sends, what it leaves alone.
 
 use crate::{mock::*, types::State, Call};
-use agorai_host::{testing::FakeEngine, ComputeExt};
+use agorai_engine_interface::{testing::FakeEngine, ComputeExt};
 use agorai_primitives::{
     job::{JobFailure, JobResult, JobSpec, JobStatus},
     traits::Verdict,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a validator's node does by itself, with an engine that a test answers for.
 use crate::{mock::*, types::Phase, Contributions, Rounds};
-use agorai_host::{testing::FakeEngine, ComputeExt};
+use agorai_engine_interface::{testing::FakeEngine, ComputeExt};
 use agorai_primitives::{
     job::{JobFailure, JobResult, JobSpec, JobStatus, Score},
     receipt::{scores_result, weights_result, Trace},

@@ -2,7 +2,7 @@
 //! The offchain worker with a fake engine: what it computes, what it sends, what it leaves alone.
 
 use crate::{claim::Answer, mock::*, Call};
-use agorai_host::{testing::FakeEngine, ComputeExt};
+use agorai_engine_interface::{testing::FakeEngine, ComputeExt};
 use agorai_primitives::{
     job::{CheckSpec, GenerateSpec, JobFailure, JobResult, JobSpec, JobStatus, Profile, Sampling},
     model::Architecture,

@@ -2,7 +2,7 @@
 //! An engine whose answers a test sets.
 //!
 //! ```
-//! use agorai_host::{testing::FakeEngine, ComputeExt};
+//! use agorai_engine_interface::{testing::FakeEngine, ComputeExt};
 //! use agorai_primitives::job::JobStatus;
 //!
 //! let engine = FakeEngine::new();
