@@ -82,15 +82,15 @@ test('a request is made, checked, settled and its answer read', { timeout: SETTL
   const request = requested.event.data.request;
 
   const deadline = Date.now() + SETTLE_MS;
-  let state;
+  let status;
   do {
     await new Promise((next) => setTimeout(next, 1_000));
     const record = await api.query.inference.requests(request);
     assert.ok(record.isSome, 'the request is gone');
-    state = record.unwrap().state;
-  } while (!state.isSettled && !state.isRefunded && Date.now() < deadline);
-  assert.ok(state.isSettled, `not settled but ${state.type}`);
-  const answer = Buffer.from(state.asSettled.output.toU8a(true));
+    status = record.unwrap().status;
+  } while (!status.isSettled && !status.isRefunded && Date.now() < deadline);
+  assert.ok(status.isSettled, `not settled but ${status.type}`);
+  const answer = Buffer.from(status.asSettled.output.toU8a(true));
   assert.ok(answer.length > 0 && answer.length <= 16, `an answer of ${answer.length} bytes`);
   const after = (await api.query.system.account(ferdie.address)).data;
   assert.ok(after.free.toBigInt() < before.free.toBigInt(), 'nothing was paid');

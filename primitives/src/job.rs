@@ -7,7 +7,7 @@
 use crate::{
     model::Architecture,
     receipt::Trace,
-    training::{Contribution, Corpus, Recipe},
+    training::{Contribution, Corpus, Recipe, Score},
     BlobId, JobId,
 };
 use alloc::vec::Vec;
@@ -165,17 +165,6 @@ impl JobSpec {
     pub fn id(&self) -> JobId {
         (b"agorai/job/1", self).using_encoded(blake2_256).into()
     }
-}
-
-/// What a contribution is worth: held-out loss before minus after, in micro-nats per token.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub struct Score {
-    /// The worker.
-    pub worker: u32,
-    /// Gain on held-out data.
-    pub held_out: i64,
-    /// Gain on the worker's own data.
-    pub own: i64,
 }
 
 /// The result of a job.

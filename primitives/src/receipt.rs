@@ -5,7 +5,7 @@
 //! posts `H(account || job || S)`: it binds the checker, cannot be copied by another account, and cannot
 //! be made without S. Once S is opened, everybody checks all receipts at once.
 
-use crate::{job::Score, BlobId, JobId};
+use crate::{training::Score, BlobId, JobId};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::H256;

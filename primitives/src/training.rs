@@ -180,6 +180,17 @@ impl Contribution {
     }
 }
 
+/// What a contribution is worth: the held-out loss before it minus the loss after it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Score {
+    /// Index of the worker in its round.
+    pub worker: u32,
+    /// Loss reduction on held-out data, in micro-nats per token.
+    pub held_out: i64,
+    /// Loss reduction on the worker's own data, in micro-nats per token.
+    pub own: i64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

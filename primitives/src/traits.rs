@@ -22,7 +22,7 @@ pub struct Member<AccountId> {
 }
 
 /// Who may do jobs. Implemented by pallet `validators`.
-pub trait Members<AccountId> {
+pub trait SessionMembers<AccountId> {
     /// The current session.
     fn session() -> SessionIndex;
     /// All who may do jobs now, in the session's order.
@@ -51,7 +51,7 @@ pub trait Slash<AccountId> {
 }
 
 /// A dataset as others see it. Implemented by pallet `datasets`.
-pub trait Datasets<AccountId> {
+pub trait DatasetRegistry<AccountId> {
     /// The shards of a dataset that may be used for new training; an error names why not.
     fn usable_shards(dataset: DatasetId) -> Result<Vec<Shard>, DispatchError>;
     /// The contributors and their weights, also of a withdrawn dataset.
@@ -60,7 +60,7 @@ pub trait Datasets<AccountId> {
 
 /// What others must know to serve or train a model.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub struct Served<AccountId> {
+pub struct ModelVersion<AccountId> {
     /// The owner.
     pub owner: AccountId,
     /// The architecture.
@@ -75,7 +75,7 @@ pub struct Served<AccountId> {
 
 /// What produced a weights version by training.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
-pub struct Trained {
+pub struct TrainingOrigin {
     /// The version that it started from.
     pub parent: VersionIndex,
     /// Plan and round.
@@ -91,13 +91,13 @@ pub struct Trained {
 }
 
 /// Models as others see them. Implemented by pallet `models`.
-pub trait Models<AccountId> {
+pub trait ModelRegistry<AccountId> {
     /// The live version; an error names why there is none.
-    fn live(model: ModelId) -> Result<Served<AccountId>, DispatchError>;
+    fn live(model: ModelId) -> Result<ModelVersion<AccountId>, DispatchError>;
     /// Any version.
-    fn version(model: ModelId, version: VersionIndex) -> Result<Served<AccountId>, DispatchError>;
+    fn version(model: ModelId, version: VersionIndex) -> Result<ModelVersion<AccountId>, DispatchError>;
     /// Adds trained weights as a candidate; promotes it if the model's rule says so. Returns its index.
-    fn add_trained(model: ModelId, weights: BlobId, origin: Trained) -> Result<VersionIndex, DispatchError>;
+    fn add_trained(model: ModelId, weights: BlobId, origin: TrainingOrigin) -> Result<VersionIndex, DispatchError>;
     /// The datasets in the whole lineage of a version, each once.
     fn lineage_datasets(model: ModelId, version: VersionIndex) -> Vec<DatasetId>;
     /// New shares for work done.
@@ -146,7 +146,7 @@ pub enum Verdict<AccountId> {
 }
 
 /// Consensus on claims. Implemented by pallet `verification`.
-pub trait Verification<AccountId> {
+pub trait ClaimVerifier<AccountId> {
     /// Opens `executor`'s claim on `job`; its end is told to [`OnVerdict`]. One claim per job at a time.
     fn open(
         kind: JobKind,
@@ -158,7 +158,7 @@ pub trait Verification<AccountId> {
 }
 
 /// The pallet whose job was claimed. Routed by [`JobKind`] in the runtime.
-pub trait Jobs<AccountId> {
+pub trait JobHandler<AccountId> {
     /// What a checker must compute to check the open claim on `job`; `None` once it is over.
     fn check_spec(kind: JobKind, job: JobId) -> Option<JobSpec>;
     /// The claim on `job` has ended.

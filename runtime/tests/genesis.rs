@@ -2,7 +2,7 @@
 //! The genesis of every preset builds, and is what it says.
 #![allow(clippy::unwrap_used)]
 
-use agorai_primitives::traits::Members;
+use agorai_primitives::traits::SessionMembers;
 use agorai_runtime::{
     configs::TreasuryAccount,
     constants::EXISTENTIAL_DEPOSIT,
@@ -51,7 +51,7 @@ fn presets_have_the_validators_that_they_name() {
             assert_eq!(Session::validators(), expected);
             assert_eq!(Babe::authorities().len(), expected.len());
             assert_eq!(Grandpa::grandpa_authorities().len(), expected.len());
-            let members = <Validators as Members<AccountId>>::members();
+            let members = <Validators as SessionMembers<AccountId>>::members();
             let eligible: Vec<_> = members.iter().map(|member| member.account.clone()).collect();
             assert_eq!(eligible, expected);
             assert!(members

@@ -193,8 +193,8 @@ async fn list(chain: &Chain, out: &Output) -> Result<()> {
     let mut datasets = Vec::new();
     for (keys, record) in chain.entries("Datasets", "Datasets", Vec::new()).await? {
         let id = keys.first().and_then(Read::small::<u32>).unwrap_or_default();
-        let standing = record
-            .field("standing")
+        let status = record
+            .field("status")
             .and_then(Read::variant)
             .map(|(name, _)| name.to_owned())
             .unwrap_or_default();
@@ -206,7 +206,7 @@ async fn list(chain: &Chain, out: &Output) -> Result<()> {
             text("name"),
             text("licence"),
             bytes.to_string(),
-            standing.clone(),
+            status.clone(),
             root.chars().take(16).collect(),
         ]);
         datasets.push(json!({
@@ -214,7 +214,7 @@ async fn list(chain: &Chain, out: &Output) -> Result<()> {
             "name": text("name"),
             "licence": text("licence"),
             "bytes": bytes,
-            "standing": standing,
+            "status": status,
             "root": root,
             "manifest": record.hash_in("manifest"),
             "parent": record.field("parent").map(Read::json),
@@ -222,7 +222,7 @@ async fn list(chain: &Chain, out: &Output) -> Result<()> {
     }
     out.result(
         &json!({"ok": true, "datasets": datasets}),
-        table::render(&["id", "name", "licence", "bytes", "standing", "root"], &rows),
+        table::render(&["id", "name", "licence", "bytes", "status", "root"], &rows),
     );
     Ok(())
 }

@@ -297,9 +297,9 @@ pub async fn run(cli: &Cli, command: &Train, out: &Output) -> Result<()> {
                 })?;
             let rounds = record.number("rounds").unwrap_or_default();
             let running = record
-                .field("state")
+                .field("status")
                 .and_then(Read::variant)
-                .is_some_and(|(state, _)| state == "Running" || state == "Stopping");
+                .is_some_and(|(status, _)| status == "Running" || status == "Stopping");
             if running {
                 let from = chain.finalized().await?;
                 let deadline = Instant::now() + Duration::from_secs(*timeout);
@@ -339,9 +339,9 @@ async fn summarise(chain: &Chain, plan: PlanId, out: &Output) -> Result<()> {
         }));
     }
     let record = chain.read("Training", "Plans", vec![value::number(plan)]).await?;
-    let state = record
+    let status = record
         .as_ref()
-        .and_then(|record| record.field("state"))
+        .and_then(|record| record.field("status"))
         .map(Read::json)
         .unwrap_or_default();
     let weights = record.and_then(|record| record.hash_in("weights"));
@@ -350,14 +350,14 @@ async fn summarise(chain: &Chain, plan: PlanId, out: &Output) -> Result<()> {
         &json!({
             "ok": true,
             "plan": plan,
-            "state": state,
+            "status": status,
             "weights": weights,
             "rounds": rounds,
         }),
         format!(
             "{}\nplan {plan}: {}",
             table::render(&head, &rows),
-            state.as_str().unwrap_or("forgotten")
+            status.as_str().unwrap_or("forgotten")
         ),
     );
     Ok(())

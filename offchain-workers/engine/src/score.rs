@@ -14,9 +14,9 @@ use crate::{
 };
 use agorai_exact::elementwise;
 use agorai_primitives::{
-    job::{Score, ScoreSpec},
+    job::ScoreSpec,
     receipt::{scores_result, Trace},
-    training::MAX_WORKERS,
+    training::{Score, MAX_WORKERS},
     BlobId,
 };
 

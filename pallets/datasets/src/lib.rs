@@ -50,7 +50,7 @@ pub use weights::WeightInfo;
 #[frame_support::pallet]
 pub mod pallet {
     use super::*;
-    use agorai_primitives::{traits::Datasets as DatasetsTrait, Balance, BlobId, DatasetId, Shard};
+    use agorai_primitives::{traits::DatasetRegistry, Balance, BlobId, DatasetId, Shard};
     use alloc::{vec, vec::Vec};
     use frame_support::{
         pallet_prelude::*,
@@ -63,8 +63,8 @@ pub mod pallet {
     use sp_core::H256;
     use sp_runtime::SaturatedConversion;
     use types::{
-        is_licence, is_name, root, total_bytes, without_twins, AccessTerms, DatasetRecord, Licence, Name, Shards,
-        Standing,
+        is_licence, is_name, root, total_bytes, without_twins, AccessTerms, DatasetRecord, DatasetStatus, Licence,
+        Name, Shards,
     };
 
     /// Contributors and their weights.
@@ -208,7 +208,7 @@ pub mod pallet {
             let contributors = Self::check_contributors(&owner, contributors)?;
             if let Some(parent) = parent {
                 let parent = Datasets::<T>::get(parent).ok_or(Error::<T>::UnknownParent)?;
-                ensure!(parent.standing == Standing::InUse, Error::<T>::ParentWithdrawn);
+                ensure!(parent.status == DatasetStatus::InUse, Error::<T>::ParentWithdrawn);
             }
 
             let dataset = NextDataset::<T>::get();
@@ -225,7 +225,7 @@ pub mod pallet {
                 shards,
                 contributors,
                 access,
-                standing: Standing::InUse,
+                status: DatasetStatus::InUse,
                 deposit: 0,
             };
             let length: Balance = record.encoded_size().saturated_into();
@@ -251,8 +251,8 @@ pub mod pallet {
             let who = ensure_signed(origin)?;
             let mut record = Datasets::<T>::get(dataset).ok_or(Error::<T>::UnknownDataset)?;
             ensure!(record.owner == who, Error::<T>::NotOwner);
-            ensure!(record.standing == Standing::InUse, Error::<T>::DatasetWithdrawn);
-            record.standing = Standing::Withdrawn;
+            ensure!(record.status == DatasetStatus::InUse, Error::<T>::DatasetWithdrawn);
+            record.status = DatasetStatus::Withdrawn;
             Datasets::<T>::insert(dataset, record);
             Self::deposit_event(Event::Withdrawn { dataset });
             Ok(())
@@ -288,10 +288,10 @@ pub mod pallet {
         }
     }
 
-    impl<T: Config> DatasetsTrait<T::AccountId> for Pallet<T> {
+    impl<T: Config> DatasetRegistry<T::AccountId> for Pallet<T> {
         fn usable_shards(dataset: DatasetId) -> Result<Vec<Shard>, DispatchError> {
             let record = Datasets::<T>::get(dataset).ok_or(Error::<T>::UnknownDataset)?;
-            ensure!(record.standing == Standing::InUse, Error::<T>::DatasetWithdrawn);
+            ensure!(record.status == DatasetStatus::InUse, Error::<T>::DatasetWithdrawn);
             Ok(record.shards.into_inner())
         }
 

@@ -28,7 +28,7 @@ pub enum AccessTerms {
 
 /// Whether a dataset may be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub enum Standing {
+pub enum DatasetStatus {
     /// It may be used, as far as its access terms go.
     InUse,
     /// Nothing new may use it.
@@ -59,7 +59,7 @@ pub struct DatasetRecord<AccountId> {
     /// Who may train on it.
     pub access: AccessTerms,
     /// Whether it may be used.
-    pub standing: Standing,
+    pub status: DatasetStatus,
     /// What is held on the owner for this record.
     pub deposit: Balance,
 }

@@ -81,7 +81,9 @@ pub mod pallet {
         job::{JobSpec, Sampling},
         message::Message,
         receipt::output_result,
-        traits::{CommitteeRule, Datasets, JobKind, Jobs, Members, Models, Verdict, Verification},
+        traits::{
+            ClaimVerifier, CommitteeRule, DatasetRegistry, JobHandler, JobKind, ModelRegistry, SessionMembers, Verdict,
+        },
         Balance, CommitteeSignature, JobId, ModelId, RequestId,
     };
     use alloc::vec::Vec;
@@ -104,7 +106,7 @@ pub mod pallet {
     };
     use types::{
         most_tokens, validate_sampling, Certainty, ClaimBody, ClaimRefusal, Output, Prompt, Reason, RequestRecord,
-        SamplingError, State, MAX_ATTEMPTS,
+        RequestStatus, SamplingError, MAX_ATTEMPTS,
     };
 
     /// A message of an executor.
@@ -131,16 +133,16 @@ pub mod pallet {
             + MutateHold<Self::AccountId, Reason: From<HoldReason>>;
 
         /// Who may do jobs.
-        type Members: Members<Self::AccountId>;
+        type Members: SessionMembers<Self::AccountId>;
 
         /// What is served.
-        type Models: Models<Self::AccountId>;
+        type Models: ModelRegistry<Self::AccountId>;
 
         /// Whose data the models have seen.
-        type Datasets: Datasets<Self::AccountId>;
+        type Datasets: DatasetRegistry<Self::AccountId>;
 
         /// Checks the answers.
-        type Verification: Verification<Self::AccountId>;
+        type Verification: ClaimVerifier<Self::AccountId>;
 
         /// The value of the parent block, for draws.
         type Randomness: Randomness<Option<H256>, BlockNumberFor<Self>>;
@@ -422,7 +424,7 @@ pub mod pallet {
                 max_fee,
                 job: JobId::zero(),
                 failed: BoundedVec::new(),
-                state: State::Refunded,
+                status: RequestStatus::Refunded,
             };
             record.job = JobSpec::Generate(record.generate(request)).id();
             NextRequest::<T>::put(next);
@@ -461,7 +463,7 @@ pub mod pallet {
                 ..
             } = message;
             Self::forget_deadline(request, &record);
-            record.state = State::Claimed {
+            record.status = RequestStatus::Claimed {
                 executor: executor.clone(),
                 output: body.output,
                 tokens: body.tokens,
@@ -511,7 +513,7 @@ pub mod pallet {
             }
             let request = OpenJobs::<T>::get(message.job).ok_or(ClaimRefusal::NoRequest)?;
             let record = Requests::<T>::get(request).ok_or(ClaimRefusal::NoRequest)?;
-            let State::Waiting { executor, .. } = &record.state else {
+            let RequestStatus::Waiting { executor, .. } = &record.status else {
                 return Err(ClaimRefusal::AlreadyClaimed);
             };
             if *executor != message.member {
@@ -570,12 +572,12 @@ pub mod pallet {
                     log::error!(target: LOG_TARGET, "more requests wait than are open");
                 }
             });
-            record.state = State::Waiting { executor, due };
+            record.status = RequestStatus::Waiting { executor, due };
             Requests::<T>::insert(request, record);
         }
 
         fn forget_deadline(request: RequestId, record: &RecordOf<T>) {
-            let State::Waiting { due, .. } = record.state else {
+            let RequestStatus::Waiting { due, .. } = record.status else {
                 return;
             };
             Deadlines::<T>::mutate_exists(due, |deadline| {
@@ -603,7 +605,7 @@ pub mod pallet {
             }
             for request in &late {
                 if let Some(record) = Requests::<T>::get(request) {
-                    if let State::Waiting { executor, .. } = record.state.clone() {
+                    if let RequestStatus::Waiting { executor, .. } = record.status.clone() {
                         Self::pass_on(*request, record, executor, Reason::Late);
                     }
                 }
@@ -631,7 +633,7 @@ pub mod pallet {
                 }
                 None => {
                     let amount = Self::release(&record, record.max_fee);
-                    Self::finish(request, record, State::Refunded);
+                    Self::finish(request, record, RequestStatus::Refunded);
                     Self::deposit_event(Event::Refunded { request, amount });
                 }
             }
@@ -648,14 +650,14 @@ pub mod pallet {
             let split = Self::pay(request, &record, &executor, tokens, checkers);
             let fee = split.total();
             Self::release(&record, record.max_fee.saturating_sub(fee));
-            let state = State::Settled {
+            let status = RequestStatus::Settled {
                 executor: executor.clone(),
                 output: output.clone(),
                 tokens,
                 fee,
                 checkers: receipts,
             };
-            Self::finish(request, record, state);
+            Self::finish(request, record, status);
             Self::deposit_event(Event::Settled {
                 request,
                 executor,
@@ -681,9 +683,9 @@ pub mod pallet {
             })
         }
 
-        fn finish(request: RequestId, mut record: RecordOf<T>, state: State<T::AccountId, BlockNumberFor<T>>) {
+        fn finish(request: RequestId, mut record: RecordOf<T>, status: RequestStatus<T::AccountId, BlockNumberFor<T>>) {
             OpenJobs::<T>::remove(record.job);
-            record.state = state;
+            record.status = status;
             Requests::<T>::insert(request, record);
             let now = frame_system::Pallet::<T>::block_number();
             let until = now.saturating_add(T::RetainPeriod::get());
@@ -714,7 +716,7 @@ pub mod pallet {
         }
     }
 
-    impl<T: Config> Jobs<T::AccountId> for Pallet<T> {
+    impl<T: Config> JobHandler<T::AccountId> for Pallet<T> {
         fn check_spec(kind: JobKind, job: JobId) -> Option<JobSpec> {
             if kind != JobKind::Inference {
                 return None;
@@ -732,11 +734,11 @@ pub mod pallet {
                 log::error!(target: LOG_TARGET, "a verdict on {job:?}, which nobody asked for");
                 return;
             };
-            let State::Claimed {
+            let RequestStatus::Claimed {
                 executor,
                 output,
                 tokens,
-            } = record.state.clone()
+            } = record.status.clone()
             else {
                 log::error!(target: LOG_TARGET, "a verdict on {job:?}, which nobody claimed");
                 return;

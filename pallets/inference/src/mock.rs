@@ -4,7 +4,7 @@
 use crate as pallet_inference;
 use crate::{
     fees::FeeShares,
-    types::{Certainty, ClaimBody, ClaimRefusal, Prompt, RequestRecord, State},
+    types::{Certainty, ClaimBody, ClaimRefusal, Prompt, RequestRecord, RequestStatus},
     Call, HoldReason, Requests, CLAIM_DOMAIN,
 };
 use agorai_primitives::{
@@ -13,7 +13,7 @@ use agorai_primitives::{
     message::Message,
     model::Architecture,
     receipt::{output_result, ClaimDigest, Trace},
-    traits::{self, CommitteeRule, JobKind, Jobs as _, Member, Served, Trained, Verdict},
+    traits::{self, CommitteeRule, JobHandler as _, JobKind, Member, ModelVersion, TrainingOrigin, Verdict},
     Balance, BlobId, CommitteeSignature, DatasetId, JobId, ModelId, RequestId, SessionIndex, Shard, VersionIndex,
 };
 use frame_support::{
@@ -95,7 +95,7 @@ parameter_types! {
 }
 
 pub struct World;
-impl traits::Members<AccountId> for World {
+impl traits::SessionMembers<AccountId> for World {
     fn session() -> SessionIndex {
         SESSION
     }
@@ -106,18 +106,18 @@ impl traits::Members<AccountId> for World {
         Set::get().into_iter().find(|member| member.account == *account)
     }
 }
-impl traits::Models<AccountId> for World {
-    fn live(model: ModelId) -> Result<Served<AccountId>, DispatchError> {
+impl traits::ModelRegistry<AccountId> for World {
+    fn live(model: ModelId) -> Result<ModelVersion<AccountId>, DispatchError> {
         if Retired::get() {
             return Err(DispatchError::Other("ModelRetired"));
         }
         Self::version(model, 7)
     }
-    fn version(model: ModelId, version: VersionIndex) -> Result<Served<AccountId>, DispatchError> {
+    fn version(model: ModelId, version: VersionIndex) -> Result<ModelVersion<AccountId>, DispatchError> {
         if model != MODEL {
             return Err(DispatchError::Other("UnknownModel"));
         }
-        Ok(Served {
+        Ok(ModelVersion {
             owner: POT,
             architecture: Shape::get(),
             version,
@@ -125,7 +125,7 @@ impl traits::Models<AccountId> for World {
             price: CurrentPrice::get(),
         })
     }
-    fn add_trained(_: ModelId, _: BlobId, _: Trained) -> Result<VersionIndex, DispatchError> {
+    fn add_trained(_: ModelId, _: BlobId, _: TrainingOrigin) -> Result<VersionIndex, DispatchError> {
         Err(DispatchError::Other("NotHere"))
     }
     fn lineage_datasets(model: ModelId, version: VersionIndex) -> Vec<DatasetId> {
@@ -142,7 +142,7 @@ impl traits::Models<AccountId> for World {
         Income::mutate(|income| income.push((model, amount)));
     }
 }
-impl traits::Datasets<AccountId> for World {
+impl traits::DatasetRegistry<AccountId> for World {
     fn usable_shards(_: DatasetId) -> Result<Vec<Shard>, DispatchError> {
         Ok(Vec::new())
     }
@@ -153,7 +153,7 @@ impl traits::Datasets<AccountId> for World {
             .collect()
     }
 }
-impl traits::Verification<AccountId> for World {
+impl traits::ClaimVerifier<AccountId> for World {
     fn open(
         kind: JobKind,
         job: JobId,
@@ -346,9 +346,11 @@ pub fn record(request: RequestId) -> Record {
 
 /// Who has to answer, or has answered.
 pub fn executor(request: RequestId) -> AccountId {
-    match record(request).state {
-        State::Waiting { executor, .. } | State::Claimed { executor, .. } | State::Settled { executor, .. } => executor,
-        State::Refunded => panic!("request {request} is refunded"),
+    match record(request).status {
+        RequestStatus::Waiting { executor, .. }
+        | RequestStatus::Claimed { executor, .. }
+        | RequestStatus::Settled { executor, .. } => executor,
+        RequestStatus::Refunded => panic!("request {request} is refunded"),
     }
 }
 

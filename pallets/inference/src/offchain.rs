@@ -5,14 +5,14 @@
 //! made again and nothing is sent for what is claimed.
 
 use crate::{
-    types::{ClaimBody, State},
+    types::{ClaimBody, RequestStatus},
     Call, Config, OpenJobs, Pallet, RecordOf, Requests, CLAIM_DOMAIN, LOG_TARGET,
 };
 use agorai_primitives::{
     crypto::local_members,
     job::{JobResult, JobSpec, JobStatus},
     message::Message,
-    traits::Members,
+    traits::SessionMembers,
     RequestId,
 };
 use alloc::vec::Vec;
@@ -34,7 +34,7 @@ impl<T: Config> Pallet<T> {
             let Some(record) = Requests::<T>::get(request) else {
                 continue;
             };
-            let State::Waiting { executor, .. } = &record.state else {
+            let RequestStatus::Waiting { executor, .. } = &record.status else {
                 continue;
             };
             let Some((member, key)) = local.iter().find(|(account, _)| account == executor) else {

@@ -6,7 +6,7 @@ use crate::{
     Config, HoldReason, Pallet, RecordOf, LOG_TARGET,
 };
 use agorai_primitives::{
-    traits::{Datasets, Models},
+    traits::{DatasetRegistry, ModelRegistry},
     Balance, RequestId,
 };
 use alloc::vec::Vec;

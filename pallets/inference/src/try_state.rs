@@ -2,8 +2,8 @@
 //! What must hold after every block.
 
 use crate::{
-    types::State, Config, Deadlines, Finished, FinishedPlaces, HoldReason, NextRequest, OpenJobs, Overdue, Pallet,
-    Requests,
+    types::RequestStatus, Config, Deadlines, Finished, FinishedPlaces, HoldReason, NextRequest, OpenJobs, Overdue,
+    Pallet, Requests,
 };
 use agorai_primitives::Balance;
 use alloc::{collections::BTreeMap, vec::Vec};
@@ -28,8 +28,8 @@ impl<T: Config> Pallet<T> {
             let escrow = held.entry(record.who.clone()).or_default();
             let found = OpenJobs::<T>::get(record.job) == Some(request);
             ensure!(found == record.is_open(), "a job that is not where its request is");
-            match &record.state {
-                State::Waiting { executor, due } => {
+            match &record.status {
+                RequestStatus::Waiting { executor, due } => {
                     ensure!(!record.failed.contains(executor), "an executor that has failed");
                     let at = Deadlines::<T>::get(due);
                     let overdue = Overdue::<T>::get();
@@ -40,14 +40,14 @@ impl<T: Config> Pallet<T> {
                     );
                     waiting = waiting.saturating_add(1);
                 }
-                State::Claimed { executor, .. } => {
+                RequestStatus::Claimed { executor, .. } => {
                     ensure!(!record.failed.contains(executor), "an executor that has failed")
                 }
-                State::Settled { fee, .. } => {
+                RequestStatus::Settled { fee, .. } => {
                     ensure!(*fee <= record.max_fee, "more was paid than was offered");
                     finished = finished.saturating_add(1);
                 }
-                State::Refunded => finished = finished.saturating_add(1),
+                RequestStatus::Refunded => finished = finished.saturating_add(1),
             }
             if record.is_open() {
                 open = open.saturating_add(1);
@@ -83,8 +83,8 @@ impl<T: Config> Pallet<T> {
             "a hole in the queue of finished requests"
         );
         for (_, (_, request)) in places {
-            let state = Requests::<T>::get(request).map(|record| record.is_open());
-            ensure!(state == Some(false), "a place of no finished request");
+            let status = Requests::<T>::get(request).map(|record| record.is_open());
+            ensure!(status == Some(false), "a place of no finished request");
         }
         Ok(())
     }

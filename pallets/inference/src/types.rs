@@ -37,7 +37,7 @@ pub enum Certainty {
 
 /// Where a request stands.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
-pub enum State<AccountId, BlockNumber> {
+pub enum RequestStatus<AccountId, BlockNumber> {
     /// An executor has to answer.
     Waiting {
         /// The executor.
@@ -99,7 +99,7 @@ pub struct RequestRecord<AccountId, BlockNumber> {
     /// The executors that have failed it, in order.
     pub failed: BoundedVec<AccountId, ConstU32<MAX_ATTEMPTS>>,
     /// Where it stands.
-    pub state: State<AccountId, BlockNumber>,
+    pub status: RequestStatus<AccountId, BlockNumber>,
 }
 
 impl<AccountId, BlockNumber> RequestRecord<AccountId, BlockNumber> {
@@ -110,7 +110,10 @@ impl<AccountId, BlockNumber> RequestRecord<AccountId, BlockNumber> {
 
     /// Whether it still has an escrow.
     pub fn is_open(&self) -> bool {
-        matches!(self.state, State::Waiting { .. } | State::Claimed { .. })
+        matches!(
+            self.status,
+            RequestStatus::Waiting { .. } | RequestStatus::Claimed { .. }
+        )
     }
 
     /// What an executor has to compute for the request of index `request`.
@@ -127,8 +130,8 @@ impl<AccountId, BlockNumber> RequestRecord<AccountId, BlockNumber> {
 
     /// What a checker has to compute while a claim is open.
     pub fn check(&self, request: RequestId) -> Option<CheckSpec> {
-        match &self.state {
-            State::Claimed { output, .. } => Some(CheckSpec {
+        match &self.status {
+            RequestStatus::Claimed { output, .. } => Some(CheckSpec {
                 generate: self.generate(request),
                 output: output.to_vec(),
             }),

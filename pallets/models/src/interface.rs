@@ -2,11 +2,11 @@
 //! How the other pallets see models.
 
 use crate::{
-    types::{ModelRecord, PromotionRule, Source, Stage, Standing, VersionRecord},
+    types::{ModelRecord, ModelStatus, PromotionRule, Source, VersionRecord, VersionStatus},
     Config, Error, Event, Ledgers, Models, Pallet, Versions, LOG_TARGET,
 };
 use agorai_primitives::{
-    traits::{Models as ModelsTrait, Served, Trained},
+    traits::{ModelRegistry, ModelVersion, TrainingOrigin},
     Balance, BlobId, DatasetId, ModelId, VersionIndex,
 };
 use alloc::vec::Vec;
@@ -21,11 +21,11 @@ impl<T: Config> Pallet<T> {
         model: ModelId,
         record: ModelRecord<T::AccountId>,
         version: VersionIndex,
-    ) -> Result<Served<T::AccountId>, DispatchError> {
+    ) -> Result<ModelVersion<T::AccountId>, DispatchError> {
         let weights = Versions::<T>::get(model, version)
             .ok_or(Error::<T>::UnknownVersion)?
             .weights;
-        Ok(Served {
+        Ok(ModelVersion {
             owner: record.owner,
             architecture: record.architecture,
             version,
@@ -59,22 +59,22 @@ impl<T: Config> Pallet<T> {
     }
 }
 
-impl<T: Config> ModelsTrait<T::AccountId> for Pallet<T> {
-    fn live(model: ModelId) -> Result<Served<T::AccountId>, DispatchError> {
+impl<T: Config> ModelRegistry<T::AccountId> for Pallet<T> {
+    fn live(model: ModelId) -> Result<ModelVersion<T::AccountId>, DispatchError> {
         let record = Models::<T>::get(model).ok_or(Error::<T>::UnknownModel)?;
-        ensure!(record.standing == Standing::Served, Error::<T>::ModelRetired);
+        ensure!(record.status == ModelStatus::Served, Error::<T>::ModelRetired);
         let live = record.live;
         Self::served(model, record, live)
     }
 
-    fn version(model: ModelId, version: VersionIndex) -> Result<Served<T::AccountId>, DispatchError> {
+    fn version(model: ModelId, version: VersionIndex) -> Result<ModelVersion<T::AccountId>, DispatchError> {
         let record = Models::<T>::get(model).ok_or(Error::<T>::UnknownModel)?;
         Self::served(model, record, version)
     }
 
-    fn add_trained(model: ModelId, weights: BlobId, origin: Trained) -> Result<VersionIndex, DispatchError> {
+    fn add_trained(model: ModelId, weights: BlobId, origin: TrainingOrigin) -> Result<VersionIndex, DispatchError> {
         let mut record = Models::<T>::get(model).ok_or(Error::<T>::UnknownModel)?;
-        ensure!(record.standing == Standing::Served, Error::<T>::ModelRetired);
+        ensure!(record.status == ModelStatus::Served, Error::<T>::ModelRetired);
         ensure!(weights != BlobId::default(), Error::<T>::WeightsHashIsZero);
         ensure!(record.versions < T::MaxVersions::get(), Error::<T>::TooManyVersions);
         let parent = Versions::<T>::get(model, origin.parent).ok_or(Error::<T>::UnknownVersion)?;
@@ -86,7 +86,7 @@ impl<T: Config> ModelsTrait<T::AccountId> for Pallet<T> {
         }
 
         let version = record.versions;
-        let Trained {
+        let TrainingOrigin {
             parent,
             plan,
             round,
@@ -108,7 +108,7 @@ impl<T: Config> ModelsTrait<T::AccountId> for Pallet<T> {
                 weights,
                 source,
                 datasets,
-                stage: Stage::Candidate,
+                status: VersionStatus::Candidate,
             },
         );
         record.versions = version.saturating_add(1);
@@ -122,7 +122,7 @@ impl<T: Config> ModelsTrait<T::AccountId> for Pallet<T> {
             loss_after,
         });
         if rule == PromotionRule::IfLossFell && Self::loss_fell(model, live, version) {
-            let candidate = Stage::Candidate;
+            let candidate = VersionStatus::Candidate;
             Self::go_live(model, record, version, candidate, Error::<T>::NotCandidate)?;
             Self::deposit_event(Event::Promoted {
                 model,

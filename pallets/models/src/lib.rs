@@ -77,7 +77,8 @@ pub mod pallet {
     use shares::{Holding, Ledger, SharesError};
     use sp_runtime::traits::AccountIdConversion;
     use types::{
-        is_name, is_plausible_length, Lineage, ModelRecord, Name, PromotionRule, Source, Stage, Standing, VersionRecord,
+        is_name, is_plausible_length, Lineage, ModelRecord, ModelStatus, Name, PromotionRule, Source, VersionRecord,
+        VersionStatus,
     };
 
     /// The record as this runtime keeps it.
@@ -346,14 +347,14 @@ pub mod pallet {
                 promotion,
                 live: 0,
                 versions: 1,
-                standing: Standing::Served,
+                status: ModelStatus::Served,
                 deposit,
             };
             let version = VersionRecord {
                 weights,
                 source: Source::Upload,
                 datasets: Lineage::new(),
-                stage: Stage::Live,
+                status: VersionStatus::Live,
             };
             Models::<T>::insert(model, record);
             Versions::<T>::insert(model, 0, version);
@@ -385,7 +386,13 @@ pub mod pallet {
         #[pallet::call_index(2)]
         pub fn promote(origin: OriginFor<T>, model: ModelId, version: VersionIndex) -> DispatchResult {
             let record = Self::owned(origin, model)?;
-            let weights = Self::go_live(model, record, version, Stage::Candidate, Error::<T>::NotCandidate)?;
+            let weights = Self::go_live(
+                model,
+                record,
+                version,
+                VersionStatus::Candidate,
+                Error::<T>::NotCandidate,
+            )?;
             Self::deposit_event(Event::Promoted {
                 model,
                 version,
@@ -400,7 +407,7 @@ pub mod pallet {
         #[pallet::call_index(3)]
         pub fn roll_back(origin: OriginFor<T>, model: ModelId, version: VersionIndex) -> DispatchResult {
             let record = Self::owned(origin, model)?;
-            let weights = Self::go_live(model, record, version, Stage::Former, Error::<T>::NotFormer)?;
+            let weights = Self::go_live(model, record, version, VersionStatus::Former, Error::<T>::NotFormer)?;
             Self::deposit_event(Event::RolledBack {
                 model,
                 version,
@@ -415,7 +422,7 @@ pub mod pallet {
         #[pallet::call_index(4)]
         pub fn retire(origin: OriginFor<T>, model: ModelId) -> DispatchResult {
             let mut record = Self::owned(origin, model)?;
-            record.standing = Standing::Retired;
+            record.status = ModelStatus::Retired;
             Models::<T>::insert(model, record);
             Self::deposit_event(Event::Retired { model });
             Ok(())
@@ -482,26 +489,26 @@ pub mod pallet {
             let who = ensure_signed(origin)?;
             let record = Models::<T>::get(model).ok_or(Error::<T>::UnknownModel)?;
             ensure!(record.owner == who, Error::<T>::NotOwner);
-            ensure!(record.standing == Standing::Served, Error::<T>::ModelRetired);
+            ensure!(record.status == ModelStatus::Served, Error::<T>::ModelRetired);
             Ok(record)
         }
 
-        /// Makes a version that must be at `stage` the live one, and returns its weights.
+        /// Makes a version that must be at `status` the live one, and returns its weights.
         pub(crate) fn go_live(
             model: ModelId,
             mut record: RecordOf<T>,
             version: VersionIndex,
-            stage: Stage,
+            status: VersionStatus,
             otherwise: Error<T>,
         ) -> Result<BlobId, DispatchError> {
             let mut next = Versions::<T>::get(model, version).ok_or(Error::<T>::UnknownVersion)?;
-            ensure!(next.stage == stage, otherwise);
+            ensure!(next.status == status, otherwise);
             Versions::<T>::mutate(model, record.live, |live| {
                 if let Some(live) = live {
-                    live.stage = Stage::Former;
+                    live.status = VersionStatus::Former;
                 }
             });
-            next.stage = Stage::Live;
+            next.status = VersionStatus::Live;
             let weights = next.weights;
             Versions::<T>::insert(model, version, next);
             record.live = version;

@@ -4,7 +4,7 @@
 use crate::{self as pallet_models, types::PromotionRule};
 use agorai_primitives::{
     model::Architecture,
-    traits::{Models as _, Trained},
+    traits::{ModelRegistry as _, TrainingOrigin},
     Balance, BlobId, VersionIndex,
 };
 use frame_support::{
@@ -117,7 +117,7 @@ impl Draft {
 
 /// A round of training that started from `parent`.
 pub fn trained(parent: VersionIndex, datasets: &[u32], losses: (u64, u64)) -> Result<VersionIndex, DispatchError> {
-    let origin = Trained {
+    let origin = TrainingOrigin {
         parent,
         plan: 0,
         round: parent,

@@ -2,8 +2,8 @@
 //! What must hold after every block.
 
 use crate::{
-    shares::FRACTION_BITS, types::Stage, Config, HoldReason, Ledgers, Models, NextModel, Pallet, Registered, Shares,
-    Versions,
+    shares::FRACTION_BITS, types::VersionStatus, Config, HoldReason, Ledgers, Models, NextModel, Pallet, Registered,
+    Shares, Versions,
 };
 use agorai_primitives::Balance;
 use alloc::collections::BTreeMap;
@@ -32,7 +32,7 @@ impl<T: Config> Pallet<T> {
             for (version, other) in Versions::<T>::iter_prefix(model) {
                 versions = versions.saturating_add(1);
                 ensure!(version < record.versions, "a version's index was not given out");
-                let live = other.stage == Stage::Live;
+                let live = other.status == VersionStatus::Live;
                 ensure!(live == (version == record.live), "the live version is another");
             }
             ensure!(versions == record.versions, "versions are miscounted");

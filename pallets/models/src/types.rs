@@ -26,7 +26,7 @@ pub enum PromotionRule {
 
 /// Whether a model is served.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub enum Standing {
+pub enum ModelStatus {
     /// Its live version is served.
     Served,
     /// It is neither served nor trained any more. Its income can still be collected.
@@ -51,14 +51,14 @@ pub struct ModelRecord<AccountId> {
     /// Number of versions.
     pub versions: u32,
     /// Whether it is served.
-    pub standing: Standing,
+    pub status: ModelStatus,
     /// What is held on the owner for this record.
     pub deposit: Balance,
 }
 
 /// Whether a version is, or has been, live.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub enum Stage {
+pub enum VersionStatus {
     /// Never live yet.
     Candidate,
     /// Live now.
@@ -97,7 +97,7 @@ pub struct VersionRecord {
     /// All datasets that they, or the versions before them, have seen.
     pub datasets: Lineage,
     /// Whether it is live.
-    pub stage: Stage,
+    pub status: VersionStatus,
 }
 
 /// Whether a file of `bytes` may hold the weights of `architecture` in binary32.

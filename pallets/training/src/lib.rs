@@ -81,7 +81,7 @@ pub mod pallet {
     use agorai_primitives::{
         message::Message,
         training::{Recipe, RecipeError, MAX_WORKERS},
-        traits::{CommitteeRule, Datasets, JobKind, Members, Models, Slash, Verification},
+        traits::{ClaimVerifier, CommitteeRule, DatasetRegistry, JobKind, ModelRegistry, SessionMembers, Slash},
         Balance, BlobId, CommitteeSignature, DatasetId, JobId, ModelId, PlanId, RoundIndex, VersionIndex,
     };
     use frame_support::{
@@ -92,7 +92,7 @@ pub mod pallet {
         },
     };
     use frame_system::{offchain::CreateAuthorizedTransaction, pallet_prelude::*};
-    use round::{Event as Step, Round, MAX_ATTEMPTS};
+    use round::{Round, RoundInput, MAX_ATTEMPTS};
     use sp_core::H256;
     use sp_runtime::{Perbill, SaturatedConversion};
     use types::{
@@ -122,22 +122,22 @@ pub mod pallet {
             + MutateHold<Self::AccountId, Reason: From<HoldReason>>;
 
         /// Who may do jobs.
-        type Members: Members<Self::AccountId>;
+        type Members: SessionMembers<Self::AccountId>;
 
         /// Cuts bonds.
         type Slash: Slash<Self::AccountId>;
 
         /// What may be trained on.
-        type Datasets: Datasets<Self::AccountId>;
+        type Datasets: DatasetRegistry<Self::AccountId>;
 
         /// Whether a dataset's access terms let an account train on it.
         type Access: Contains<(DatasetId, Self::AccountId)>;
 
         /// What is trained.
-        type Models: Models<Self::AccountId>;
+        type Models: ModelRegistry<Self::AccountId>;
 
         /// Consensus on claims.
-        type Verification: Verification<Self::AccountId>;
+        type Verification: ClaimVerifier<Self::AccountId>;
 
         /// The value of the parent block, for draws.
         type Randomness: Randomness<Option<H256>, BlockNumberFor<Self>>;
@@ -555,7 +555,7 @@ pub mod pallet {
                 phase: Phase::Enrol,
                 deadline: 0,
                 void_in_a_row: 0,
-                state: types::PlanState::Running,
+                status: types::PlanStatus::Running,
             };
             Self::start_plan(plan, corpus)
         }
@@ -585,7 +585,7 @@ pub mod pallet {
         ) -> DispatchResult {
             ensure_authorized(origin)?;
             let EnrolBody { plan, round } = message.body;
-            let step = Step::Enrol {
+            let step = RoundInput::Enrol {
                 who: message.member.clone(),
             };
             let (record, next) = Self::after(plan, round, step).map_err(Error::<T>::from)?;
@@ -652,7 +652,7 @@ pub mod pallet {
                 matches,
             } = message.body;
             let auditor = message.member;
-            let step = Step::Audit {
+            let step = RoundInput::Audit {
                 by: auditor.clone(),
                 worker,
                 matches,

@@ -10,12 +10,11 @@ use crate::{
 };
 use agorai_primitives::{
     crypto::CommitteePair,
-    job::Score,
     message::Message,
     model::Architecture,
     receipt::{scores_result, weights_result, ClaimDigest},
-    training::Recipe,
-    traits::{self, CommitteeRule, Fault, JobKind, Jobs as _, Member, Served, Trained, Verdict},
+    training::{Recipe, Score},
+    traits::{self, CommitteeRule, Fault, JobHandler as _, JobKind, Member, ModelVersion, TrainingOrigin, Verdict},
     Balance, BlobId, CommitteeSignature, DatasetId, JobId, ModelId, SessionIndex, Shard, VersionIndex,
 };
 use codec::Encode;
@@ -76,7 +75,7 @@ parameter_types! {
     pub static Slashes: Vec<(AccountId, Fault)> = Vec::new();
     pub static Retired: bool = false;
     pub static Versions: Vec<BlobId> = Vec::new();
-    pub static Lineage: Vec<Trained> = Vec::new();
+    pub static Lineage: Vec<TrainingOrigin> = Vec::new();
     pub static Issued: Vec<(AccountId, Balance)> = Vec::new();
     pub static Opened: Vec<(JobKind, JobId, AccountId, ClaimDigest)> = Vec::new();
     pub const WrongContribution: Perbill = Perbill::from_percent(20);
@@ -85,7 +84,7 @@ parameter_types! {
 
 pub struct World;
 
-impl traits::Members<AccountId> for World {
+impl traits::SessionMembers<AccountId> for World {
     fn session() -> SessionIndex {
         SESSION
     }
@@ -106,7 +105,7 @@ impl traits::Slash<AccountId> for World {
     }
 }
 
-impl traits::Datasets<AccountId> for World {
+impl traits::DatasetRegistry<AccountId> for World {
     fn usable_shards(dataset: DatasetId) -> Result<Vec<Shard>, DispatchError> {
         let shard = |seed, bytes| Shard {
             blob: BlobId([seed; 32]),
@@ -130,19 +129,19 @@ impl Contains<(DatasetId, AccountId)> for World {
     }
 }
 
-impl traits::Models<AccountId> for World {
-    fn live(model: ModelId) -> Result<Served<AccountId>, DispatchError> {
+impl traits::ModelRegistry<AccountId> for World {
+    fn live(model: ModelId) -> Result<ModelVersion<AccountId>, DispatchError> {
         if Retired::get() {
             return Err(DispatchError::Other("retired"));
         }
         Self::version(model, 0)
     }
-    fn version(model: ModelId, version: VersionIndex) -> Result<Served<AccountId>, DispatchError> {
+    fn version(model: ModelId, version: VersionIndex) -> Result<ModelVersion<AccountId>, DispatchError> {
         if model != MODEL {
             return Err(DispatchError::Other("unknown model"));
         }
         let weights = Versions::get().get(version as usize).copied();
-        Ok(Served {
+        Ok(ModelVersion {
             owner: OWNER,
             architecture: Architecture::SMALL,
             version,
@@ -150,7 +149,7 @@ impl traits::Models<AccountId> for World {
             price: 1,
         })
     }
-    fn add_trained(_: ModelId, weights: BlobId, origin: Trained) -> Result<VersionIndex, DispatchError> {
+    fn add_trained(_: ModelId, weights: BlobId, origin: TrainingOrigin) -> Result<VersionIndex, DispatchError> {
         if Retired::get() {
             return Err(DispatchError::Other("retired"));
         }
@@ -171,7 +170,7 @@ impl traits::Models<AccountId> for World {
     fn note_income(_: ModelId, _: Balance) {}
 }
 
-impl traits::Verification<AccountId> for World {
+impl traits::ClaimVerifier<AccountId> for World {
     fn open(
         kind: JobKind,
         job: JobId,
@@ -496,7 +495,7 @@ pub fn claim(member: AccountId, output: Output) -> Result<(), Failed> {
         output,
         claim,
     };
-    let message = message(member, round.turn.job, body);
+    let message = message(member, round.claim_attempt.job, body);
     let signature = sign(member, CLAIM_DOMAIN, &message);
     submit(Call::submit_claim { message, signature })
 }

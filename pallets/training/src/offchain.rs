@@ -7,8 +7,10 @@
 
 use crate::{
     reports::round_job,
-    round::ClaimState,
-    types::{AuditBody, ClaimBody, ContributionBody, ContributionRecord, EnrolBody, NewWeights, Output, Phase, Status},
+    round::ClaimStatus,
+    types::{
+        AuditBody, ClaimBody, ContributionBody, ContributionRecord, EnrolBody, NewWeights, Output, Phase, WorkerStatus,
+    },
     Call, Config, Current, Pallet, PlanOf, Plans, RoundOf, Running, AUDIT_DOMAIN, CLAIM_DOMAIN, CONTRIBUTION_DOMAIN,
     ENROL_DOMAIN, LOG_TARGET,
 };
@@ -16,7 +18,7 @@ use agorai_primitives::{
     crypto::local_members,
     job::{JobFailure, JobResult, JobSpec, JobStatus},
     message::Message,
-    traits::Members,
+    traits::SessionMembers,
     CommitteeId, CommitteeSignature, JobId, PlanId, SessionIndex,
 };
 use alloc::vec::Vec;
@@ -98,7 +100,7 @@ impl<T: Config> View<'_, T> {
                 continue;
             };
             let status = self.round.workers.get(place as usize).map(|worker| worker.status);
-            if status != Some(Status::Training) {
+            if status != Some(WorkerStatus::Training) {
                 continue;
             }
             let spec = Pallet::<T>::train_spec(self.id, self.plan, self.round, place);
@@ -168,7 +170,7 @@ impl<T: Config> View<'_, T> {
             return;
         };
         let member = self.local.iter().find(|(who, _)| who == executor);
-        let Some(member) = member.filter(|_| self.round.turn.state == ClaimState::Owed) else {
+        let Some(member) = member.filter(|_| self.round.claim_attempt.status == ClaimStatus::Owed) else {
             return;
         };
         let body = ClaimBody {
@@ -178,9 +180,13 @@ impl<T: Config> View<'_, T> {
             output,
             claim: trace.claim(),
         };
-        self.report(member, CLAIM_DOMAIN, self.round.turn.job, body, |message, signature| {
-            Call::submit_claim { message, signature }
-        });
+        self.report(
+            member,
+            CLAIM_DOMAIN,
+            self.round.claim_attempt.job,
+            body,
+            |message, signature| Call::submit_claim { message, signature },
+        );
     }
 
     fn report<Body: Encode>(

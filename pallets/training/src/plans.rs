@@ -2,17 +2,18 @@
 //! How a plan begins, goes from round to round, pays, and ends.
 
 use crate::{
-    round::{Effect, Event as Step, Moment, Next, Round, Rules, MAX_VOTERS},
+    round::{Effect, Next, Round, RoundInput, Rules, StepContext, MAX_VOTERS},
     scores::split,
     types::{
-        Feedbacks, NewWeights, Phase, PlanDatasets, PlanRecord, PlanState, RoundSummary, Shards, Status, VoidReason,
+        Feedbacks, NewWeights, Phase, PlanDatasets, PlanRecord, PlanStatus, RoundSummary, Shards, VoidReason,
+        WorkerStatus,
     },
     Config, Contributions, Corpora, Current, Error, Event, Feedback, HoldReason, Jobs, NextPlan, Over, Pallet, PlanOf,
     Plans, RoundOf, Rounds, Running, LOG_TARGET,
 };
 use agorai_primitives::{
     training::{Corpus, Recipe},
-    traits::{Datasets, Fault, Members, Models, Slash, Trained},
+    traits::{DatasetRegistry, Fault, ModelRegistry, SessionMembers, Slash, TrainingOrigin},
     Balance, BlockNumber, PlanId,
 };
 use alloc::vec::Vec;
@@ -88,17 +89,17 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn stop_plan(who: T::AccountId, id: PlanId) -> DispatchResult {
         let mut plan = Plans::<T>::get(id).ok_or(Error::<T>::UnknownPlan)?;
         ensure!(plan.owner == who, Error::<T>::NotOwner);
-        match plan.state {
-            PlanState::Running if plan.phase == Phase::Enrol => {
-                Self::finish_plan(id, plan, PlanState::Cancelled);
+        match plan.status {
+            PlanStatus::Running if plan.phase == Phase::Enrol => {
+                Self::finish_plan(id, plan, PlanStatus::Cancelled);
             }
-            PlanState::Running => {
-                plan.state = PlanState::Stopping;
+            PlanStatus::Running => {
+                plan.status = PlanStatus::Stopping;
                 Plans::<T>::insert(id, plan);
                 Self::deposit_event(Event::PlanStopping { plan: id });
             }
-            PlanState::Stopping => return Err(Error::<T>::PlanStopping.into()),
-            PlanState::Completed | PlanState::Cancelled | PlanState::GivenUp => {
+            PlanStatus::Stopping => return Err(Error::<T>::PlanStopping.into()),
+            PlanStatus::Completed | PlanStatus::Cancelled | PlanStatus::GivenUp => {
                 return Err(Error::<T>::UnknownPlan.into())
             }
         }
@@ -125,14 +126,14 @@ impl<T: Config> Pallet<T> {
             return;
         };
         let rules = Self::rules(&plan);
-        let at = Moment {
+        let at = StepContext {
             block: Self::now(),
             members,
             randomness: Self::randomness(id, &plan),
             rules: &rules,
         };
         let before = round.clone();
-        match round.step(Step::Tick, &at) {
+        match round.step(RoundInput::Tick, &at) {
             Ok(next) if next.round == before => {}
             Ok(next) => Self::follow(id, plan, next),
             // A tick is never refused.
@@ -190,11 +191,11 @@ impl<T: Config> Pallet<T> {
     /// Gives the job of a new phase its name, and forgets that of the one before.
     fn name_job(id: PlanId, plan: &PlanOf<T>, round: &mut RoundOf<T>) {
         if let Some(before) = Current::<T>::get(id) {
-            Jobs::<T>::remove(before.turn.job);
+            Jobs::<T>::remove(before.claim_attempt.job);
         }
         if let Some(spec) = Self::claim_spec(id, plan, round) {
-            round.turn.job = spec.id();
-            Jobs::<T>::insert(round.turn.job, id);
+            round.claim_attempt.job = spec.id();
+            Jobs::<T>::insert(round.claim_attempt.job, id);
         }
     }
 
@@ -228,7 +229,7 @@ impl<T: Config> Pallet<T> {
             loss_before,
             loss_after,
         } = new;
-        let origin = Trained {
+        let origin = TrainingOrigin {
             parent: plan.version,
             plan: id,
             round: plan.round,
@@ -243,7 +244,7 @@ impl<T: Config> Pallet<T> {
                 // The work is done and verified and its weights are public, so it is paid; an owner who
                 // retires the model in time must not have it for nothing.
                 Self::pay(id, &mut plan, &round.winners());
-                plan.state = PlanState::Stopping;
+                plan.status = PlanStatus::Stopping;
                 return Self::end_void(id, plan, round, VoidReason::ModelRefused);
             }
         };
@@ -254,7 +255,7 @@ impl<T: Config> Pallet<T> {
         let paid = Self::pay(id, &mut plan, &winners);
         let feedback: Vec<_> = (0u32..)
             .zip(round.workers.iter())
-            .filter(|(_, worker)| worker.status == Status::Accepted)
+            .filter(|(_, worker)| worker.status == WorkerStatus::Accepted)
             .filter_map(|(place, worker)| {
                 let contribution = Contributions::<T>::get(id, place)?;
                 Some((worker.account.clone(), contribution.error_feedback))
@@ -330,17 +331,17 @@ impl<T: Config> Pallet<T> {
         }
         Rounds::<T>::insert(id, plan.round, summary);
         plan.round = plan.round.saturating_add(1);
-        let end = if plan.state == PlanState::Stopping {
-            Some(PlanState::Cancelled)
+        let end = if plan.status == PlanStatus::Stopping {
+            Some(PlanStatus::Cancelled)
         } else if plan.round >= plan.rounds {
-            Some(PlanState::Completed)
+            Some(PlanStatus::Completed)
         } else if plan.void_in_a_row >= T::MaxVoidRounds::get() {
-            Some(PlanState::GivenUp)
+            Some(PlanStatus::GivenUp)
         } else {
             None
         };
-        if let Some(state) = end {
-            return Self::finish_plan(id, plan, state);
+        if let Some(status) = end {
+            return Self::finish_plan(id, plan, status);
         }
         let next = Round::new(round.stay(), Self::now(), &Self::rules(&plan));
         plan.phase = next.phase;
@@ -355,7 +356,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Releases what is left, keeps the record, and makes room for another plan.
-    fn finish_plan(id: PlanId, mut plan: PlanOf<T>, state: PlanState) {
+    fn finish_plan(id: PlanId, mut plan: PlanOf<T>, status: PlanStatus) {
         let released = T::Currency::release(
             &HoldReason::Escrow.into(),
             &plan.owner,
@@ -367,7 +368,7 @@ impl<T: Config> Pallet<T> {
             0
         });
         plan.escrow = plan.escrow.saturating_sub(released);
-        plan.state = state;
+        plan.status = status;
         plan.phase = Phase::Done;
         plan.deadline = Self::now();
         let weights = plan.weights;
@@ -377,9 +378,9 @@ impl<T: Config> Pallet<T> {
         Plans::<T>::insert(id, plan);
         Running::<T>::mutate(|running| running.retain(|other| *other != id));
         Self::keep_plan(id);
-        Self::deposit_event(match state {
-            PlanState::Completed => Event::PlanCompleted { plan: id, weights },
-            PlanState::GivenUp => Event::PlanGivenUp { plan: id, released },
+        Self::deposit_event(match status {
+            PlanStatus::Completed => Event::PlanCompleted { plan: id, weights },
+            PlanStatus::GivenUp => Event::PlanGivenUp { plan: id, released },
             _ => Event::PlanCancelled { plan: id, released },
         });
     }

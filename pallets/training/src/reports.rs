@@ -3,14 +3,14 @@
 //! block takes a report, and, without the signature, once more when it is dispatched.
 
 use crate::{
-    round::{Event as Step, Moment, Next, Refusal},
-    types::{AuditBody, ClaimBody, ContributionBody, EnrolBody, Output, PlanState},
+    round::{Next, RoundInput, RoundRefusal, StepContext},
+    types::{AuditBody, ClaimBody, ContributionBody, EnrolBody, Output, PlanStatus},
     Config, Contributions, Current, Error, MessageOf, Pallet, PlanOf, Plans, RoundOf, AUDIT_DOMAIN, CLAIM_DOMAIN,
     CONTRIBUTION_DOMAIN, ENROL_DOMAIN,
 };
 use agorai_primitives::{
     receipt::{scores_result, weights_result},
-    traits::Members,
+    traits::SessionMembers,
     CommitteeSignature, JobId, PlanId, RoundIndex,
 };
 use alloc::vec::Vec;
@@ -54,11 +54,11 @@ pub enum ReportRefusal {
     /// The claim's result is not the hash of its output.
     WrongResult,
     /// The round refuses it.
-    Round(Refusal),
+    Round(RoundRefusal),
 }
 
-impl From<Refusal> for ReportRefusal {
-    fn from(refusal: Refusal) -> Self {
+impl From<RoundRefusal> for ReportRefusal {
+    fn from(refusal: RoundRefusal) -> Self {
         Self::Round(refusal)
     }
 }
@@ -75,18 +75,18 @@ impl<T> From<ReportRefusal> for Error<T> {
             ReportRefusal::ContributionMalformed => Self::ContributionMalformed,
             ReportRefusal::WrongResult => Self::WrongResult,
             ReportRefusal::Round(refusal) => match refusal {
-                Refusal::WrongPhase => Self::WrongPhase,
-                Refusal::AlreadyEnrolled => Self::AlreadyEnrolled,
-                Refusal::RoundFull => Self::RoundFull,
-                Refusal::NotAWorker => Self::NotAWorker,
-                Refusal::AlreadyContributed => Self::AlreadyContributed,
-                Refusal::NoAudit => Self::NoAudit,
-                Refusal::NotAnAuditor => Self::NotAnAuditor,
-                Refusal::AlreadyAudited => Self::AlreadyAudited,
-                Refusal::NotExecutor => Self::NotExecutor,
-                Refusal::AlreadyClaimed => Self::AlreadyClaimed,
-                Refusal::WrongOutput => Self::WrongOutput,
-                Refusal::NoClaim => Self::NoClaim,
+                RoundRefusal::WrongPhase => Self::WrongPhase,
+                RoundRefusal::AlreadyEnrolled => Self::AlreadyEnrolled,
+                RoundRefusal::RoundFull => Self::RoundFull,
+                RoundRefusal::NotAWorker => Self::NotAWorker,
+                RoundRefusal::AlreadyContributed => Self::AlreadyContributed,
+                RoundRefusal::NoAudit => Self::NoAudit,
+                RoundRefusal::NotAnAuditor => Self::NotAnAuditor,
+                RoundRefusal::AlreadyAudited => Self::AlreadyAudited,
+                RoundRefusal::NotExecutor => Self::NotExecutor,
+                RoundRefusal::AlreadyClaimed => Self::AlreadyClaimed,
+                RoundRefusal::WrongOutput => Self::WrongOutput,
+                RoundRefusal::NoClaim => Self::NoClaim,
             },
         }
     }
@@ -95,7 +95,7 @@ impl<T> From<ReportRefusal> for Error<T> {
 /// What the pool is told: that the chain has gone on, or what is wrong with the report.
 impl From<ReportRefusal> for TransactionValidityError {
     fn from(refusal: ReportRefusal) -> Self {
-        use Refusal::*;
+        use RoundRefusal::*;
         match refusal {
             ReportRefusal::BadSignature => InvalidTransaction::BadProof,
             ReportRefusal::NotAMember => InvalidTransaction::BadSigner,
@@ -123,15 +123,15 @@ type After<T> = Result<(PlanOf<T>, Next<<T as frame_system::Config>::AccountId>)
 
 impl<T: Config> Pallet<T> {
     /// A plan, and its round after an event.
-    pub(crate) fn after(id: PlanId, index: RoundIndex, step: Step<T::AccountId>) -> After<T> {
+    pub(crate) fn after(id: PlanId, index: RoundIndex, step: RoundInput<T::AccountId>) -> After<T> {
         let plan = Plans::<T>::get(id).ok_or(ReportRefusal::UnknownPlan)?;
-        let runs = matches!(plan.state, PlanState::Running | PlanState::Stopping);
+        let runs = matches!(plan.status, PlanStatus::Running | PlanStatus::Stopping);
         ensure!(runs, ReportRefusal::UnknownPlan);
         ensure!(plan.round == index, ReportRefusal::WrongRound);
         let round = Current::<T>::get(id).ok_or(ReportRefusal::UnknownPlan)?;
         let rules = Self::rules(&plan);
         // Draws are made by ticks only.
-        let at = Moment {
+        let at = StepContext {
             block: Self::now(),
             members: &[],
             randomness: H256::zero(),
@@ -149,7 +149,7 @@ impl<T: Config> Pallet<T> {
             contribution,
         } = &message.body;
         let (who, payload) = (message.member.clone(), contribution.payload);
-        let (record, next) = Self::after(*plan, *round, Step::Contribute { who, payload })?;
+        let (record, next) = Self::after(*plan, *round, RoundInput::Contribute { who, payload })?;
         let fits = contribution.fits(&record.recipe, &record.architecture);
         ensure!(fits, ReportRefusal::ContributionMalformed);
         Ok((record, next))
@@ -170,13 +170,13 @@ impl<T: Config> Pallet<T> {
         };
         ensure!(claim.result == result, ReportRefusal::WrongResult);
         let (by, output) = (message.member.clone(), output.clone());
-        let step = Step::Claim {
+        let step = RoundInput::Claim {
             by,
             attempt: *attempt,
             output,
         };
         let (record, next) = Self::after(*plan, *round, step)?;
-        ensure!(next.round.turn.job == message.job, ReportRefusal::WrongJob);
+        ensure!(next.round.claim_attempt.job == message.job, ReportRefusal::WrongJob);
         Ok((record, next))
     }
 
@@ -190,7 +190,7 @@ impl<T: Config> Pallet<T> {
         Self::after(
             plan,
             round,
-            Step::Enrol {
+            RoundInput::Enrol {
                 who: message.member.clone(),
             },
         )?;
@@ -222,7 +222,7 @@ impl<T: Config> Pallet<T> {
             matches,
         } = message.body;
         let by = message.member.clone();
-        let step = Step::Audit { by, worker, matches };
+        let step = RoundInput::Audit { by, worker, matches };
         let (record, next) = Self::after(plan, round, step)?;
         let job = Self::audit_job(plan, &record, &next.round, worker);
         ensure!(message.job == job, ReportRefusal::WrongJob);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One round as a value: `step(event) -> Result<Next, Refusal>`. Knows no storage and no chain.
+//! One round as a value: `step(event) -> Result<Next, RoundRefusal>`. Knows no storage and no chain.
 //!
 //! | phase | ends when | then |
 //! |---|---|---|
@@ -22,7 +22,7 @@
 
 use crate::{
     scores::{judge, Entry},
-    types::{Audit, DropReason, NewWeights, Output, Phase, Scores, Status, VoidReason, Worker},
+    types::{Audit, DropReason, NewWeights, Output, Phase, Scores, VoidReason, Worker, WorkerStatus},
 };
 use agorai_primitives::{
     draw::{draw, draw_one},
@@ -73,7 +73,7 @@ pub struct Rules {
 
 /// When and among whom a step is made.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment<'a, AccountId> {
+pub struct StepContext<'a, AccountId> {
     /// The block.
     pub block: BlockNumber,
     /// The members and their bonds, at most [`MAX_VOTERS`].
@@ -86,7 +86,7 @@ pub struct Moment<'a, AccountId> {
 
 /// What happens to a round.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Event<AccountId> {
+pub enum RoundInput<AccountId> {
     /// A block has begun.
     Tick,
     /// A member will train.
@@ -128,7 +128,7 @@ pub enum Event<AccountId> {
 
 /// Why an event changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refusal {
+pub enum RoundRefusal {
     /// It belongs to another phase.
     WrongPhase,
     /// The member is a worker already.
@@ -200,7 +200,7 @@ pub struct Next<AccountId> {
 
 /// Where the claim of phase `Score` or `Aggregate` stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub enum ClaimState {
+pub enum ClaimStatus {
     /// The executor has not made it.
     Owed,
     /// It waits for its verdict.
@@ -213,13 +213,13 @@ pub enum ClaimState {
 
 /// The claim of phase `Score` or `Aggregate`.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub struct Turn<AccountId> {
+pub struct ClaimAttempt<AccountId> {
     /// The job: set by who knows the whole spec.
     pub job: JobId,
     /// The executors that were drawn; the last one is to make the claim.
     pub executors: BoundedVec<AccountId, ConstU32<MAX_ATTEMPTS>>,
     /// Where its claim stands.
-    pub state: ClaimState,
+    pub status: ClaimStatus,
     /// What it claims.
     pub output: Option<Output>,
 }
@@ -243,7 +243,7 @@ pub struct Round<AccountId> {
     /// The members and their bonds when the audit began.
     pub voters: BoundedVec<(AccountId, Balance), ConstU32<MAX_VOTERS>>,
     /// The claim of the phase.
-    pub turn: Turn<AccountId>,
+    pub claim_attempt: ClaimAttempt<AccountId>,
     /// The settled scores.
     pub scores: Scores,
 }
@@ -262,21 +262,25 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
             seed: H256::zero(),
             draw: H256::zero(),
             voters: BoundedVec::new(),
-            turn: no_turn(),
+            claim_attempt: no_claim_attempt(),
             scores: BoundedVec::new(),
         }
     }
 
     /// The round after an event, and what follows from it.
-    pub fn step(mut self, event: Event<AccountId>, at: &Moment<AccountId>) -> Result<Next<AccountId>, Refusal> {
+    pub fn step(
+        mut self,
+        event: RoundInput<AccountId>,
+        at: &StepContext<AccountId>,
+    ) -> Result<Next<AccountId>, RoundRefusal> {
         let mut effects = Vec::new();
         match event {
-            Event::Tick => self.tick(at, &mut effects),
-            Event::Enrol { who } => self.enrol(who)?,
-            Event::Contribute { who, payload } => self.contribute(&who, payload)?,
-            Event::Audit { by, worker, matches } => self.audit(&by, worker, matches, at, &mut effects)?,
-            Event::Claim { by, attempt, output } => self.claim(&by, attempt, output, at)?,
-            Event::Verdict { settled } => self.verdict(settled, at)?,
+            RoundInput::Tick => self.tick(at, &mut effects),
+            RoundInput::Enrol { who } => self.enrol(who)?,
+            RoundInput::Contribute { who, payload } => self.contribute(&who, payload)?,
+            RoundInput::Audit { by, worker, matches } => self.audit(&by, worker, matches, at, &mut effects)?,
+            RoundInput::Claim { by, attempt, output } => self.claim(&by, attempt, output, at)?,
+            RoundInput::Verdict { settled } => self.verdict(settled, at)?,
         }
         Ok(Next { round: self, effects })
     }
@@ -296,9 +300,9 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
 
     /// Who has to make the claim of the phase, and how many tried before.
     pub fn executor(&self) -> Option<(&AccountId, u32)> {
-        let attempt = self.turn.executors.len().saturating_sub(1) as u32;
+        let attempt = self.claim_attempt.executors.len().saturating_sub(1) as u32;
         let claiming = matches!(self.phase, Phase::Score | Phase::Aggregate);
-        self.turn
+        self.claim_attempt
             .executors
             .last()
             .filter(|_| claiming)
@@ -309,7 +313,7 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
     pub fn accepted(&self) -> Vec<(u32, BlobId)> {
         (0u32..)
             .zip(self.workers.iter())
-            .filter(|(_, worker)| worker.status == Status::Accepted)
+            .filter(|(_, worker)| worker.status == WorkerStatus::Accepted)
             .map(|(place, worker)| (place, worker.payload))
             .collect()
     }
@@ -318,7 +322,7 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
     pub fn winners(&self) -> Vec<(AccountId, u64)> {
         (0u32..)
             .zip(self.workers.iter())
-            .filter(|(_, worker)| worker.status == Status::Accepted)
+            .filter(|(_, worker)| worker.status == WorkerStatus::Accepted)
             .filter_map(|(place, worker)| {
                 let score = self.scores.iter().find(|score| score.worker == place)?;
                 Some((worker.account.clone(), u64::try_from(score.held_out).ok()?))
@@ -332,7 +336,7 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
         let stays = |worker: &&Worker<AccountId>| {
             !matches!(
                 worker.status,
-                Status::Dropped {
+                WorkerStatus::Dropped {
                     reason: Cheated | Silent
                 }
             )
@@ -344,7 +348,7 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
             .collect()
     }
 
-    fn tick(&mut self, at: &Moment<AccountId>, effects: &mut Effects<AccountId>) {
+    fn tick(&mut self, at: &StepContext<AccountId>, effects: &mut Effects<AccountId>) {
         match self.phase {
             Phase::Enrol => {
                 let full = self.workers.len() as u32 >= MAX_WORKERS;
@@ -356,27 +360,30 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
             }
             Phase::Train if self.closed => self.begin_audit(at, effects),
             Phase::Train => {
-                let all = self.workers.iter().all(|worker| worker.status != Status::Training);
+                let all = self
+                    .workers
+                    .iter()
+                    .all(|worker| worker.status != WorkerStatus::Training);
                 self.closed = all || at.block >= self.deadline;
             }
             Phase::Audit => self.close_audits(at, effects),
-            Phase::Score | Phase::Aggregate => match self.turn.state {
-                ClaimState::Settled => self.follow_claim(at, effects),
-                ClaimState::Failed => self.next_executor(at, effects),
-                ClaimState::Owed | ClaimState::Open if at.block >= self.deadline => self.next_executor(at, effects),
-                ClaimState::Owed | ClaimState::Open => {}
+            Phase::Score | Phase::Aggregate => match self.claim_attempt.status {
+                ClaimStatus::Settled => self.follow_claim(at, effects),
+                ClaimStatus::Failed => self.next_executor(at, effects),
+                ClaimStatus::Owed | ClaimStatus::Open if at.block >= self.deadline => self.next_executor(at, effects),
+                ClaimStatus::Owed | ClaimStatus::Open => {}
             },
             Phase::Done => {}
         }
     }
 
-    fn enrol(&mut self, who: AccountId) -> Result<(), Refusal> {
-        ensure!(self.phase == Phase::Enrol, Refusal::WrongPhase);
-        ensure!(self.place(&who).is_none(), Refusal::AlreadyEnrolled);
-        self.workers.try_push(worker(who)).map_err(|_| Refusal::RoundFull)
+    fn enrol(&mut self, who: AccountId) -> Result<(), RoundRefusal> {
+        ensure!(self.phase == Phase::Enrol, RoundRefusal::WrongPhase);
+        ensure!(self.place(&who).is_none(), RoundRefusal::AlreadyEnrolled);
+        self.workers.try_push(worker(who)).map_err(|_| RoundRefusal::RoundFull)
     }
 
-    fn begin_training(&mut self, at: &Moment<AccountId>, effects: &mut Effects<AccountId>) {
+    fn begin_training(&mut self, at: &StepContext<AccountId>, effects: &mut Effects<AccountId>) {
         self.workers
             .retain(|worker| at.members.iter().any(|(who, _)| *who == worker.account));
         let workers = self.workers.len() as u64;
@@ -395,26 +402,29 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
         self.enter(Phase::Train, at.rules.train_blocks, at);
     }
 
-    fn contribute(&mut self, who: &AccountId, payload: BlobId) -> Result<(), Refusal> {
-        ensure!(self.phase == Phase::Train && !self.closed, Refusal::WrongPhase);
+    fn contribute(&mut self, who: &AccountId, payload: BlobId) -> Result<(), RoundRefusal> {
+        ensure!(self.phase == Phase::Train && !self.closed, RoundRefusal::WrongPhase);
         let order = self.contributions();
         let worker = self.workers.iter_mut().find(|worker| worker.account == *who);
-        let worker = worker.ok_or(Refusal::NotAWorker)?;
-        ensure!(worker.status == Status::Training, Refusal::AlreadyContributed);
-        worker.status = Status::Contributed;
+        let worker = worker.ok_or(RoundRefusal::NotAWorker)?;
+        ensure!(
+            worker.status == WorkerStatus::Training,
+            RoundRefusal::AlreadyContributed
+        );
+        worker.status = WorkerStatus::Contributed;
         worker.order = order;
         worker.payload = payload;
         Ok(())
     }
 
     fn contributions(&self) -> u32 {
-        let contributed = |worker: &&Worker<AccountId>| worker.status == Status::Contributed;
+        let contributed = |worker: &&Worker<AccountId>| worker.status == WorkerStatus::Contributed;
         self.workers.iter().filter(contributed).count() as u32
     }
 
-    fn begin_audit(&mut self, at: &Moment<AccountId>, effects: &mut Effects<AccountId>) {
+    fn begin_audit(&mut self, at: &StepContext<AccountId>, effects: &mut Effects<AccountId>) {
         for place in 0..self.workers.len() {
-            if self.workers[place].status == Status::Training {
+            if self.workers[place].status == WorkerStatus::Training {
                 self.drop(place, DropReason::Silent, effects);
             }
         }
@@ -452,14 +462,14 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
     }
 
     /// The bit of a member that is asked about the contribution at a place and has not answered.
-    fn auditor(&self, by: &AccountId, worker: u32) -> Result<u64, Refusal> {
-        let worker = self.workers.get(worker as usize).ok_or(Refusal::NoAudit)?;
-        ensure!(worker.status == Status::Contributed, Refusal::NoAudit);
+    fn auditor(&self, by: &AccountId, worker: u32) -> Result<u64, RoundRefusal> {
+        let worker = self.workers.get(worker as usize).ok_or(RoundRefusal::NoAudit)?;
+        ensure!(worker.status == WorkerStatus::Contributed, RoundRefusal::NoAudit);
         let voter = self.voters.iter().position(|(who, _)| who == by);
-        let bit = voter.map(bit).ok_or(Refusal::NotAnAuditor)?;
+        let bit = voter.map(bit).ok_or(RoundRefusal::NotAnAuditor)?;
         let audit = &worker.audit;
-        ensure!(audit.asked & bit != 0, Refusal::NotAnAuditor);
-        ensure!((audit.matches | audit.differs) & bit == 0, Refusal::AlreadyAudited);
+        ensure!(audit.asked & bit != 0, RoundRefusal::NotAnAuditor);
+        ensure!((audit.matches | audit.differs) & bit == 0, RoundRefusal::AlreadyAudited);
         Ok(bit)
     }
 
@@ -468,10 +478,10 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
         by: &AccountId,
         worker: u32,
         matches: bool,
-        at: &Moment<AccountId>,
+        at: &StepContext<AccountId>,
         effects: &mut Effects<AccountId>,
-    ) -> Result<(), Refusal> {
-        ensure!(self.phase == Phase::Audit, Refusal::WrongPhase);
+    ) -> Result<(), RoundRefusal> {
+        ensure!(self.phase == Phase::Audit, RoundRefusal::WrongPhase);
         let bit = self.auditor(by, worker)?;
         let place = worker as usize;
         let audit = &mut self.workers[place].audit;
@@ -487,13 +497,13 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
             self.widen(place, at);
             self.decide(place, effects);
         } else if audit.matches == audit.asked {
-            self.workers[place].status = Status::Accepted;
+            self.workers[place].status = WorkerStatus::Accepted;
         }
         Ok(())
     }
 
     /// Asks every voter but the worker.
-    fn widen(&mut self, place: usize, at: &Moment<AccountId>) {
+    fn widen(&mut self, place: usize, at: &StepContext<AccountId>) {
         let all = (0..self.voters.len()).fold(0, |all, voter| all | bit(voter));
         let own = self.own_bit(place);
         let until = at.block.saturating_add(at.rules.audit_blocks);
@@ -521,7 +531,7 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
             });
             self.drop(place, DropReason::Cheated, effects);
         } else if decides(audit.matches | self.own_bit(place)) {
-            self.workers[place].status = Status::Accepted;
+            self.workers[place].status = WorkerStatus::Accepted;
             for (voter, (who, _)) in self.voters.iter().enumerate() {
                 if audit.differs & bit(voter) != 0 {
                     let (who, fault) = (who.clone(), Fault::WrongAudit);
@@ -539,10 +549,10 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
             .fold(U256::zero(), |sum, (_, (_, bond))| sum + U256::from(*bond))
     }
 
-    fn close_audits(&mut self, at: &Moment<AccountId>, effects: &mut Effects<AccountId>) {
+    fn close_audits(&mut self, at: &StepContext<AccountId>, effects: &mut Effects<AccountId>) {
         for place in 0..self.workers.len() {
             let Worker { status, audit, .. } = self.workers[place];
-            if status != Status::Contributed || at.block < audit.until {
+            if status != WorkerStatus::Contributed || at.block < audit.until {
                 continue;
             }
             if audit.widened {
@@ -561,12 +571,12 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
             return self.void(VoidReason::NothingAudited, effects);
         }
         self.enter(Phase::Score, at.rules.claim_blocks, at);
-        self.turn = no_turn();
+        self.claim_attempt = no_claim_attempt();
         self.next_executor(at, effects);
     }
 
-    fn next_executor(&mut self, at: &Moment<AccountId>, effects: &mut Effects<AccountId>) {
-        let tried = &mut self.turn.executors;
+    fn next_executor(&mut self, at: &StepContext<AccountId>, effects: &mut Effects<AccountId>) {
+        let tried = &mut self.claim_attempt.executors;
         let attempt = tried.len() as u32;
         let bonds: Vec<Balance> = at
             .members
@@ -577,8 +587,8 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
         let chosen = draw_one(&seed, &bonds).and_then(|member| at.members.get(member));
         match chosen.filter(|_| attempt < at.rules.attempts) {
             Some((who, _)) if tried.try_push(who.clone()).is_ok() => {
-                self.turn.state = ClaimState::Owed;
-                self.turn.output = None;
+                self.claim_attempt.status = ClaimStatus::Owed;
+                self.claim_attempt.output = None;
                 self.deadline = at.block.saturating_add(at.rules.claim_blocks);
                 effects.push(Effect::Executor { who: who.clone() });
             }
@@ -586,12 +596,21 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
         }
     }
 
-    fn claim(&mut self, by: &AccountId, attempt: u32, output: Output, at: &Moment<AccountId>) -> Result<(), Refusal> {
+    fn claim(
+        &mut self,
+        by: &AccountId,
+        attempt: u32,
+        output: Output,
+        at: &StepContext<AccountId>,
+    ) -> Result<(), RoundRefusal> {
         let Some((executor, current)) = self.executor() else {
-            return Err(Refusal::WrongPhase);
+            return Err(RoundRefusal::WrongPhase);
         };
-        ensure!(executor == by && current == attempt, Refusal::NotExecutor);
-        ensure!(self.turn.state == ClaimState::Owed, Refusal::AlreadyClaimed);
+        ensure!(executor == by && current == attempt, RoundRefusal::NotExecutor);
+        ensure!(
+            self.claim_attempt.status == ClaimStatus::Owed,
+            RoundRefusal::AlreadyClaimed
+        );
         let fits = match (&output, self.phase) {
             (Output::Scores(scores), Phase::Score) => {
                 let accepted = self.accepted();
@@ -603,27 +622,27 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
             (Output::Weights(new), Phase::Aggregate) => new.weights != BlobId::default(),
             _ => false,
         };
-        ensure!(fits, Refusal::WrongOutput);
-        self.turn.state = ClaimState::Open;
-        self.turn.output = Some(output);
+        ensure!(fits, RoundRefusal::WrongOutput);
+        self.claim_attempt.status = ClaimStatus::Open;
+        self.claim_attempt.output = Some(output);
         self.deadline = at.block.saturating_add(at.rules.verdict_blocks);
         Ok(())
     }
 
-    fn verdict(&mut self, settled: bool, at: &Moment<AccountId>) -> Result<(), Refusal> {
-        ensure!(self.turn.state == ClaimState::Open, Refusal::NoClaim);
-        self.turn.state = if settled {
-            ClaimState::Settled
+    fn verdict(&mut self, settled: bool, at: &StepContext<AccountId>) -> Result<(), RoundRefusal> {
+        ensure!(self.claim_attempt.status == ClaimStatus::Open, RoundRefusal::NoClaim);
+        self.claim_attempt.status = if settled {
+            ClaimStatus::Settled
         } else {
-            ClaimState::Failed
+            ClaimStatus::Failed
         };
         // The next block goes on from here.
         self.deadline = at.block.saturating_add(1);
         Ok(())
     }
 
-    fn follow_claim(&mut self, at: &Moment<AccountId>, effects: &mut Effects<AccountId>) {
-        match self.turn.output.take() {
+    fn follow_claim(&mut self, at: &StepContext<AccountId>, effects: &mut Effects<AccountId>) {
+        match self.claim_attempt.output.take() {
             Some(Output::Scores(scores)) => {
                 self.scores = scores;
                 self.judge(effects);
@@ -631,7 +650,7 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
                     return self.void(VoidReason::NoGain, effects);
                 }
                 self.enter(Phase::Aggregate, at.rules.claim_blocks, at);
-                self.turn = no_turn();
+                self.claim_attempt = no_claim_attempt();
                 self.next_executor(at, effects);
             }
             Some(Output::Weights(weights)) => {
@@ -663,13 +682,13 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
         }
     }
 
-    fn enter(&mut self, phase: Phase, blocks: BlockNumber, at: &Moment<AccountId>) {
+    fn enter(&mut self, phase: Phase, blocks: BlockNumber, at: &StepContext<AccountId>) {
         self.phase = phase;
         self.deadline = at.block.saturating_add(blocks);
     }
 
     fn drop(&mut self, place: usize, reason: DropReason, effects: &mut Effects<AccountId>) {
-        self.workers[place].status = Status::Dropped { reason };
+        self.workers[place].status = WorkerStatus::Dropped { reason };
         let who = self.workers[place].account.clone();
         effects.push(Effect::Dropped { who, reason });
     }
@@ -683,18 +702,18 @@ impl<AccountId: Clone + PartialEq> Round<AccountId> {
 fn worker<AccountId>(account: AccountId) -> Worker<AccountId> {
     Worker {
         account,
-        status: Status::Training,
+        status: WorkerStatus::Training,
         order: 0,
         payload: BlobId::default(),
         audit: Audit::default(),
     }
 }
 
-fn no_turn<AccountId>() -> Turn<AccountId> {
-    Turn {
+fn no_claim_attempt<AccountId>() -> ClaimAttempt<AccountId> {
+    ClaimAttempt {
         job: JobId::zero(),
         executors: BoundedVec::new(),
-        state: ClaimState::Owed,
+        status: ClaimStatus::Owed,
         output: None,
     }
 }

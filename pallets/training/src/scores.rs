@@ -2,7 +2,7 @@
 //! Which contributions count, and what each is paid. Knows neither chains nor rounds.
 
 use crate::types::DropReason;
-use agorai_primitives::{job::Score, Balance, BlobId};
+use agorai_primitives::{training::Score, Balance, BlobId};
 use alloc::vec::Vec;
 use sp_core::U256;
 

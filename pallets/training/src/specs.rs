@@ -2,14 +2,14 @@
 //! The jobs of a round: all that determines their results is on the chain.
 
 use crate::{
-    round::{ClaimState, Event as Step, Moment},
+    round::{ClaimStatus, RoundInput, StepContext},
     types::Phase,
     Config, Contributions, Corpora, Current, Feedback, Jobs, Pallet, PlanOf, Plans, RoundOf, LOG_TARGET,
 };
 use agorai_primitives::{
     job::{AggregateSpec, AuditSpec, JobSpec, Profile, ScoreSpec, TrainSpec},
     training::Corpus,
-    traits::{JobKind, Jobs as JobsTrait, Verdict},
+    traits::{JobHandler, JobKind, Verdict},
     JobId, PlanId,
 };
 use sp_core::H256;
@@ -74,11 +74,11 @@ impl<T: Config> Pallet<T> {
     }
 }
 
-impl<T: Config> JobsTrait<T::AccountId> for Pallet<T> {
+impl<T: Config> JobHandler<T::AccountId> for Pallet<T> {
     fn check_spec(_: JobKind, job: JobId) -> Option<JobSpec> {
         let id = Jobs::<T>::get(job)?;
         let (plan, round) = (Plans::<T>::get(id)?, Current::<T>::get(id)?);
-        let open = round.turn.job == job && round.turn.state == ClaimState::Open;
+        let open = round.claim_attempt.job == job && round.claim_attempt.status == ClaimStatus::Open;
         open.then(|| Self::claim_spec(id, &plan, &round)).flatten()
     }
 
@@ -89,18 +89,18 @@ impl<T: Config> JobsTrait<T::AccountId> for Pallet<T> {
         let (Some(plan), Some(round)) = (Plans::<T>::get(id), Current::<T>::get(id)) else {
             return;
         };
-        if round.turn.job != job {
+        if round.claim_attempt.job != job {
             return;
         }
         let settled = matches!(verdict, Verdict::Settled { .. });
         let rules = Self::rules(&plan);
-        let at = Moment {
+        let at = StepContext {
             block: Self::now(),
             members: &[],
             randomness: H256::zero(),
             rules: &rules,
         };
-        match round.step(Step::Verdict { settled }, &at) {
+        match round.step(RoundInput::Verdict { settled }, &at) {
             Ok(next) => {
                 Self::follow(id, plan, next);
                 // Goes on in the same block: a round has two claims, and a block is three seconds.

@@ -2,7 +2,7 @@
 //! What must hold after every block.
 
 use crate::{
-    types::{Phase, PlanState},
+    types::{Phase, PlanStatus},
     Config, Contributions, Corpora, Current, Feedback, HoldReason, Jobs, NextPlan, Over, Pallet, Plans, Rounds,
     Running,
 };
@@ -26,7 +26,7 @@ impl<T: Config> Pallet<T> {
         for (id, plan) in Plans::<T>::iter() {
             plans = plans.saturating_add(1);
             ensure!(id < NextPlan::<T>::get(), "an index was not given out");
-            let runs = matches!(plan.state, PlanState::Running | PlanState::Stopping);
+            let runs = matches!(plan.status, PlanStatus::Running | PlanStatus::Stopping);
             ensure!(runs == running.contains(&id), "a plan runs and does not");
             ensure!(runs != over.contains(&id), "a plan is over and is not");
             ensure!(
@@ -41,7 +41,7 @@ impl<T: Config> Pallet<T> {
                 ensure!(plan.round < plan.rounds, "a plan has no such round");
                 ensure!(round.phase != Phase::Done, "a round is over and still there");
                 let claims = matches!(round.phase, Phase::Score | Phase::Aggregate);
-                let named = Jobs::<T>::get(round.turn.job) == Some(id);
+                let named = Jobs::<T>::get(round.claim_attempt.job) == Some(id);
                 ensure!(claims == named, "a job is missing, or left over");
                 for (place, _) in Contributions::<T>::iter_prefix(id) {
                     ensure!((place as usize) < round.workers.len(), "a contribution of nobody");

@@ -2,10 +2,9 @@
 //! What the pallet keeps about plans and rounds, and what validators report. Knows no storage.
 
 use agorai_primitives::{
-    job::Score,
     model::Architecture,
     receipt::ClaimDigest,
-    training::{Contribution, Recipe, MAX_SEGMENTS, MAX_WORKERS},
+    training::{Contribution, Recipe, Score, MAX_SEGMENTS, MAX_WORKERS},
     Balance, BlobId, BlockNumber, DatasetId, ModelId, PlanId, RoundIndex, Shard, VersionIndex,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -79,7 +78,7 @@ pub enum VoidReason {
 
 /// Where a worker stands in its round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub enum Status {
+pub enum WorkerStatus {
     /// It has not contributed yet.
     Training,
     /// Its contribution waits for its audit.
@@ -118,7 +117,7 @@ pub struct Worker<AccountId> {
     /// Who it is.
     pub account: AccountId,
     /// Where it stands.
-    pub status: Status,
+    pub status: WorkerStatus,
     /// How many contributed before it.
     pub order: u32,
     /// What it committed to.
@@ -254,7 +253,7 @@ pub struct ClaimBody {
 
 /// Where a plan stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub enum PlanState {
+pub enum PlanStatus {
     /// Its rounds are made.
     Running,
     /// Its owner has cancelled it; the round that has begun is its last.
@@ -307,7 +306,7 @@ pub struct PlanRecord<AccountId> {
     /// How many rounds before the current one were void without one between them that was not.
     pub void_in_a_row: u32,
     /// Where the plan stands.
-    pub state: PlanState,
+    pub status: PlanStatus,
 }
 
 /// What became of a round.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who may do jobs: what the job pallets see of this one.
 
-use crate::{types::Cause, Bonds, Config, Members as SessionMembers, Pallet};
+use crate::{types::Cause, Bonds, Config, Members, Pallet};
 use agorai_primitives::{
-    traits::{Fault, Member, Members, Slash},
+    traits::{Fault, Member, SessionMembers, Slash},
     Balance, SessionIndex,
 };
 use alloc::vec::Vec;
@@ -22,17 +22,17 @@ impl<T: Config> Pallet<T> {
     }
 }
 
-impl<T: Config> Members<T::AccountId> for Pallet<T> {
+impl<T: Config> SessionMembers<T::AccountId> for Pallet<T> {
     fn session() -> SessionIndex {
         Pallet::<T>::session()
     }
 
     fn members() -> Vec<Member<T::AccountId>> {
-        SessionMembers::<T>::get().iter().filter_map(Self::eligible).collect()
+        Members::<T>::get().iter().filter_map(Self::eligible).collect()
     }
 
     fn member(account: &T::AccountId) -> Option<Member<T::AccountId>> {
-        let members = SessionMembers::<T>::get();
+        let members = Members::<T>::get();
         Self::eligible(members.iter().find(|member| member.account == *account)?)
     }
 }

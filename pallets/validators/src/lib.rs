@@ -75,7 +75,7 @@ pub mod pallet {
     };
     use frame_system::pallet_prelude::*;
     use sp_runtime::Perbill;
-    use types::{Bond, Cause, Member, Standing, Unbonding};
+    use types::{Bond, BondStatus, Cause, Member, Unbonding};
 
     /// What a slash takes, on its way to [`Config::Slashed`].
     pub type CreditOf<T> = Credit<<T as frame_system::Config>::AccountId, <T as Config>::Currency>;
@@ -348,7 +348,7 @@ pub mod pallet {
         pub fn chill(origin: OriginFor<T>) -> DispatchResult {
             let who = ensure_signed(origin)?;
             let mut bond = Bonds::<T>::get(&who).ok_or(Error::<T>::NotBonded)?;
-            ensure!(bond.standing == Standing::Candidate, Error::<T>::AlreadyChilled);
+            ensure!(bond.status == BondStatus::Candidate, Error::<T>::AlreadyChilled);
             let until = Self::session();
             bond.chill(until);
             Bonds::<T>::insert(&who, bond);
@@ -364,12 +364,12 @@ pub mod pallet {
         pub fn rejoin(origin: OriginFor<T>) -> DispatchResult {
             let who = ensure_signed(origin)?;
             let mut bond = Bonds::<T>::get(&who).ok_or(Error::<T>::NotBonded)?;
-            let Standing::Chilled { until } = bond.standing else {
+            let BondStatus::Chilled { until } = bond.status else {
                 return Err(Error::<T>::NotChilled.into());
             };
             ensure!(Self::session() >= until, Error::<T>::ChillNotOver);
             ensure!(bond.active >= T::MinBond::get(), Error::<T>::BondTooSmall);
-            bond.standing = Standing::Candidate;
+            bond.status = BondStatus::Candidate;
             Bonds::<T>::insert(&who, bond);
             Self::deposit_event(Event::Rejoined { who });
             Ok(())

@@ -9,7 +9,7 @@ use sp_runtime::{Perbill, SaturatedConversion, Saturating};
 
 /// Whether a bonded account may be in the set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub enum Standing {
+pub enum BondStatus {
     /// It may be chosen for a session and drawn for jobs.
     Candidate,
     /// It left, or was put, aside: not chosen, not drawn. It may rejoin from session `until` on.
@@ -47,7 +47,7 @@ pub struct Bond<MaxUnbonding: Get<u32>> {
     /// What is on its way out, oldest first.
     pub unbonding: BoundedVec<Unbonding, MaxUnbonding>,
     /// Whether the account may be in the set.
-    pub standing: Standing,
+    pub status: BondStatus,
 }
 
 impl<MaxUnbonding: Get<u32>> Bond<MaxUnbonding> {
@@ -56,7 +56,7 @@ impl<MaxUnbonding: Get<u32>> Bond<MaxUnbonding> {
         Self {
             active,
             unbonding: BoundedVec::new(),
-            standing: Standing::Candidate,
+            status: BondStatus::Candidate,
         }
     }
 
@@ -69,15 +69,15 @@ impl<MaxUnbonding: Get<u32>> Bond<MaxUnbonding> {
 
     /// Whether the account may be chosen and drawn, given the least bond.
     pub fn is_candidate(&self, min_bond: Balance) -> bool {
-        self.standing == Standing::Candidate && self.active >= min_bond
+        self.status == BondStatus::Candidate && self.active >= min_bond
     }
 
     /// Whether nothing remains that is worth keeping at session `now`. A pending chill is kept, so that
     /// nobody escapes it by leaving and bonding anew.
     pub fn is_spent(&self, now: SessionIndex) -> bool {
-        let free = match self.standing {
-            Standing::Candidate => true,
-            Standing::Chilled { until } => until <= now,
+        let free = match self.status {
+            BondStatus::Candidate => true,
+            BondStatus::Chilled { until } => until <= now,
         };
         free && self.total() == 0
     }
@@ -112,11 +112,11 @@ impl<MaxUnbonding: Get<u32>> Bond<MaxUnbonding> {
 
     /// Puts the account aside until session `until`, never for a shorter time than before.
     pub fn chill(&mut self, until: SessionIndex) {
-        let until = match self.standing {
-            Standing::Candidate => until,
-            Standing::Chilled { until: before } => before.max(until),
+        let until = match self.status {
+            BondStatus::Candidate => until,
+            BondStatus::Chilled { until: before } => before.max(until),
         };
-        self.standing = Standing::Chilled { until };
+        self.status = BondStatus::Chilled { until };
     }
 }
 
@@ -184,7 +184,7 @@ mod tests {
         Bond {
             active,
             unbonding: unbonding.collect::<alloc::vec::Vec<_>>().try_into().unwrap(),
-            standing: Standing::Candidate,
+            status: BondStatus::Candidate,
         }
     }
 
@@ -201,7 +201,7 @@ mod tests {
         let mut bond = bond(5, &[]);
         bond.chill(9);
         bond.chill(3);
-        assert_eq!(bond.standing, Standing::Chilled { until: 9 });
+        assert_eq!(bond.status, BondStatus::Chilled { until: 9 });
     }
 
     #[test]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The life of a claim as a value: `step(event) -> Result<Next, Refusal>`. No storage, no clock.
+//! The life of a claim as a value: `step(event) -> Result<Transition, ClaimRefusal>`. No storage, no clock.
 //!
 //! ```text
 //! Drawing --randomness of k blocks--> Checking --quorum opened--> settled
@@ -96,7 +96,7 @@ pub struct Claim<AccountId> {
 
 /// What can happen to a claim.
 #[derive(Clone, Debug)]
-pub enum Event<'a, AccountId> {
+pub enum ClaimInput<'a, AccountId> {
     /// Another block's value for the draw.
     Randomness(H256),
     /// A member answers.
@@ -119,7 +119,7 @@ pub enum Event<'a, AccountId> {
 
 /// What follows.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Next<AccountId> {
+pub enum Transition<AccountId> {
     /// Nothing yet.
     Stay,
     /// The committee is drawn and a deadline begins.
@@ -127,12 +127,12 @@ pub enum Next<AccountId> {
     /// The whole set is asked and a new deadline begins.
     Widened,
     /// The claim is over.
-    Ended(End<AccountId>),
+    Ended(Outcome<AccountId>),
 }
 
 /// How a claim ends.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum End<AccountId> {
+pub enum Outcome<AccountId> {
     /// Recomputed by a quorum.
     Settled {
         /// Whose receipts opened.
@@ -153,7 +153,7 @@ pub enum End<AccountId> {
 
 /// Why an event changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refusal {
+pub enum ClaimRefusal {
     /// The committee is not drawn yet.
     NotDrawn,
     /// The committee is drawn already.
@@ -191,7 +191,7 @@ impl<AccountId: Clone + PartialEq + Encode> Claim<AccountId> {
         rule: CommitteeRule,
         seed: H256,
         blocks: u32,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, ClaimRefusal> {
         let mut voters = Vec::with_capacity(others.len());
         for (account, bond) in others {
             if bond > 0 && account != executor {
@@ -204,11 +204,11 @@ impl<AccountId: Clone + PartialEq + Encode> Claim<AccountId> {
             }
         }
         if voters.is_empty() {
-            return Err(Refusal::NoCheckers);
+            return Err(ClaimRefusal::NoCheckers);
         }
         let phase = match rule {
             CommitteeRule::Everyone => Phase::Widened,
-            CommitteeRule::Drawn { size: 0 } => return Err(Refusal::NoCheckers),
+            CommitteeRule::Drawn { size: 0 } => return Err(ClaimRefusal::NoCheckers),
             CommitteeRule::Drawn { size } if size as usize >= voters.len() => Phase::Checking,
             CommitteeRule::Drawn { size } => Phase::Drawing {
                 seed,
@@ -221,7 +221,7 @@ impl<AccountId: Clone + PartialEq + Encode> Claim<AccountId> {
             executor_bond,
             digest,
             phase,
-            voters: voters.try_into().map_err(|_| Refusal::TooManyMembers)?,
+            voters: voters.try_into().map_err(|_| ClaimRefusal::TooManyMembers)?,
         };
         if claim.is_asking() {
             claim.ask(|_| true);
@@ -259,31 +259,31 @@ impl<AccountId: Clone + PartialEq + Encode> Claim<AccountId> {
     }
 
     /// Moves on. After an error nothing has changed.
-    pub fn step(&mut self, event: Event<AccountId>) -> Result<Next<AccountId>, Refusal> {
+    pub fn step(&mut self, event: ClaimInput<AccountId>) -> Result<Transition<AccountId>, ClaimRefusal> {
         match event {
-            Event::Randomness(value) => self.mix(value),
-            Event::Answered { member, answer } => self.answer(member, answer),
-            Event::Opened { job, secret } => self.open(job, secret),
-            Event::Deadline if !self.is_asking() => Err(Refusal::NotDrawn),
-            Event::Deadline if self.phase == Phase::Checking => Ok(self.widen()),
-            Event::Deadline => Ok(Next::Ended(End::Unresolved)),
+            ClaimInput::Randomness(value) => self.mix(value),
+            ClaimInput::Answered { member, answer } => self.answer(member, answer),
+            ClaimInput::Opened { job, secret } => self.open(job, secret),
+            ClaimInput::Deadline if !self.is_asking() => Err(ClaimRefusal::NotDrawn),
+            ClaimInput::Deadline if self.phase == Phase::Checking => Ok(self.widen()),
+            ClaimInput::Deadline => Ok(Transition::Ended(Outcome::Unresolved)),
         }
     }
 
-    fn mix(&mut self, value: H256) -> Result<Next<AccountId>, Refusal> {
+    fn mix(&mut self, value: H256) -> Result<Transition<AccountId>, ClaimRefusal> {
         let Phase::Drawing { seed, left, size } = &mut self.phase else {
-            return Err(Refusal::Drawn);
+            return Err(ClaimRefusal::Drawn);
         };
         *seed = draw::mix(seed, &value);
         *left = left.saturating_sub(1);
         if *left > 0 {
-            return Ok(Next::Stay);
+            return Ok(Transition::Stay);
         }
         let bonds: Vec<_> = self.voters.iter().map(|voter| voter.bond).collect();
         let places = draw::draw(seed, &bonds, *size as usize);
         self.phase = Phase::Checking;
         self.ask(|place| places.contains(&place));
-        Ok(Next::Drawn)
+        Ok(Transition::Drawn)
     }
 
     fn ask(&mut self, whom: impl Fn(usize) -> bool) {
@@ -292,23 +292,23 @@ impl<AccountId: Clone + PartialEq + Encode> Claim<AccountId> {
         }
     }
 
-    fn answer(&mut self, member: &AccountId, answer: Answer) -> Result<Next<AccountId>, Refusal> {
+    fn answer(&mut self, member: &AccountId, answer: Answer) -> Result<Transition<AccountId>, ClaimRefusal> {
         if !self.is_asking() {
-            return Err(Refusal::NotDrawn);
+            return Err(ClaimRefusal::NotDrawn);
         }
         let voter = self
             .voters
             .iter_mut()
             .find(|voter| voter.asked && voter.account == *member)
-            .ok_or(Refusal::NotAsked)?;
+            .ok_or(ClaimRefusal::NotAsked)?;
         if voter.answer.is_some() {
-            return Err(Refusal::AnsweredAlready);
+            return Err(ClaimRefusal::AnsweredAlready);
         }
         voter.answer = Some(answer);
         Ok(match self.phase {
-            Phase::Widened => self.outcome().map_or(Next::Stay, Next::Ended),
+            Phase::Widened => self.outcome().map_or(Transition::Stay, Transition::Ended),
             _ if self.must_widen() => self.widen(),
-            _ => Next::Stay,
+            _ => Transition::Stay,
         })
     }
 
@@ -320,40 +320,40 @@ impl<AccountId: Clone + PartialEq + Encode> Claim<AccountId> {
         disputed || !is_quorum(self.may_agree(), self.total())
     }
 
-    fn widen(&mut self) -> Next<AccountId> {
+    fn widen(&mut self) -> Transition<AccountId> {
         self.phase = Phase::Widened;
         self.ask(|_| true);
-        self.outcome().map_or(Next::Widened, Next::Ended)
+        self.outcome().map_or(Transition::Widened, Transition::Ended)
     }
 
     /// How a widened claim ends without an opening, if it does.
-    fn outcome(&self) -> Option<End<AccountId>> {
+    fn outcome(&self) -> Option<Outcome<AccountId>> {
         let total = self.total();
         let disputed = self.strongest_dispute();
         if is_quorum(disputed, total) {
             let missed = self.accounts(|voter| matches!(voter.answer, Some(Answer::Agree(_))));
-            return Some(End::Refused { missed });
+            return Some(Outcome::Refused { missed });
         }
         let open = self.weight(|voter| voter.answer.is_none());
         let possible = is_quorum(self.may_agree(), total) || is_quorum(disputed.saturating_add(open), total);
-        (!possible).then_some(End::Unresolved)
+        (!possible).then_some(Outcome::Unresolved)
     }
 
-    fn open(&mut self, job: &JobId, secret: &H256) -> Result<Next<AccountId>, Refusal> {
+    fn open(&mut self, job: &JobId, secret: &H256) -> Result<Transition<AccountId>, ClaimRefusal> {
         if !self.is_asking() {
-            return Err(Refusal::NotDrawn);
+            return Err(ClaimRefusal::NotDrawn);
         }
         if secret_hash(secret) != self.digest.secret_hash {
-            return Err(Refusal::WrongSecret);
+            return Err(ClaimRefusal::WrongSecret);
         }
         let opens =
             |voter: &Voter<AccountId>| voter.answer == Some(Answer::Agree(receipt(&voter.account, job, secret)));
         let agreed = self.weight(opens);
         // The executor's word alone, however large its bond, is no check.
         if agreed == 0 || !is_quorum(agreed.saturating_add(self.own()), self.total()) {
-            return Err(Refusal::NoQuorum);
+            return Err(ClaimRefusal::NoQuorum);
         }
-        Ok(Next::Ended(End::Settled {
+        Ok(Transition::Ended(Outcome::Settled {
             checkers: self.accounts(opens),
             wrong: self.accounts(|voter| matches!(voter.answer, Some(Answer::Differ { .. }))),
             missed: self.accounts(|voter| matches!(voter.answer, Some(Answer::Agree(_))) && !opens(voter)),

@@ -24,7 +24,7 @@
 //! | `submit_opening` | any member that knows S | settles the claim if the receipts that open are a quorum |
 //!
 //! Both are authorized transactions that the offchain worker of a validator makes by itself. Claims are
-//! opened by other pallets through [`agorai_primitives::traits::Verification`].
+//! opened by other pallets through [`agorai_primitives::traits::ClaimVerifier`].
 //!
 //! ## How a claim ends
 //!
@@ -77,11 +77,11 @@ pub mod pallet {
     use agorai_primitives::{
         message::Message,
         receipt::ClaimDigest,
-        traits::{CommitteeRule, Fault, JobKind, Jobs, Members, Slash, Verdict, Verification},
+        traits::{ClaimVerifier, CommitteeRule, Fault, JobHandler, JobKind, SessionMembers, Slash, Verdict},
         CommitteeSignature, JobId,
     };
     use alloc::vec::Vec;
-    use claim::{Claim, End, Event as Step, Next, Refusal, MAX_MEMBERS};
+    use claim::{Claim, ClaimInput, ClaimRefusal, Outcome, Transition, MAX_MEMBERS};
     use codec::Encode;
     use frame_support::{pallet_prelude::*, traits::Randomness};
     use frame_system::{offchain::CreateAuthorizedTransaction, pallet_prelude::*};
@@ -116,13 +116,13 @@ pub mod pallet {
         frame_system::Config<Hash = H256, RuntimeEvent: From<Event<Self>>> + CreateAuthorizedTransaction<Call<Self>>
     {
         /// Who may do jobs.
-        type Members: Members<Self::AccountId>;
+        type Members: SessionMembers<Self::AccountId>;
 
         /// Cuts bonds.
         type Slash: Slash<Self::AccountId>;
 
         /// The pallets whose jobs are claimed.
-        type Jobs: Jobs<Self::AccountId>;
+        type Jobs: JobHandler<Self::AccountId>;
 
         /// The value of the parent block, for draws.
         type Randomness: Randomness<Option<H256>, BlockNumberFor<Self>>;
@@ -236,17 +236,17 @@ pub mod pallet {
         TooManyMembers,
     }
 
-    impl<T> From<Refusal> for Error<T> {
-        fn from(refusal: Refusal) -> Self {
+    impl<T> From<ClaimRefusal> for Error<T> {
+        fn from(refusal: ClaimRefusal) -> Self {
             match refusal {
-                Refusal::NotDrawn => Self::NotDrawn,
-                Refusal::Drawn => Self::Drawn,
-                Refusal::NotAsked => Self::NotAsked,
-                Refusal::AnsweredAlready => Self::AnsweredAlready,
-                Refusal::WrongSecret => Self::WrongSecret,
-                Refusal::NoQuorum => Self::NoQuorum,
-                Refusal::NoCheckers => Self::NoCheckers,
-                Refusal::TooManyMembers => Self::TooManyMembers,
+                ClaimRefusal::NotDrawn => Self::NotDrawn,
+                ClaimRefusal::Drawn => Self::Drawn,
+                ClaimRefusal::NotAsked => Self::NotAsked,
+                ClaimRefusal::AnsweredAlready => Self::AnsweredAlready,
+                ClaimRefusal::WrongSecret => Self::WrongSecret,
+                ClaimRefusal::NoQuorum => Self::NoQuorum,
+                ClaimRefusal::NoCheckers => Self::NoCheckers,
+                ClaimRefusal::TooManyMembers => Self::TooManyMembers,
             }
         }
     }
@@ -372,21 +372,25 @@ pub mod pallet {
         }
 
         /// The claim and what follows for it from a receipt; nothing is written.
-        fn after_receipt(message: &ReceiptMessage<T>) -> Result<(OpenClaimOf<T>, Next<T::AccountId>), ReportRefusal> {
+        fn after_receipt(
+            message: &ReceiptMessage<T>,
+        ) -> Result<(OpenClaimOf<T>, Transition<T::AccountId>), ReportRefusal> {
             let mut open = Self::claim_of(message)?;
             if open.claim.id() != message.body.claim {
                 return Err(ReportRefusal::OtherClaim);
             }
             let (member, answer) = (&message.member, message.body.answer);
-            let next = open.claim.step(Step::Answered { member, answer });
+            let next = open.claim.step(ClaimInput::Answered { member, answer });
             Ok((open, next.map_err(ReportRefusal::Claim)?))
         }
 
         /// The claim and what follows for it from an opening; nothing is written.
-        fn after_opening(message: &OpeningMessage<T>) -> Result<(OpenClaimOf<T>, Next<T::AccountId>), ReportRefusal> {
+        fn after_opening(
+            message: &OpeningMessage<T>,
+        ) -> Result<(OpenClaimOf<T>, Transition<T::AccountId>), ReportRefusal> {
             let mut open = Self::claim_of(message)?;
             let (job, secret) = (&message.job, &message.body);
-            let next = open.claim.step(Step::Opened { job, secret });
+            let next = open.claim.step(ClaimInput::Opened { job, secret });
             Ok((open, next.map_err(ReportRefusal::Claim)?))
         }
 
@@ -440,16 +444,16 @@ pub mod pallet {
                 if !members.is_empty() {
                     Self::deposit_event(Event::DutyMissed { job, members });
                 }
-                Step::Deadline
+                ClaimInput::Deadline
             } else {
-                Step::Randomness(Self::block_value())
+                ClaimInput::Randomness(Self::block_value())
             };
             match open.claim.step(event) {
                 Ok(next) => Self::follow(job, &mut open, next),
                 // A claim takes the event of its own phase; if one ever does not, it must still end.
                 Err(refusal) => {
                     log::error!(target: LOG_TARGET, "claim on {job:?} is stuck: {refusal:?}");
-                    Self::finish(job, open, End::Unresolved);
+                    Self::finish(job, open, Outcome::Unresolved);
                 }
             }
         }
@@ -464,20 +468,20 @@ pub mod pallet {
         }
 
         /// Does what a step asks for.
-        fn follow(job: JobId, open: &mut OpenClaimOf<T>, next: Next<T::AccountId>) {
+        fn follow(job: JobId, open: &mut OpenClaimOf<T>, next: Transition<T::AccountId>) {
             let now = frame_system::Pallet::<T>::block_number();
             match next {
-                Next::Stay if open.claim.is_asking() => Claims::<T>::insert(job, &*open),
-                Next::Stay => Self::keep(job, open, now.saturating_add(One::one())),
-                Next::Drawn => {
+                Transition::Stay if open.claim.is_asking() => Claims::<T>::insert(job, &*open),
+                Transition::Stay => Self::keep(job, open, now.saturating_add(One::one())),
+                Transition::Drawn => {
                     Self::announce(job, open);
                     Self::keep(job, open, now.saturating_add(T::CheckPeriod::get()));
                 }
-                Next::Widened => {
+                Transition::Widened => {
                     Self::deposit_event(Event::Widened { job });
                     Self::keep(job, open, now.saturating_add(T::WidenedPeriod::get()));
                 }
-                Next::Ended(end) => Self::finish(job, open.clone(), end),
+                Transition::Ended(end) => Self::finish(job, open.clone(), end),
             }
         }
 
@@ -511,13 +515,13 @@ pub mod pallet {
             });
         }
 
-        fn finish(job: JobId, open: OpenClaimOf<T>, end: End<T::AccountId>) {
+        fn finish(job: JobId, open: OpenClaimOf<T>, end: Outcome<T::AccountId>) {
             Self::forget_due(job, open.due);
             // Before the verdict is told: the job may be claimed again at once.
             Claims::<T>::remove(job);
             let executor = open.claim.executor;
             let verdict = match end {
-                End::Settled {
+                Outcome::Settled {
                     checkers,
                     wrong,
                     missed,
@@ -535,13 +539,13 @@ pub mod pallet {
                     });
                     Verdict::Settled { checkers }
                 }
-                End::Refused { missed } => {
+                Outcome::Refused { missed } => {
                     T::Slash::slash(&executor, T::WrongClaimSlash::get(), Fault::WrongClaim);
                     Self::note_missed(job, missed);
                     Self::deposit_event(Event::ClaimRefused { job, executor });
                     Verdict::Refused
                 }
-                End::Unresolved => {
+                Outcome::Unresolved => {
                     Self::deposit_event(Event::ClaimUnresolved { job });
                     Verdict::Unresolved
                 }
@@ -556,7 +560,7 @@ pub mod pallet {
         }
     }
 
-    impl<T: Config> Verification<T::AccountId> for Pallet<T> {
+    impl<T: Config> ClaimVerifier<T::AccountId> for Pallet<T> {
         fn open(
             kind: JobKind,
             job: JobId,

@@ -12,7 +12,7 @@ use agorai_primitives::{
     job::JobSpec,
     message::Message,
     receipt::{receipt, Trace},
-    traits::{self, CommitteeRule, Fault, JobKind, Member, Verdict, Verification as _},
+    traits::{self, ClaimVerifier as _, CommitteeRule, Fault, JobKind, Member, Verdict},
     Balance, CommitteeSignature, JobId, SessionIndex,
 };
 use frame_support::{
@@ -62,7 +62,7 @@ parameter_types! {
 }
 
 pub struct Recorded;
-impl traits::Members<AccountId> for Recorded {
+impl traits::SessionMembers<AccountId> for Recorded {
     fn session() -> SessionIndex {
         SESSION
     }
@@ -79,7 +79,7 @@ impl traits::Slash<AccountId> for Recorded {
         part * BOND
     }
 }
-impl traits::Jobs<AccountId> for Recorded {
+impl traits::JobHandler<AccountId> for Recorded {
     fn check_spec(_: JobKind, _: JobId) -> Option<JobSpec> {
         Spec::get()
     }

@@ -6,7 +6,7 @@
 //! transaction is made again and nothing is sent for what is done.
 
 use crate::{
-    claim::{Answer, Event},
+    claim::{Answer, ClaimInput},
     types::Report,
     Call, Claims, Config, OpenClaimOf, Pallet, LOG_TARGET, OPENING_DOMAIN, RECEIPT_DOMAIN,
 };
@@ -15,7 +15,7 @@ use agorai_primitives::{
     job::{JobFailure, JobResult, JobSpec, JobStatus},
     message::Message,
     receipt::{receipt, Trace},
-    traits::{Jobs, Members},
+    traits::{JobHandler, SessionMembers},
     CommitteeId, JobId, SessionIndex,
 };
 use alloc::vec::Vec;
@@ -85,7 +85,7 @@ impl<T: Config> Pallet<T> {
         }
         if let (View::Computed(Some(trace)), Some((account, key))) = (view, local.first()) {
             let secret = trace.secret;
-            let opening = Event::Opened {
+            let opening = ClaimInput::Opened {
                 job: &job,
                 secret: &secret,
             };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the pallet keeps and what members send.
 
-use crate::claim::{Answer, Claim, Refusal};
+use crate::claim::{Answer, Claim, ClaimRefusal};
 use agorai_primitives::traits::JobKind;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -39,7 +39,7 @@ pub enum ReportRefusal {
     /// The report is about another claim on this job.
     OtherClaim,
     /// The claim does not take it.
-    Claim(Refusal),
+    Claim(ClaimRefusal),
     /// Its author is no member in this session.
     NotAMember,
     /// The signature is not the member's.
@@ -56,14 +56,14 @@ impl ReportRefusal {
             Self::NotAMember => 4,
             Self::BadSignature => 5,
             Self::Claim(refusal) => match refusal {
-                Refusal::NotDrawn => 16,
-                Refusal::Drawn => 17,
-                Refusal::NotAsked => 18,
-                Refusal::AnsweredAlready => 19,
-                Refusal::WrongSecret => 20,
-                Refusal::NoQuorum => 21,
-                Refusal::NoCheckers => 22,
-                Refusal::TooManyMembers => 23,
+                ClaimRefusal::NotDrawn => 16,
+                ClaimRefusal::Drawn => 17,
+                ClaimRefusal::NotAsked => 18,
+                ClaimRefusal::AnsweredAlready => 19,
+                ClaimRefusal::WrongSecret => 20,
+                ClaimRefusal::NoQuorum => 21,
+                ClaimRefusal::NoCheckers => 22,
+                ClaimRefusal::TooManyMembers => 23,
             },
         }
     }
@@ -77,7 +77,7 @@ impl From<ReportRefusal> for TransactionValidityError {
             // A node that is a block behind will see it differently soon. "Unknown" keeps the pool from
             // banning the transaction, "invalid" would.
             ReportRefusal::NoClaim
-            | ReportRefusal::Claim(Refusal::NotDrawn | Refusal::NotAsked | Refusal::NoQuorum) => {
+            | ReportRefusal::Claim(ClaimRefusal::NotDrawn | ClaimRefusal::NotAsked | ClaimRefusal::NoQuorum) => {
                 UnknownTransaction::Custom(code).into()
             }
             _ => InvalidTransaction::Custom(code).into(),

@@ -8,7 +8,7 @@ use crate::{
 };
 use agorai_primitives::{
     job::JobSpec,
-    traits::{JobKind, Jobs, Verdict},
+    traits::{JobHandler, JobKind, Verdict},
     JobId,
 };
 use frame_support::{
@@ -24,7 +24,7 @@ type Draws = pallet_babe::ParentBlockRandomness<Runtime>;
 /// Hands each job to its pallet.
 pub struct JobRouter;
 
-impl Jobs<AccountId> for JobRouter {
+impl JobHandler<AccountId> for JobRouter {
     fn check_spec(kind: JobKind, job: JobId) -> Option<JobSpec> {
         match kind {
             JobKind::Inference => Inference::check_spec(kind, job),

@@ -4,7 +4,7 @@ use crate::{
     types::{root, AccessTerms, Shards},
     Datasets as Records, Error, Event, HoldReason, NextDataset,
 };
-use agorai_primitives::{traits::Datasets as _, BlobId, Shard};
+use agorai_primitives::{traits::DatasetRegistry as _, BlobId, Shard};
 use codec::Encode;
 use frame_support::{
     assert_noop, assert_ok,

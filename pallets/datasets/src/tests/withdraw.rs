@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-use crate::{mock::*, types::Standing, Datasets as Records, Error, Event, HoldReason};
-use agorai_primitives::traits::Datasets as _;
+use crate::{mock::*, types::DatasetStatus, Datasets as Records, Error, Event, HoldReason};
+use agorai_primitives::traits::DatasetRegistry as _;
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 
 type E = Error<Test>;
@@ -12,7 +12,7 @@ fn record_and_contributors_stay_when_a_dataset_is_withdrawn() {
         let held = Balances::balance_on_hold(&HoldReason::Record.into(), &ALICE);
         assert_ok!(Datasets::withdraw(RuntimeOrigin::signed(ALICE), 0));
         System::assert_last_event(Event::Withdrawn { dataset: 0 }.into());
-        assert_eq!(Records::<Test>::get(0).unwrap().standing, Standing::Withdrawn);
+        assert_eq!(Records::<Test>::get(0).unwrap().status, DatasetStatus::Withdrawn);
         assert_eq!(Datasets::usable_shards(0), Err(E::DatasetWithdrawn.into()));
         assert_eq!(Datasets::contributors(0).len(), 2);
         assert_eq!(Balances::balance_on_hold(&HoldReason::Record.into(), &ALICE), held);

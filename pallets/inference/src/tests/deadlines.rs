@@ -2,7 +2,7 @@
 
 use crate::{
     mock::*,
-    types::{ClaimRefusal, Reason, State},
+    types::{ClaimRefusal, Reason, RequestStatus},
     Deadlines, Event, OpenJobs, Overdue,
 };
 use frame_support::assert_ok;
@@ -43,7 +43,7 @@ fn request_is_refunded_in_full_when_as_many_have_failed_as_may_try() {
         assert_eq!(record(request).attempt(), 2);
         assert_eq!(on_hold(USER), FEE);
         run_to(1 + 3 * ANSWER);
-        assert_eq!(record(request).state, State::Refunded);
+        assert_eq!(record(request).status, RequestStatus::Refunded);
         assert!(emitted(Event::Refunded { request, amount: FEE }));
         assert_eq!(on_hold(USER), 0);
         assert_eq!(Balances::free_balance(USER), FUNDS);
@@ -59,7 +59,7 @@ fn request_is_refunded_in_full_when_no_member_is_left() {
     test(2, || {
         let request = Draft::default().ask();
         run_to(1 + 2 * ANSWER);
-        assert_eq!(record(request).state, State::Refunded);
+        assert_eq!(record(request).status, RequestStatus::Refunded);
         assert_eq!(Balances::free_balance(USER), FUNDS);
     });
 }
@@ -71,7 +71,7 @@ fn request_is_refunded_when_the_last_checker_has_gone() {
         let from = executor(request);
         Set::mutate(|members| members.retain(|member| member.account == from % 4 + 1));
         run_to(1 + ANSWER);
-        assert_eq!(record(request).state, State::Refunded);
+        assert_eq!(record(request).status, RequestStatus::Refunded);
     });
 }
 
@@ -82,7 +82,7 @@ fn claimed_request_has_no_deadline() {
         run_to(ANSWER);
         assert_ok!(claim(request));
         run_to(5 * ANSWER);
-        assert!(matches!(record(request).state, State::Claimed { .. }));
+        assert!(matches!(record(request).status, RequestStatus::Claimed { .. }));
         assert_eq!(Deadlines::<Test>::iter().count(), 0);
     });
 }

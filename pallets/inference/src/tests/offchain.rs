@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The offchain worker with a fake engine: what it computes, what it sends, what it leaves alone.
 
-use crate::{mock::*, types::State, Call};
+use crate::{mock::*, types::RequestStatus, Call};
 use agorai_engine_interface::{testing::FakeEngine, ComputeExt};
 use agorai_primitives::{
     job::{JobFailure, JobResult, JobSpec, JobStatus},
@@ -90,7 +90,7 @@ fn executor_generates_and_claims() {
         for call in sent {
             assert_ok!(submit(call));
         }
-        assert!(matches!(record(request).state, State::Claimed { .. }));
+        assert!(matches!(record(request).status, RequestStatus::Claimed { .. }));
         assert!(machine.work().is_empty());
     });
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-use crate::{mock::*, types::State, Deadlines, Error, Event, NextRequest, OpenJobs};
+use crate::{mock::*, types::RequestStatus, Deadlines, Error, Event, NextRequest, OpenJobs};
 use agorai_primitives::{
     job::{JobSpec, Sampling, MAX_TOKENS},
     model::Architecture,
@@ -25,7 +25,7 @@ fn request_holds_the_offer_and_waits_for_a_member() {
         assert!((1..=4).contains(&executor));
         let record = record(request);
         let due = 1 + ANSWER;
-        assert_eq!(record.state, State::Waiting { executor, due });
+        assert_eq!(record.status, RequestStatus::Waiting { executor, due });
         assert_eq!(Deadlines::<Test>::get(due).to_vec(), [request]);
         assert!(emitted(Event::Requested {
             request,

@@ -2,13 +2,13 @@
 
 use crate::{
     mock::*,
-    types::{ClaimBody, ClaimRefusal, Output, State},
+    types::{ClaimBody, ClaimRefusal, Output, RequestStatus},
     Call, Deadlines, Error, Event,
 };
 use agorai_primitives::{
     job::{JobSpec, MAX_OUTPUT},
     message::Message,
-    traits::{CommitteeRule, JobKind, Jobs},
+    traits::{CommitteeRule, JobHandler, JobKind},
     JobId,
 };
 use codec::{Decode, Encode};
@@ -44,12 +44,12 @@ fn claim_of_the_executor_is_put_before_a_committee() {
         let job = record.job;
         assert_eq!(Inference::check_spec(JobKind::Inference, job), None);
         assert_ok!(claim(request));
-        let state = State::Claimed {
+        let status = RequestStatus::Claimed {
             executor,
             output: OUTPUT.to_vec().try_into().unwrap(),
             tokens: TOKENS,
         };
-        assert_eq!(crate::mock::record(request).state, state);
+        assert_eq!(crate::mock::record(request).status, status);
         assert!(emitted(Event::Claimed { request, executor, job }));
         let rule = CommitteeRule::Drawn { size: 3 };
         let claim = trace(OUTPUT, TOKENS).claim();

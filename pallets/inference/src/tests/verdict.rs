@@ -3,11 +3,11 @@
 use crate::{
     fees::FeeSplit,
     mock::*,
-    types::{ClaimRefusal, Reason, State},
+    types::{ClaimRefusal, Reason, RequestStatus},
     Event, OpenJobs,
 };
 use agorai_primitives::{
-    traits::{JobKind, Jobs, Verdict},
+    traits::{JobHandler, JobKind, Verdict},
     Balance, JobId,
 };
 use frame_support::{
@@ -93,8 +93,8 @@ fn confirmed_answer_is_kept_and_its_fee_split() {
             receipts: 3,
         }));
         assert_eq!(
-            record(request).state,
-            State::Settled {
+            record(request).status,
+            RequestStatus::Settled {
                 executor,
                 output,
                 tokens: TOKENS,
@@ -251,7 +251,7 @@ fn request_is_refunded_in_full_when_every_claim_is_refused() {
             assert_ok!(claim(request));
             decide(request, Verdict::Refused);
         }
-        assert_eq!(record(request).state, State::Refunded);
+        assert_eq!(record(request).status, RequestStatus::Refunded);
         assert_eq!(Balances::free_balance(USER), FUNDS);
         assert!(Income::get().is_empty());
     });
@@ -314,7 +314,7 @@ fn take(step: Step) {
             }
         }
         Step::Decide(at, verdict) => {
-            let claimed = |request: &u64| matches!(record(*request).state, State::Claimed { .. });
+            let claimed = |request: &u64| matches!(record(*request).status, RequestStatus::Claimed { .. });
             if let Some(request) = open(at).filter(claimed) {
                 match verdict % 5 {
                     0 => decide(request, Verdict::Refused),

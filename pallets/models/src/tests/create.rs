@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 use crate::{
     mock::*,
-    types::{Stage, MAX_HEADER_BYTES},
+    types::{VersionStatus, MAX_HEADER_BYTES},
     Error, Event, HoldReason, Ledgers, NextModel, Shares, Versions,
 };
-use agorai_primitives::{model::Architecture, traits::Models as _, BlobId};
+use agorai_primitives::{model::Architecture, traits::ModelRegistry as _, BlobId};
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 
 type E = Error<Test>;
@@ -26,7 +26,7 @@ fn model_is_live_and_its_owner_holds_all_shares_when_it_is_created() {
             (live.owner, live.version, live.weights, live.price),
             (ALICE, 0, weights(1), 7)
         );
-        assert_eq!(Versions::<Test>::get(0, 0).unwrap().stage, Stage::Live);
+        assert_eq!(Versions::<Test>::get(0, 0).unwrap().status, VersionStatus::Live);
         assert_eq!(Shares::<Test>::get(0, ALICE).shares, 1_000);
         assert_eq!(Ledgers::<Test>::get(0).issued, 1_000);
         assert_eq!(Balances::balance_on_hold(&HoldReason::Record.into(), &ALICE), 500);

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-use crate::{mock::*, types::Stage, Error, Event, Versions};
-use agorai_primitives::traits::Models as _;
+use crate::{mock::*, types::VersionStatus, Error, Event, Versions};
+use agorai_primitives::traits::ModelRegistry as _;
 use frame_support::{assert_noop, assert_ok};
 
 type E = Error<Test>;
 
-fn stages() -> Vec<Stage> {
+fn statuses() -> Vec<VersionStatus> {
     (0..3)
-        .map(|version| Versions::<Test>::get(0, version).unwrap().stage)
+        .map(|version| Versions::<Test>::get(0, version).unwrap().status)
         .collect()
 }
 
 #[test]
 fn versions_go_live_and_back_as_the_owner_says() {
     chain(|| {
-        use Stage::*;
+        use VersionStatus::*;
         assert_ok!(Draft::default().create(ALICE));
         assert_ok!(trained(0, &[4], (100, 90)));
         assert_ok!(trained(1, &[4], (90, 80)));
-        assert_eq!(stages(), [Live, Candidate, Candidate]);
+        assert_eq!(statuses(), [Live, Candidate, Candidate]);
 
         assert_ok!(Models::promote(signed(ALICE), 0, 2));
         System::assert_last_event(
@@ -29,7 +29,7 @@ fn versions_go_live_and_back_as_the_owner_says() {
             }
             .into(),
         );
-        assert_eq!(stages(), [Former, Candidate, Live]);
+        assert_eq!(statuses(), [Former, Candidate, Live]);
         assert_noop!(Models::promote(signed(ALICE), 0, 2), E::NotCandidate);
         assert_noop!(Models::promote(signed(ALICE), 0, 0), E::NotCandidate);
         assert_noop!(Models::roll_back(signed(ALICE), 0, 1), E::NotFormer);
@@ -43,7 +43,7 @@ fn versions_go_live_and_back_as_the_owner_says() {
             }
             .into(),
         );
-        assert_eq!(stages(), [Live, Candidate, Former]);
+        assert_eq!(statuses(), [Live, Candidate, Former]);
         assert_eq!(Models::live(0).unwrap().version, 0);
     });
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 use crate::{mock::*, Error, Event};
-use agorai_primitives::traits::Models as _;
+use agorai_primitives::traits::ModelRegistry as _;
 use frame_support::{assert_noop, assert_ok};
 
 #[test]

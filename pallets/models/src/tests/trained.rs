@@ -5,7 +5,7 @@ use crate::{
     types::{PromotionRule, Source},
     Error, Event, Ledgers, Shares, Versions,
 };
-use agorai_primitives::traits::Models as _;
+use agorai_primitives::traits::ModelRegistry as _;
 use frame_support::{assert_noop, assert_ok};
 
 type E = Error<Test>;

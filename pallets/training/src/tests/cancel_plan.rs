@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 use crate::{
     mock::*,
-    types::{Phase, PlanState},
+    types::{Phase, PlanStatus},
     Error, Event, Plans, Running,
 };
 use frame_support::{assert_noop, assert_ok};
@@ -20,7 +20,7 @@ fn plan_ends_at_once_when_nobody_has_trained_for_it() {
             released: 2 * REWARD
         }));
         assert_eq!(Balances::free_balance(OWNER), FUNDS);
-        assert_eq!(Plans::<Test>::get(PLAN).unwrap().state, PlanState::Cancelled);
+        assert_eq!(Plans::<Test>::get(PLAN).unwrap().status, PlanStatus::Cancelled);
         assert_noop!(
             Training::cancel_plan(RuntimeOrigin::signed(OWNER), PLAN),
             E::UnknownPlan

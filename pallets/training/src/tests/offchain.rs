@@ -3,10 +3,10 @@
 use crate::{mock::*, types::Phase, Contributions, Rounds};
 use agorai_engine_interface::{testing::FakeEngine, ComputeExt};
 use agorai_primitives::{
-    job::{JobFailure, JobResult, JobSpec, JobStatus, Score},
+    job::{JobFailure, JobResult, JobSpec, JobStatus},
     receipt::{scores_result, weights_result, Trace},
-    training::Contribution,
-    traits::{JobKind, Jobs as _, Verdict},
+    training::{Contribution, Score},
+    traits::{JobHandler as _, JobKind, Verdict},
     BlobId, COMMITTEE_KEY_TYPE,
 };
 use codec::Decode;

@@ -2,10 +2,10 @@
 //! The stories of whole plans.
 use crate::{
     mock::*,
-    types::{DropReason, Output, Phase, PlanState, VoidReason},
+    types::{DropReason, Output, Phase, PlanStatus, VoidReason},
     Event, Feedback, Over, Pallet, Plans, Rounds, Running,
 };
-use agorai_primitives::{job::Score, traits::Fault};
+use agorai_primitives::{training::Score, traits::Fault};
 use frame_support::assert_ok;
 
 #[test]
@@ -60,7 +60,7 @@ fn plan_of_two_rounds_trains_pays_and_completes() {
         let weights = Versions::get()[2];
         assert!(emitted(Event::PlanCompleted { plan: PLAN, weights }));
         let plan = Plans::<Test>::get(PLAN).unwrap();
-        assert_eq!((plan.state, plan.paid, plan.escrow), (PlanState::Completed, 2_002, 0));
+        assert_eq!((plan.status, plan.paid, plan.escrow), (PlanStatus::Completed, 2_002, 0));
         assert_eq!(Balances::free_balance(OWNER), FUNDS - 2_002);
         let summary = Rounds::<Test>::get(PLAN, 1).unwrap();
         assert_eq!((summary.workers, summary.accepted, summary.paid), (4, 4, 1_001));
@@ -137,7 +137,7 @@ fn plan_is_given_up_and_its_escrow_released_when_too_few_enrol() {
             plan: PLAN,
             released: 9 * REWARD
         }));
-        assert_eq!(Plans::<Test>::get(PLAN).unwrap().state, PlanState::GivenUp);
+        assert_eq!(Plans::<Test>::get(PLAN).unwrap().status, PlanStatus::GivenUp);
         assert_eq!(Balances::free_balance(OWNER), FUNDS);
         assert!(Slashes::get().is_empty());
         // Only the latest summaries are kept.
@@ -170,7 +170,7 @@ fn void_rounds_reward_stays_and_is_released_at_the_end() {
         assert_eq!((plan.escrow, plan.void_in_a_row), (2 * REWARD, 1));
         honest_round();
         assert_eq!(Balances::free_balance(OWNER), FUNDS - REWARD);
-        assert_eq!(Plans::<Test>::get(PLAN).unwrap().state, PlanState::Completed);
+        assert_eq!(Plans::<Test>::get(PLAN).unwrap().status, PlanStatus::Completed);
     });
 }
 
@@ -272,7 +272,7 @@ fn workers_are_paid_and_the_plan_ends_when_the_model_is_retired_before_the_verdi
         // The weights are verified and public: the owner does not have them for nothing.
         assert_eq!(Balances::free_balance(1), 110);
         let plan = Plans::<Test>::get(PLAN).unwrap();
-        assert_eq!((plan.state, plan.escrow), (PlanState::Cancelled, 0));
+        assert_eq!((plan.status, plan.escrow), (PlanStatus::Cancelled, 0));
         assert!(plan.paid > 0);
     });
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The round as a value, without a chain.
 use crate::{
-    round::{Effect, Event, Moment, Refusal, Round, Rules},
-    types::{DropReason, Output, Phase, Scores, Status, VoidReason},
+    round::{Effect, Round, RoundInput, RoundRefusal, Rules, StepContext},
+    types::{DropReason, Output, Phase, Scores, VoidReason, WorkerStatus},
 };
 use agorai_primitives::{Balance, BlobId};
 use proptest::prelude::*;
@@ -43,8 +43,8 @@ impl Play {
         }
     }
 
-    fn step(&mut self, event: Event<u32>) -> Result<(), Refusal> {
-        let at = Moment {
+    fn step(&mut self, event: RoundInput<u32>) -> Result<(), RoundRefusal> {
+        let at = StepContext {
             block: self.block,
             members: &self.members,
             randomness: H256([self.block as u8; 32]),
@@ -58,17 +58,17 @@ impl Play {
 
     fn tick(&mut self) {
         self.block += 1;
-        self.step(Event::Tick).unwrap();
+        self.step(RoundInput::Tick).unwrap();
     }
 
     fn go_to_audit(&mut self) {
         for who in 0..self.members.len() as u32 {
-            self.step(Event::Enrol { who }).unwrap();
+            self.step(RoundInput::Enrol { who }).unwrap();
         }
         self.tick();
         for who in 0..self.members.len() as u32 {
             let payload = BlobId([who as u8 + 1; 32]);
-            self.step(Event::Contribute { who, payload }).unwrap();
+            self.step(RoundInput::Contribute { who, payload }).unwrap();
         }
         self.tick();
         self.tick();
@@ -88,7 +88,7 @@ fn round_is_void_when_the_data_does_not_suffice_for_so_many_workers() {
     for (sequences, void) in [(50, None), (49, Some(VoidReason::TooLittleData))] {
         let mut play = Play::new(4, Rules { sequences, ..RULES });
         for who in 0..4 {
-            play.step(Event::Enrol { who }).unwrap();
+            play.step(RoundInput::Enrol { who }).unwrap();
         }
         play.tick();
         assert_eq!(play.void(), void);
@@ -99,23 +99,23 @@ fn round_is_void_when_the_data_does_not_suffice_for_so_many_workers() {
 fn worker_is_left_out_when_it_is_no_member_any_more() {
     let mut play = Play::new(4, RULES);
     for who in 0..4 {
-        play.step(Event::Enrol { who }).unwrap();
+        play.step(RoundInput::Enrol { who }).unwrap();
     }
     play.members.remove(1);
     play.tick();
     assert_eq!(play.round.stay(), [0, 2, 3]);
     let payload = BlobId([1; 32]);
-    let late = play.step(Event::Contribute { who: 1, payload });
-    assert_eq!(late, Err(Refusal::NotAWorker));
+    let late = play.step(RoundInput::Contribute { who: 1, payload });
+    assert_eq!(late, Err(RoundRefusal::NotAWorker));
 }
 
 #[test]
 fn enrolment_is_refused_when_the_round_is_full() {
     let mut play = Play::new(40, RULES);
     for who in 0..32 {
-        play.step(Event::Enrol { who }).unwrap();
+        play.step(RoundInput::Enrol { who }).unwrap();
     }
-    assert_eq!(play.step(Event::Enrol { who: 32 }), Err(Refusal::RoundFull));
+    assert_eq!(play.step(RoundInput::Enrol { who: 32 }), Err(RoundRefusal::RoundFull));
     play.tick();
     assert_eq!(play.round.phase, Phase::Train);
 }
@@ -142,7 +142,7 @@ fn widened_audits_end_in_time_however_late_they_are_accused() {
         }
         let accuser = (0..7).find(|by| play.round.owes_audit(by, worker));
         if let Some(by) = accuser {
-            play.step(Event::Audit {
+            play.step(RoundInput::Audit {
                 by,
                 worker,
                 matches: false,
@@ -157,19 +157,19 @@ fn widened_audits_end_in_time_however_late_they_are_accused() {
     assert_eq!(play.void(), Some(VoidReason::NothingAudited));
 }
 
-fn any_event() -> impl Strategy<Value = Event<u32>> {
+fn any_event() -> impl Strategy<Value = RoundInput<u32>> {
     prop_oneof![
-        3 => Just(Event::Tick),
-        1 => (0u32..6).prop_map(|who| Event::Enrol { who }),
+        3 => Just(RoundInput::Tick),
+        1 => (0u32..6).prop_map(|who| RoundInput::Enrol { who }),
         1 => (0u32..6, any::<u8>())
-            .prop_map(|(who, seed)| Event::Contribute { who, payload: BlobId([seed; 32]) }),
+            .prop_map(|(who, seed)| RoundInput::Contribute { who, payload: BlobId([seed; 32]) }),
         2 => (0u32..6, 0u32..6, any::<bool>())
-            .prop_map(|(by, worker, matches)| Event::Audit { by, worker, matches }),
+            .prop_map(|(by, worker, matches)| RoundInput::Audit { by, worker, matches }),
         1 => (0u32..6, 0u32..4).prop_map(|(by, attempt)| {
             let output = Output::Scores(Scores::new());
-            Event::Claim { by, attempt, output }
+            RoundInput::Claim { by, attempt, output }
         }),
-        1 => any::<bool>().prop_map(|settled| Event::Verdict { settled }),
+        1 => any::<bool>().prop_map(|settled| RoundInput::Verdict { settled }),
     ]
 }
 
@@ -179,7 +179,7 @@ proptest! {
         let mut play = Play::new(6, RULES);
         for event in events {
             match event {
-                Event::Tick => play.tick(),
+                RoundInput::Tick => play.tick(),
                 other => { let _ = play.step(other); }
             }
         }
@@ -218,7 +218,7 @@ proptest! {
                     let truth = worker >= cheats;
                     if honest || speaks {
                         let matches = if honest { truth } else { says };
-                        play.step(Event::Audit { by, worker, matches }).unwrap();
+                        play.step(RoundInput::Audit { by, worker, matches }).unwrap();
                     }
                 }
             }
@@ -230,10 +230,10 @@ proptest! {
             }
         }
         for (place, worker) in play.round.workers.iter().enumerate() {
-            let dropped = |reason| worker.status == Status::Dropped { reason };
+            let dropped = |reason| worker.status == WorkerStatus::Dropped { reason };
             if place as u32 >= cheats {
                 // Unaudited: both drawn auditors were silent cheats.
-                prop_assert!(worker.status == Status::Accepted || dropped(DropReason::Unaudited));
+                prop_assert!(worker.status == WorkerStatus::Accepted || dropped(DropReason::Unaudited));
             } else if worker.audit.widened && worker.audit.differs != 0 {
                 prop_assert!(dropped(DropReason::Cheated));
             }

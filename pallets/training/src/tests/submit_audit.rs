@@ -2,8 +2,8 @@
 use crate::{
     mock::*,
     reports::ReportRefusal::*,
-    round::Refusal,
-    types::{AuditBody, DropReason, Phase, Status},
+    round::RoundRefusal,
+    types::{AuditBody, DropReason, Phase, WorkerStatus},
     Call, Contributions, Event, Plans, AUDIT_DOMAIN,
 };
 use agorai_primitives::traits::Fault;
@@ -25,7 +25,7 @@ fn audited(members: u64) {
     assert_eq!(current().workers.len() as u64, members);
 }
 
-fn status(place: u32) -> Status {
+fn status(place: u32) -> WorkerStatus {
     current().workers[place as usize].status
 }
 
@@ -43,9 +43,9 @@ fn contribution_is_accepted_when_both_auditors_find_what_it_says() {
             auditor: auditors[0],
             matches: true
         }));
-        assert_eq!(status(0), Status::Contributed);
+        assert_eq!(status(0), WorkerStatus::Contributed);
         assert_ok!(audit(auditors[1], 0, true));
-        assert_eq!(status(0), Status::Accepted);
+        assert_eq!(status(0), WorkerStatus::Accepted);
     });
 }
 
@@ -75,13 +75,16 @@ fn audit_is_refused_when_the_member_is_not_asked_or_has_answered() {
     test(4, || {
         audited(4);
         let (auditors, others) = asked(0);
-        assert_eq!(audit(others[0], 0, true), refused(Round(Refusal::NotAnAuditor)));
-        assert_eq!(audit(1, 0, true), refused(Round(Refusal::NotAnAuditor)));
-        assert_eq!(audit(auditors[0], 9, true), refused(Round(Refusal::NoAudit)));
+        assert_eq!(audit(others[0], 0, true), refused(Round(RoundRefusal::NotAnAuditor)));
+        assert_eq!(audit(1, 0, true), refused(Round(RoundRefusal::NotAnAuditor)));
+        assert_eq!(audit(auditors[0], 9, true), refused(Round(RoundRefusal::NoAudit)));
         assert_ok!(audit(auditors[0], 0, true));
-        assert_eq!(audit(auditors[0], 0, false), refused(Round(Refusal::AlreadyAudited)));
+        assert_eq!(
+            audit(auditors[0], 0, false),
+            refused(Round(RoundRefusal::AlreadyAudited))
+        );
         assert_ok!(audit(auditors[1], 0, true));
-        assert_eq!(audit(auditors[1], 0, true), refused(Round(Refusal::NoAudit)));
+        assert_eq!(audit(auditors[1], 0, true), refused(Round(RoundRefusal::NoAudit)));
     });
 }
 
@@ -98,7 +101,7 @@ fn worker_is_slashed_when_a_widened_audit_finds_something_else() {
         assert_eq!(Slashes::get(), [(3, Fault::WrongContribution)]);
         assert_eq!(
             status(2),
-            Status::Dropped {
+            WorkerStatus::Dropped {
                 reason: DropReason::Cheated
             }
         );
@@ -121,7 +124,7 @@ fn accuser_is_slashed_when_a_widened_audit_finds_what_the_worker_said() {
         assert_ok!(audit(auditors[1], 2, true));
         assert_ok!(audit(others[0], 2, true));
         assert_eq!(Slashes::get(), [(auditors[0], Fault::WrongAudit)]);
-        assert_eq!(status(2), Status::Accepted);
+        assert_eq!(status(2), WorkerStatus::Accepted);
     });
 }
 
@@ -137,7 +140,7 @@ fn contribution_is_dropped_without_slash_when_no_auditor_answers() {
         wait_for(Phase::Score);
         assert_eq!(
             status(2),
-            Status::Dropped {
+            WorkerStatus::Dropped {
                 reason: DropReason::Unaudited
             }
         );
@@ -164,7 +167,7 @@ fn everybody_is_asked_when_one_auditor_is_silent() {
         assert_eq!(Plans::<Test>::get(PLAN).unwrap().deadline, deadline + 8);
         // The worker's own bond and two others are more than 2/3.
         assert_ok!(audit(others[0], 2, true));
-        assert_eq!(status(2), Status::Accepted);
+        assert_eq!(status(2), WorkerStatus::Accepted);
         next_block();
         assert_eq!(current().phase, Phase::Score);
     });
@@ -183,7 +186,7 @@ fn contribution_is_dropped_without_slash_when_too_few_answer_a_widened_audit() {
         wait_for(Phase::Score);
         assert_eq!(
             status(2),
-            Status::Dropped {
+            WorkerStatus::Dropped {
                 reason: DropReason::Undecided
             }
         );

@@ -2,14 +2,14 @@
 use crate::{
     mock::*,
     reports::ReportRefusal::*,
-    round::Refusal,
+    round::RoundRefusal,
     types::{ClaimBody, NewWeights, Output, Phase, Scores, VoidReason},
     Call, Event, Jobs, Rounds, CLAIM_DOMAIN,
 };
 use agorai_primitives::{
     job::JobSpec,
     receipt::ClaimDigest,
-    traits::{JobKind, Jobs as _, Verdict},
+    traits::{JobHandler as _, JobKind, Verdict},
     BlobId,
 };
 use frame_support::assert_ok;
@@ -26,7 +26,7 @@ fn scoring() {
 fn claim_is_opened_when_the_executor_makes_it() {
     test(4, || {
         scoring();
-        let (who, job) = (executor(), current().turn.job);
+        let (who, job) = (executor(), current().claim_attempt.job);
         assert_eq!(Jobs::<Test>::get(job), Some(PLAN));
         assert!(Training::check_spec(JobKind::Score, job).is_none());
         assert_ok!(claim(who, scores()));
@@ -42,7 +42,7 @@ fn claim_is_opened_when_the_executor_makes_it() {
         };
         assert_eq!(JobSpec::Score(spec.clone()).id(), job);
         assert_eq!(spec.contributions.len(), 4);
-        assert_eq!(claim(who, scores()), refused(Round(Refusal::AlreadyClaimed)));
+        assert_eq!(claim(who, scores()), refused(Round(RoundRefusal::AlreadyClaimed)));
     });
 }
 
@@ -52,16 +52,19 @@ fn claim_is_refused_when_it_is_anothers_or_about_something_else() {
         scoring();
         let who = executor();
         let other = if who == 1 { 2 } else { 1 };
-        assert_eq!(claim(other, scores()), refused(Round(Refusal::NotExecutor)));
+        assert_eq!(claim(other, scores()), refused(Round(RoundRefusal::NotExecutor)));
         let Output::Scores(mut fewer) = scores() else {
             unreachable!()
         };
         fewer.pop();
-        assert_eq!(claim(who, Output::Scores(fewer)), refused(Round(Refusal::WrongOutput)));
+        assert_eq!(
+            claim(who, Output::Scores(fewer)),
+            refused(Round(RoundRefusal::WrongOutput))
+        );
         let none = Output::Scores(Scores::new());
-        assert_eq!(claim(who, none), refused(Round(Refusal::WrongOutput)));
+        assert_eq!(claim(who, none), refused(Round(RoundRefusal::WrongOutput)));
         let weights = Output::Weights(new_weights());
-        assert_eq!(claim(who, weights), refused(Round(Refusal::WrongOutput)));
+        assert_eq!(claim(who, weights), refused(Round(RoundRefusal::WrongOutput)));
     });
 }
 
@@ -88,14 +91,17 @@ fn claim_is_refused_when_its_result_does_not_bind_its_output() {
             ..good.claim
         };
         let loose = ClaimBody { claim, ..good.clone() };
-        assert_eq!(send(round.turn.job, loose), refused(WrongResult));
+        assert_eq!(send(round.claim_attempt.job, loose), refused(WrongResult));
         assert_eq!(send(H256([9; 32]), good.clone()), refused(WrongJob));
         let late = ClaimBody {
             attempt: 1,
             ..good.clone()
         };
-        assert_eq!(send(round.turn.job, late), refused(Round(Refusal::NotExecutor)));
-        assert_ok!(send(round.turn.job, good));
+        assert_eq!(
+            send(round.claim_attempt.job, late),
+            refused(Round(RoundRefusal::NotExecutor))
+        );
+        assert_ok!(send(round.claim_attempt.job, good));
     });
 }
 
@@ -159,7 +165,7 @@ fn claim_passes_on_when_its_verdict_never_comes_and_a_late_one_changes_nothing()
         assert_ne!(executor(), first);
         let before = current();
         let checkers = Vec::new();
-        Training::on_verdict(JobKind::Score, before.turn.job, Verdict::Settled { checkers });
+        Training::on_verdict(JobKind::Score, before.claim_attempt.job, Verdict::Settled { checkers });
         assert_eq!(current(), before);
         Training::on_verdict(JobKind::Score, H256([5; 32]), Verdict::Refused);
         assert_eq!(current(), before);
@@ -177,7 +183,7 @@ fn weights_are_refused_when_they_name_nothing() {
             weights: BlobId::default(),
             ..new_weights()
         };
-        let refusal = refused(Round(Refusal::WrongOutput));
+        let refusal = refused(Round(RoundRefusal::WrongOutput));
         assert_eq!(claim(executor(), Output::Weights(none)), refusal);
         assert_eq!(claim(executor(), scores()), refusal);
         assert_ok!(claim(executor(), Output::Weights(new_weights())));

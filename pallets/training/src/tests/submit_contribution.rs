@@ -2,7 +2,7 @@
 use crate::{
     mock::*,
     reports::ReportRefusal::*,
-    round::Refusal,
+    round::RoundRefusal,
     types::{ContributionBody, ContributionRecord, Phase},
     Call, Contributions, Current, Event, CONTRIBUTION_DOMAIN,
 };
@@ -52,12 +52,12 @@ fn contribution_is_kept_and_audits_begin_when_all_have_contributed() {
 fn contribution_is_refused_when_it_is_not_this_workers_to_make_now() {
     test(4, || {
         training();
-        assert_eq!(contribute(4), refused(Round(Refusal::NotAWorker)));
+        assert_eq!(contribute(4), refused(Round(RoundRefusal::NotAWorker)));
         assert_ok!(contribute(1));
-        assert_eq!(contribute(1), refused(Round(Refusal::AlreadyContributed)));
+        assert_eq!(contribute(1), refused(Round(RoundRefusal::AlreadyContributed)));
         assert_ok!(contribute(2));
         wait_for(Phase::Audit);
-        assert_eq!(contribute(3), refused(Round(Refusal::WrongPhase)));
+        assert_eq!(contribute(3), refused(Round(RoundRefusal::WrongPhase)));
     });
 }
 

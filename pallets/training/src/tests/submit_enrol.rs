@@ -2,7 +2,7 @@
 use crate::{
     mock::*,
     reports::ReportRefusal::{self, *},
-    round::Refusal,
+    round::RoundRefusal,
     types::{EnrolBody, Phase},
     Call, Error, Event, ENROL_DOMAIN,
 };
@@ -54,10 +54,10 @@ fn enrolment_is_refused_when_it_comes_twice_or_late() {
     test(4, || {
         assert_ok!(Draft::default().create(OWNER));
         assert_ok!(enrol(1));
-        assert_eq!(enrol(1), refused(Round(Refusal::AlreadyEnrolled)));
+        assert_eq!(enrol(1), refused(Round(RoundRefusal::AlreadyEnrolled)));
         assert_ok!(enrol(2));
         wait_for(Phase::Train);
-        assert_eq!(enrol(3), refused(Round(Refusal::WrongPhase)));
+        assert_eq!(enrol(3), refused(Round(RoundRefusal::WrongPhase)));
     });
 }
 

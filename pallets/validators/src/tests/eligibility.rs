@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 use crate::mock::*;
-use agorai_primitives::traits::{Fault, Member, Members, Slash};
+use agorai_primitives::traits::{Fault, Member, SessionMembers, Slash};
 use frame_support::assert_ok;
 use sp_runtime::Perbill;
 
@@ -11,7 +11,7 @@ fn eligible() -> Vec<AccountId> {
 #[test]
 fn members_are_the_session_set_with_bond_and_key() {
     run(|| {
-        assert_eq!(<Validators as Members<_>>::session(), 0);
+        assert_eq!(<Validators as SessionMembers<_>>::session(), 0);
         assert_eq!(eligible(), [1, 2, 3]);
         assert_ok!(Validators::bond_extra(RuntimeOrigin::signed(2), 7));
         let member = Member {

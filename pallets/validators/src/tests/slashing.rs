@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 use crate::{
     mock::*,
-    types::{Cause, Standing},
+    types::{BondStatus, Cause},
     Bonds, Event, Punished,
 };
 use agorai_primitives::traits::{Fault, Slash};
@@ -31,7 +31,7 @@ fn job_slash_moves_a_part_of_the_bond_to_the_treasury_and_chills() {
         assert_eq!(active(2), 750);
         assert_eq!(Balances::free_balance(TREASURY), 250);
         let until = 1 + CHILL;
-        assert_eq!(Bonds::<Test>::get(2).unwrap().standing, Standing::Chilled { until });
+        assert_eq!(Bonds::<Test>::get(2).unwrap().status, BondStatus::Chilled { until });
         let cause = Cause::Job { fault };
         System::assert_has_event(
             Event::Slashed {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The promise of the design, on arbitrary sets, cheats and orders of events.
 
-use crate::claim::{is_quorum, Answer, Claim, End, Event, Next, Phase, Refusal};
+use crate::claim::{is_quorum, Answer, Claim, ClaimInput, ClaimRefusal, Outcome, Phase, Transition};
 use agorai_primitives::{
     job::JobFailure,
     receipt::{receipt, Trace},
@@ -149,10 +149,10 @@ impl World {
 
     /// Plays the claim to its end: who owes an answer gives it, in its turn; after each event somebody
     /// who knows S tries to open it; when nobody moves any more, the deadline strikes.
-    fn play(&self) -> (Claim<u64>, End<u64>) {
+    fn play(&self) -> (Claim<u64>, Outcome<u64>) {
         let mut claim = self.claim();
         while !claim.is_asking() {
-            claim.step(Event::Randomness(self.seed)).unwrap();
+            claim.step(ClaimInput::Randomness(self.seed)).unwrap();
         }
         loop {
             let mut owing: Vec<u64> = claim
@@ -164,18 +164,18 @@ impl World {
             let next = match owing.first() {
                 Some(member) => {
                     let answer = self.answer(*member).unwrap();
-                    claim.step(Event::Answered { member, answer }).unwrap()
+                    claim.step(ClaimInput::Answered { member, answer }).unwrap()
                 }
-                None => claim.step(Event::Deadline).unwrap(),
+                None => claim.step(ClaimInput::Deadline).unwrap(),
             };
-            if let Next::Ended(end) = next {
+            if let Transition::Ended(end) = next {
                 return (claim, end);
             }
-            let opening = Event::Opened {
+            let opening = ClaimInput::Opened {
                 job: &JOB,
                 secret: &self.claimed.secret,
             };
-            if let Ok(Next::Ended(end)) = claim.step(opening) {
+            if let Ok(Transition::Ended(end)) = claim.step(opening) {
                 return (claim, end);
             }
         }
@@ -201,12 +201,12 @@ proptest! {
     #[test]
     fn nobody_honest_is_slashed_whatever_committee_is_drawn(world in world()) {
         match world.play().1 {
-            End::Settled { wrong, checkers, .. } => {
+            Outcome::Settled { wrong, checkers, .. } => {
                 prop_assert!(wrong.iter().all(|account| !world.is_honest(*account)));
                 prop_assert!(!checkers.is_empty());
             }
-            End::Refused { .. } => prop_assert!(!world.is_honest(0)),
-            End::Unresolved => {}
+            Outcome::Refused { .. } => prop_assert!(!world.is_honest(0)),
+            Outcome::Unresolved => {}
         }
     }
 
@@ -215,7 +215,7 @@ proptest! {
         let (claim, end) = world.play();
         if world.claimed != TRUTH && !world.is_captured(&claim) {
             // Every honest member has answered, so it is even refused.
-            prop_assert!(matches!(end, End::Refused { .. }), "{:?}", end);
+            prop_assert!(matches!(end, Outcome::Refused { .. }), "{:?}", end);
         }
     }
 
@@ -224,7 +224,7 @@ proptest! {
         // The executor's word alone never settles: somebody honest must be there to check.
         if world.claimed == TRUTH && (1..world.members.len()).any(|other| world.is_honest(other as u64)) {
             let end = world.play().1;
-            prop_assert!(matches!(end, End::Settled { .. }), "{:?}", end);
+            prop_assert!(matches!(end, Outcome::Settled { .. }), "{:?}", end);
         }
     }
 
@@ -242,43 +242,52 @@ fn quorum_does_not_overflow() {
     assert!(!is_quorum(0, 0));
 }
 
-fn claim(others: &[Balance], rule: CommitteeRule) -> Result<Claim<u64>, Refusal> {
+fn claim(others: &[Balance], rule: CommitteeRule) -> Result<Claim<u64>, ClaimRefusal> {
     let others = (1u64..).zip(others.iter().copied()).collect();
     Claim::new(0, 10, TRUTH.claim(), others, rule, H256::zero(), 2)
 }
 
 #[test]
 fn claim_is_refused_when_nobody_could_check() {
-    assert_eq!(claim(&[], CommitteeRule::Everyone), Err(Refusal::NoCheckers));
-    assert_eq!(claim(&[0, 0], CommitteeRule::Everyone), Err(Refusal::NoCheckers));
-    assert_eq!(claim(&[1], CommitteeRule::Drawn { size: 0 }), Err(Refusal::NoCheckers));
-    assert_eq!(claim(&[1; 129], CommitteeRule::Everyone), Err(Refusal::TooManyMembers));
+    assert_eq!(claim(&[], CommitteeRule::Everyone), Err(ClaimRefusal::NoCheckers));
+    assert_eq!(claim(&[0, 0], CommitteeRule::Everyone), Err(ClaimRefusal::NoCheckers));
+    assert_eq!(
+        claim(&[1], CommitteeRule::Drawn { size: 0 }),
+        Err(ClaimRefusal::NoCheckers)
+    );
+    assert_eq!(
+        claim(&[1; 129], CommitteeRule::Everyone),
+        Err(ClaimRefusal::TooManyMembers)
+    );
 }
 
 #[test]
 fn executor_alone_does_not_settle_however_large_its_bond() {
     let mut claim = claim(&[1, 1], CommitteeRule::Everyone).unwrap();
-    let opening = || Event::Opened {
+    let opening = || ClaimInput::Opened {
         job: &JOB,
         secret: &TRUTH.secret,
     };
-    assert_eq!(claim.step(opening()), Err(Refusal::NoQuorum));
+    assert_eq!(claim.step(opening()), Err(ClaimRefusal::NoQuorum));
 }
 
 #[test]
 fn claim_is_widened_when_a_quorum_of_the_committee_is_out_of_reach() {
     let mut claim = claim(&[10; 9], CommitteeRule::Drawn { size: 3 }).unwrap();
-    assert_eq!(claim.step(Event::Deadline), Err(Refusal::NotDrawn));
-    assert_eq!(claim.step(Event::Randomness(H256::zero())), Ok(Next::Stay));
-    assert_eq!(claim.step(Event::Randomness(H256::zero())), Ok(Next::Drawn));
-    assert_eq!(claim.step(Event::Randomness(H256::zero())), Err(Refusal::Drawn));
+    assert_eq!(claim.step(ClaimInput::Deadline), Err(ClaimRefusal::NotDrawn));
+    assert_eq!(claim.step(ClaimInput::Randomness(H256::zero())), Ok(Transition::Stay));
+    assert_eq!(claim.step(ClaimInput::Randomness(H256::zero())), Ok(Transition::Drawn));
+    assert_eq!(
+        claim.step(ClaimInput::Randomness(H256::zero())),
+        Err(ClaimRefusal::Drawn)
+    );
     assert_eq!(claim.asked().count(), 3);
     let member = *claim.silent().next().unwrap();
-    let unable = Event::Answered {
+    let unable = ClaimInput::Answered {
         member: &member,
         answer: Answer::Unable(JobFailure::Busy),
     };
-    assert_eq!(claim.step(unable), Ok(Next::Widened));
+    assert_eq!(claim.step(unable), Ok(Transition::Widened));
     assert_eq!(claim.asked().count(), 9);
 }
 
@@ -287,15 +296,15 @@ fn claim_is_unresolved_at_once_when_nothing_can_reach_a_quorum() {
     let mut claim = claim(&[10; 3], CommitteeRule::Everyone).unwrap();
     let unable = Answer::Unable(JobFailure::BlobUnavailable);
     assert_eq!(
-        claim.step(Event::Answered {
+        claim.step(ClaimInput::Answered {
             member: &1,
             answer: unable
         }),
-        Ok(Next::Stay)
+        Ok(Transition::Stay)
     );
-    let next = claim.step(Event::Answered {
+    let next = claim.step(ClaimInput::Answered {
         member: &2,
         answer: unable,
     });
-    assert_eq!(next, Ok(Next::Ended(End::Unresolved)));
+    assert_eq!(next, Ok(Transition::Ended(Outcome::Unresolved)));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use crate::{mock::*, Claims, Due, Event};
-use agorai_primitives::traits::{CommitteeRule, JobKind, Verdict, Verification as _};
+use agorai_primitives::traits::{ClaimVerifier as _, CommitteeRule, JobKind, Verdict};
 use frame_support::assert_ok;
 use sp_core::H256;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use crate::{mock::*, Claims, Error, Event};
-use agorai_primitives::traits::{CommitteeRule, JobKind, Verification as _};
+use agorai_primitives::traits::{ClaimVerifier as _, CommitteeRule, JobKind};
 use frame_support::{assert_noop, assert_ok};
 use sp_core::H256;
 

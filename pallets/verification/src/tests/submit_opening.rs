@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-use crate::{claim::Refusal, mock::*, types::ReportRefusal, Call, Claims, Event, OPENING_DOMAIN};
+use crate::{claim::ClaimRefusal, mock::*, types::ReportRefusal, Call, Claims, Event, OPENING_DOMAIN};
 use agorai_primitives::{
     message::Message,
     traits::{CommitteeRule, Fault, JobKind, Verdict},
@@ -42,7 +42,7 @@ fn opening_is_refused_when_the_receipts_are_no_quorum() {
             assert_ok!(answer(member, agree(member, truth())));
         }
         // Two of three is not more than two thirds, and a receipt that does not open does not count.
-        let no_quorum = refused(ReportRefusal::Claim(Refusal::NoQuorum));
+        let no_quorum = refused(ReportRefusal::Claim(ClaimRefusal::NoQuorum));
         assert_eq!(open_secret(EXECUTOR, truth().secret), no_quorum);
         assert_ok!(answer(4, agree(3, truth())));
         assert_eq!(open_secret(EXECUTOR, truth().secret), no_quorum);
@@ -102,7 +102,7 @@ fn executors_bond_counts_in_the_widened_set() {
 fn opening_is_refused_when_it_is_not_the_claims_secret() {
     test(4, || {
         assert_ok!(open(truth(), THREE));
-        let wrong = refused(ReportRefusal::Claim(Refusal::WrongSecret));
+        let wrong = refused(ReportRefusal::Claim(ClaimRefusal::WrongSecret));
         assert_eq!(open_secret(2, lie().secret), wrong);
     });
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use crate::{
-    claim::{Answer, Refusal},
+    claim::{Answer, ClaimRefusal},
     mock::*,
     types::ReportRefusal,
     Call, Claims, Event, OPENING_DOMAIN, RECEIPT_DOMAIN,
@@ -88,7 +88,7 @@ fn second_answer_is_refused() {
     test(4, || {
         assert_ok!(open(truth(), THREE));
         assert_ok!(answer(2, agree(2, truth())));
-        let again = refused(ReportRefusal::Claim(Refusal::AnsweredAlready));
+        let again = refused(ReportRefusal::Claim(ClaimRefusal::AnsweredAlready));
         assert_eq!(answer(2, agree(2, truth())), again);
         assert_eq!(answer(2, differ(lie())), again);
     });
@@ -100,14 +100,14 @@ fn answer_is_refused_when_its_author_is_not_asked() {
         assert_ok!(open(truth(), THREE));
         assert_eq!(
             answer(2, agree(2, truth())),
-            refused(ReportRefusal::Claim(Refusal::NotDrawn))
+            refused(ReportRefusal::Claim(ClaimRefusal::NotDrawn))
         );
         run_to(4);
         let outside = (2..=9).find(|member| !asked().contains(member)).unwrap();
         for member in [outside, EXECUTOR, 77] {
             assert_eq!(
                 answer(member, agree(member, truth())),
-                refused(ReportRefusal::Claim(Refusal::NotAsked))
+                refused(ReportRefusal::Claim(ClaimRefusal::NotAsked))
             );
         }
     });
