@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Compiles the runtime to wasm whenever it is built natively.
+//! Builds the wasm runtime as part of a native build.
 
 fn main() {
     #[cfg(feature = "std")]
     {
-        // The wasm is built from the workspace's lock file also where the target folder lies elsewhere.
+        // The wasm build finds the lock file of the workspace even if the target directory is outside of it.
         const HINT: &str = "WASM_BUILD_WORKSPACE_HINT";
         if std::env::var_os(HINT).is_none() {
             std::env::set_var(HINT, concat!(env!("CARGO_MANIFEST_DIR"), "/.."));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the node may ask the runtime.
+//! Implementation of the runtime APIs.
 
 use crate::{
     constants::SLOT_MILLIS, presets, AccountId, AuthorityDiscovery, Babe, Balance, Block, Executive, Grandpa,

@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Units of money and time.
+//! Units of the currency and of time.
 
 use agorai_primitives::{Balance, BlockNumber, SessionIndex};
 
-/// One token, with 12 decimals.
+/// One token in the smallest unit: 12 decimals.
 pub const UNIT: Balance = 1_000_000_000_000;
 /// A thousandth of a token.
 pub const MILLI: Balance = UNIT / 1_000;
 /// A millionth of a token.
 pub const MICRO: Balance = UNIT / 1_000_000;
-/// The least that an account must own.
+/// Minimum balance of an account.
 pub const EXISTENTIAL_DEPOSIT: Balance = MILLI;
 
-/// What is held for so many items and bytes that a call puts on the chain.
+/// Returns the deposit for a number of storage items and bytes.
 pub const fn deposit(items: u32, bytes: u32) -> Balance {
     items as Balance * 100 * MILLI + bytes as Balance * MILLI
 }
 
-/// A slot, and so the time between two blocks, in milliseconds.
+/// Duration of a slot, which is the block time, in milliseconds.
 pub const SLOT_MILLIS: u64 = 3_000;
-/// Slots of an epoch, which is a session: two minutes.
+/// Number of slots of an epoch, which is a session: two minutes.
 pub const EPOCH_SLOTS: u32 = 40;
 
-/// A minute in blocks.
+/// Number of blocks in a minute.
 pub const MINUTES: BlockNumber = 60_000 / SLOT_MILLIS as BlockNumber;
-/// An hour in blocks.
+/// Number of blocks in an hour.
 pub const HOURS: BlockNumber = 60 * MINUTES;
 
-/// Sessions during which an offence can be reported: 24 hours.
+/// Number of sessions in which an offence can be reported: 24 hours.
 pub const REPORTING_SESSIONS: SessionIndex = 24 * HOURS / EPOCH_SLOTS;
-/// Sessions between leaving and withdrawing a bond: 25 hours, longer than what can be reported.
+/// Number of sessions between unbonding and withdrawal: 25 hours, longer than an offence can be reported.
 pub const UNBONDING_SESSIONS: SessionIndex = 25 * HOURS / EPOCH_SLOTS;
-/// Sessions that a slashed validator stays out: one hour.
+/// Number of sessions for which a slashed validator is chilled: one hour.
 pub const CHILL_SESSIONS: SessionIndex = HOURS / EPOCH_SLOTS;

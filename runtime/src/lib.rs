@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The Agorai runtime: what is on the chain.
+//! The Agorai runtime.
 //!
-//! | module | what is in it |
+//! | module | contents |
 //! |---|---|
-//! | this one | the pallets, in order, and the shape of blocks and transactions |
-//! | [`constants`] | units of money and time |
-//! | [`configs`] | how each pallet is set up, one file per concern |
-//! | [`apis`] | what the node may ask the runtime |
-//! | [`presets`] | the genesis of the `development` and `local` chains |
+//! | crate root | the pallets, and the types of blocks and transactions |
+//! | [`constants`] | units of the currency and of time |
+//! | [`configs`] | configuration of each pallet, one file per concern |
+//! | [`apis`] | implementation of the runtime APIs |
+//! | [`presets`] | genesis presets of the `development` and `local` chains |
 #![cfg_attr(not(feature = "std"), no_std)]
 // The runtime macros recurse over all pallets.
 #![recursion_limit = "512"]
@@ -33,23 +33,22 @@ use sp_version::RuntimeVersion;
 pub use agorai_primitives::{Balance, BlockNumber};
 pub use apis::RuntimeApi;
 
-/// What authorizes a signed transaction.
+/// Signature of a signed transaction.
 pub type Signature = MultiSignature;
-/// The public key's account.
+/// Account identifier.
 pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::AccountId;
-/// Index of a transaction in its account.
+/// Index of a transaction of an account.
 pub type Nonce = u32;
-/// Hash of blocks and state.
+/// Hash of blocks and storage roots.
 pub type Hash = sp_core::H256;
-/// How a transaction names an account.
+/// Address of an account in a transaction.
 pub type Address = MultiAddress<AccountId, ()>;
-/// A block's header.
+/// Block header.
 pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
-/// A block.
+/// Block.
 pub type Block = generic::Block<Header, UncheckedExtrinsic>;
 
-/// What every transaction passes, in this order. `AuthorizeCall` comes first: it gives a validator's
-/// reports their origin.
+/// The transaction extensions, in order. `AuthorizeCall` comes first because it sets the origin of validators' reports.
 pub type TxExtension = (
     frame_system::AuthorizeCall<Runtime>,
     frame_system::CheckNonZeroSender<Runtime>,
@@ -63,15 +62,15 @@ pub type TxExtension = (
     frame_system::WeightReclaim<Runtime>,
 );
 
-/// A transaction as it comes from outside.
+/// Transaction before its signature is verified.
 pub type UncheckedExtrinsic = generic::UncheckedExtrinsic<Address, RuntimeCall, Signature, TxExtension>;
 
-/// Executes blocks.
+/// Block executor.
 pub type Executive =
     frame_executive::Executive<Runtime, Block, frame_system::ChainContext<Runtime>, Runtime, AllPalletsWithSystem>;
 
 impl_opaque_keys! {
-    /// The keys with which a validator signs in a session.
+    /// The session keys of a validator.
     pub struct SessionKeys {
         pub babe: Babe,
         pub grandpa: Grandpa,
@@ -80,8 +79,8 @@ impl_opaque_keys! {
     }
 }
 
-/// The version of this runtime. A change of behaviour raises `spec_version`, a change of how calls are
-/// encoded also `transaction_version`.
+/// Version of this runtime. A change of behaviour increments `spec_version`; a change of the encoding of calls also
+/// increments `transaction_version`.
 #[sp_version::runtime_version]
 pub const VERSION: RuntimeVersion = RuntimeVersion {
     spec_name: Cow::Borrowed("agorai"),
@@ -118,7 +117,7 @@ mod runtime {
     #[runtime::pallet_index(2)]
     pub type Preimage = pallet_preimage;
 
-    // Babe reads the block's slot before a session may end.
+    // Babe comes before Session: it reads the slot of the block before a session can end.
     #[runtime::pallet_index(3)]
     pub type Babe = pallet_babe;
     #[runtime::pallet_index(4)]
@@ -129,7 +128,7 @@ mod runtime {
     #[runtime::pallet_index(6)]
     pub type TransactionPayment = pallet_transaction_payment;
 
-    // Validators come before Session: its genesis asks them for the first set.
+    // Validators comes before Session: the genesis of Session requests the first set from it.
     #[runtime::pallet_index(10)]
     pub type Authorship = pallet_authorship;
     #[runtime::pallet_index(11)]

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The genesis of the chains that anybody can start: well-known keys, play money.
+//! Genesis presets of test chains with well-known keys.
 //!
 //! | preset | validators |
 //! |---|---|
 //! | `development` | Alice |
 //! | `local` | Alice, Bob, Charlie, Dave |
 //!
-//! All of Substrate's well-known accounts are endowed, and the treasury's account lives.
+//! The well-known accounts of Substrate are endowed, and the treasury account exists.
 
 use crate::{
     configs::TreasuryAccount,
@@ -25,7 +25,7 @@ pub const LOCAL_PRESET: &str = "local";
 const ENDOWMENT: Balance = 1_000_000 * UNIT;
 const BOND: Balance = 100_000 * UNIT;
 
-/// A validator of a preset: one seed for all of its keys.
+/// A validator of a preset, with one seed for all of its keys.
 struct Validator(Sr25519Keyring, Ed25519Keyring);
 
 impl Validator {
@@ -51,23 +51,26 @@ fn genesis(validators: &[Validator]) -> Value {
             balances: well_known.chain([treasury]).collect::<Vec<_>>()
         },
         validators: ValidatorsConfig {
-            bonds: validators.iter().map(|one| (one.account(), BOND)).collect::<Vec<_>>(),
+            bonds: validators
+                .iter()
+                .map(|validator| (validator.account(), BOND))
+                .collect::<Vec<_>>(),
         },
         session: SessionConfig {
             keys: validators
                 .iter()
-                .map(|one| (one.account(), one.account(), one.keys()))
+                .map(|validator| (validator.account(), validator.account(), validator.keys()))
                 .collect::<Vec<_>>(),
         },
     })
 }
 
-/// The names of the presets.
+/// Returns the names of the presets.
 pub fn preset_names() -> Vec<PresetId> {
     vec![DEV_RUNTIME_PRESET.into(), LOCAL_PRESET.into()]
 }
 
-/// The preset `id` as a JSON patch of the default genesis.
+/// Returns the preset `id` as a JSON patch of the default genesis, or `None` if there is no such preset.
 pub fn get_preset(id: &PresetId) -> Option<Vec<u8>> {
     let alice = Validator(Sr25519Keyring::Alice, Ed25519Keyring::Alice);
     let patch = match id.as_ref() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The genesis of every preset builds, and is what it says.
+//! The genesis of every preset builds and has the documented content.
 #![allow(clippy::unwrap_used)]
 
 use agorai_primitives::traits::SessionMembers;
@@ -13,7 +13,7 @@ use frame_support::genesis_builder_helper::{build_state, get_preset as with_defa
 use sp_keyring::Sr25519Keyring;
 use sp_runtime::{traits::Header as _, Digest, DigestItem};
 
-/// The default genesis with the preset's patch on it, as the node's chain spec does it.
+/// The default genesis with the patch of a preset applied, as in the chain spec of the node.
 fn genesis(preset: &str) -> sp_io::TestExternalities {
     let default = with_default::<RuntimeGenesisConfig>(&None, |_| None).unwrap();
     let mut json: serde_json::Value = serde_json::from_slice(&default).unwrap();
@@ -43,7 +43,7 @@ fn accounts(names: &[Sr25519Keyring]) -> Vec<AccountId> {
 }
 
 #[test]
-fn presets_have_the_validators_that_they_name() {
+fn presets_have_the_documented_validators() {
     use Sr25519Keyring::*;
     for (preset, names) in [("development", vec![Alice]), ("local", vec![Alice, Bob, Charlie, Dave])] {
         genesis(preset).execute_with(|| {
@@ -99,7 +99,7 @@ fn first_block_runs_on_the_genesis() {
 }
 
 #[test]
-fn job_messages_are_signed_by_a_key_of_their_own() {
+fn reports_have_a_session_key_of_their_own() {
     let keys: Vec<_> = <agorai_runtime::SessionKeys as sp_runtime::traits::OpaqueKeys>::key_ids()
         .iter()
         .map(|id| id.0)
@@ -108,7 +108,7 @@ fn job_messages_are_signed_by_a_key_of_their_own() {
 }
 
 #[test]
-fn tabs_of_polkadot_js_find_their_pallets() {
+fn pallets_have_the_names_that_polkadot_js_expects() {
     use frame_support::traits::PalletInfoAccess;
     let names: Vec<_> = <agorai_runtime::AllPalletsWithSystem as frame_support::traits::PalletsInfoAccess>::infos()
         .into_iter()

@@ -13,11 +13,11 @@ use pallet_session::disabling::UpToLimitWithReEnablingDisablingStrategy;
 use sp_runtime::traits::{ConvertInto, OpaqueKeys};
 
 parameter_types! {
-    /// Most validators of a session.
+    /// Maximum number of validators in a session.
     pub const MaxAuthorities: u32 = 100;
     pub const EpochDuration: u64 = EPOCH_SLOTS as u64;
     pub const ExpectedBlockTime: u64 = SLOT_MILLIS;
-    /// Blocks for which a report may wait in the pool: as long as it is accepted.
+    /// Number of blocks that an equivocation report stays in the transaction pool: the reporting window.
     pub const ReportLongevity: u64 = REPORTING_SESSIONS as u64 * EPOCH_SLOTS as u64;
     pub const MaxSetIdSessionEntries: u64 = REPORTING_SESSIONS as u64;
     pub const KeyDeposit: Balance = deposit(1, 32 * 4);
@@ -26,7 +26,7 @@ parameter_types! {
 impl pallet_babe::Config for Runtime {
     type EpochDuration = EpochDuration;
     type ExpectedBlockTime = ExpectedBlockTime;
-    // The session pallet says when an epoch ends.
+    // The session pallet ends epochs.
     type EpochChangeTrigger = pallet_babe::ExternalTrigger;
     type DisabledValidators = Session;
     type WeightInfo = ();

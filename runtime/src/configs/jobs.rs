@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Inference, training, and the verification of both.
+//! Verification, inference and training.
 
 use crate::{
     configs::TreasuryAccount,
@@ -18,10 +18,10 @@ use frame_support::{
 use pallet_inference::fees::FeeShares;
 use sp_runtime::Perbill;
 
-/// Values for draws: of the parent block, so that nobody knows them before it is made.
+/// Randomness for draws: that of the parent block, which is unknown before that block is produced.
 type Draws = pallet_babe::ParentBlockRandomness<Runtime>;
 
-/// Hands each job to its pallet.
+/// Routes each job to its pallet.
 pub struct JobRouter;
 
 impl JobHandler<AccountId> for JobRouter {
@@ -41,16 +41,18 @@ impl JobHandler<AccountId> for JobRouter {
 }
 
 parameter_types! {
-    /// Blocks that a committee, and then the whole set, has to check a claim.
+    /// Number of blocks in which a committee must check a claim.
     pub const CheckPeriod: BlockNumber = 20;
+    /// Number of blocks in which the whole set must check a widened claim.
     pub const WidenedPeriod: BlockNumber = 20;
-    /// Blocks before a deadline in which a failed check is reported.
+    /// Number of blocks before a deadline in which a failed check is reported.
     pub const GiveUpBlocks: BlockNumber = 4;
     pub const WrongClaimSlash: Perbill = Perbill::from_percent(10);
     pub const WrongDisputeSlash: Perbill = Perbill::from_percent(5);
 
-    /// Blocks that an executor has.
+    /// Number of blocks in which an executor must answer a request.
     pub const AnswerPeriod: BlockNumber = 20;
+    /// Number of blocks for which a finished request is stored.
     pub const RetainPeriod: BlockNumber = 24 * HOURS;
     pub const UsualFeeShares: FeeShares = FeeShares::USUAL;
 
@@ -63,7 +65,7 @@ impl pallet_verification::Config for Runtime {
     type Slash = Validators;
     type Jobs = JobRouter;
     type Randomness = Draws;
-    // One for every open request and every running plan.
+    // `MaxOpenRequests` + `MaxPlans`: one claim for every open request and every running plan.
     type MaxOpenClaims = ConstU32<264>;
     type MaxDuePerBlock = ConstU32<16>;
     type DrawBlocks = ConstU32<2>;
@@ -90,7 +92,7 @@ impl pallet_inference::Config for Runtime {
     type CommitteeSize = ConstU32<3>;
     type AnswerPeriod = AnswerPeriod;
     type RetainPeriod = RetainPeriod;
-    // At most 32 contributors each: what a verdict may cost is bounded by it.
+    // A dataset has at most 32 contributors. This bounds the weight of a verdict.
     type MaxPaidDatasets = ConstU32<2>;
     type FeeShares = UsualFeeShares;
     type WeightInfo = pallet_inference::weights::EstimatedWeight<Runtime>;
@@ -117,7 +119,7 @@ impl pallet_training::Config for Runtime {
     type TrainBlocks = ConstU32<60>;
     type AuditBlocks = ConstU32<30>;
     type ClaimBlocks = ConstU32<20>;
-    // Two draws and both periods of `Verification`, and some blocks for the queue.
+    // The draw and both periods of `Verification`, and some blocks for postponed claims.
     type VerdictBlocks = ConstU32<60>;
     type WrongContributionSlash = WrongContributionSlash;
     type WrongAuditSlash = WrongAuditSlash;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How each pallet is set up.
+//! Configuration of each pallet.
 //!
 //! | file | concern |
 //! |---|---|
-//! | `system` | blocks, their limits, and how transactions are made |
+//! | `system` | blocks, their limits, and creation of transactions |
 //! | `consensus` | BABE, GRANDPA, sessions, offences, authority discovery |
 //! | `validators` | bonds and slashing |
 //! | `models` | datasets and models |
-//! | `jobs` | inference, training, and the verification of both |
-//! | `money` | balances, fees, the treasury's account |
+//! | `jobs` | verification, inference, training |
+//! | `money` | balances, fees, the treasury account |
 //! | `utilities` | batches, proxies, multisigs, preimages, the scheduler |
 
 mod consensus;

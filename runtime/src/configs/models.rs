@@ -12,7 +12,7 @@ use frame_support::{
 };
 
 parameter_types! {
-    /// Names the pots into which models' income is paid.
+    /// Identifier of the accounts that collect the income of models.
     pub const ModelPots: PalletId = PalletId(*b"agora/mo");
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Balances, fees, the treasury's account.
+//! Balances, fees, the treasury account.
 
 use crate::{
     constants::{EXISTENTIAL_DEPOSIT, MICRO},
@@ -21,14 +21,14 @@ use sp_runtime::{
     FixedPointNumber, Perquintill,
 };
 
-/// Names the treasury's account.
+/// Identifier of the treasury account.
 const TREASURY: PalletId = PalletId(*b"agora/ty");
 
 parameter_types! {
-    /// Where slashes, dust and the treasury's part of fees go.
+    /// The account that receives slashes, dust and the treasury's share of fees.
     pub TreasuryAccount: AccountId = TREASURY.into_account_truncating();
 
-    /// Blocks are meant to be a quarter full; see the formula at `TargetedFeeAdjustment`.
+    /// Target fullness of blocks in `TargetedFeeAdjustment`.
     pub const TargetFullness: Perquintill = Perquintill::from_percent(25);
     pub AdjustmentVariable: Multiplier = Multiplier::saturating_from_rational(75, 1_000_000);
     pub MinimumMultiplier: Multiplier = Multiplier::saturating_from_rational(1, 10);
@@ -52,7 +52,8 @@ impl pallet_balances::Config for Runtime {
     type DoneSlashHandler = ();
 }
 
-/// Pays transaction fees and tips to the block's author, or to the treasury where there is none.
+/// Pays transaction fees and tips to the author of the block, or to the treasury if there is none or its account cannot
+/// receive them.
 pub struct PayAuthor;
 
 impl OnUnbalanced<Credit<AccountId, Balances>> for PayAuthor {
@@ -70,7 +71,7 @@ impl OnUnbalanced<Credit<AccountId, Balances>> for PayAuthor {
 impl pallet_transaction_payment::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
     type OnChargeTransaction = FungibleAdapter<Balances, PayAuthor>;
-    // One picosecond of computation costs the smallest unit: a transfer, about 0.0003 tokens.
+    // One picosecond of computation costs the smallest unit. A transfer costs about 0.0003 tokens.
     type WeightToFee = IdentityFee<Balance>;
     type LengthToFee = ConstantMultiplier<Balance, ConstU128<MICRO>>;
     type FeeMultiplierUpdate =

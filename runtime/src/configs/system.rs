@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Blocks, their limits, and how transactions are made.
+//! Blocks, their limits, and creation of transactions.
 
 use crate::{
     AccountId, Balance, Block, Hash, Nonce, PalletInfo, Runtime, RuntimeCall, RuntimeEvent, RuntimeOrigin, RuntimeTask,
@@ -21,10 +21,11 @@ use frame_system::{
 use sp_runtime::{generic::Era, traits::AccountIdLookup, Perbill};
 use sp_version::RuntimeVersion;
 
-/// The part of a block for ordinary transactions; the rest is left to operational ones.
+/// The fraction of a block that normal transactions can fill; operational transactions can fill all of it.
 const NORMAL_RATIO: Perbill = Perbill::from_percent(75);
-/// Computation in a block: one second, a third of a slot, so that importing keeps up.
+/// Computation time of a block: one second, a third of a slot, so that import keeps up with production.
 const MAX_BLOCK_WEIGHT: Weight = Weight::from_parts(WEIGHT_REF_TIME_PER_SECOND, u64::MAX);
+/// Maximum size of a block in bytes: 5 MiB.
 const MAX_BLOCK_BYTES: u32 = 5 * 1024 * 1024;
 
 parameter_types! {
@@ -36,7 +37,7 @@ parameter_types! {
     pub RuntimeBlockLength: BlockLength =
         BlockLength::builder()
             .max_length(MAX_BLOCK_BYTES)
-            .modify_max_length_for_class(DispatchClass::Normal, |most| *most = NORMAL_RATIO * *most)
+            .modify_max_length_for_class(DispatchClass::Normal, |max| *max = NORMAL_RATIO * *max)
             .build();
 }
 
@@ -67,7 +68,7 @@ where
     type RuntimeCall = RuntimeCall;
 }
 
-/// Equivocation reports of BABE and GRANDPA.
+/// For equivocation reports of BABE and GRANDPA.
 impl<C> CreateBare<C> for Runtime
 where
     RuntimeCall: From<C>,
@@ -88,7 +89,7 @@ where
     }
 }
 
-/// A validator's reports on jobs.
+/// For reports of validators on jobs.
 impl<C> CreateAuthorizedTransaction<C> for Runtime
 where
     RuntimeCall: From<C>,

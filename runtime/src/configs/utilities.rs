@@ -33,7 +33,7 @@ impl pallet_utility::Config for Runtime {
     type WeightInfo = pallet_utility::weights::SubstrateWeight<Runtime>;
 }
 
-/// What a proxy may do for its account.
+/// The calls that a proxy can make for its account.
 #[derive(
     Clone,
     Copy,
@@ -50,14 +50,14 @@ impl pallet_utility::Config for Runtime {
     TypeInfo,
 )]
 pub enum ProxyType {
-    /// Everything.
+    /// All calls.
     #[default]
     Any,
-    /// Everything but moving tokens.
+    /// All calls except those that transfer tokens or shares, or pay for jobs.
     NonTransfer,
-    /// Only run a validator: bond and session keys.
+    /// Calls on bonds and session keys.
     Validating,
-    /// Only stop announced calls.
+    /// Rejection of announced calls.
     CancelProxy,
 }
 
