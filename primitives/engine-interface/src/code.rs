@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the numbers mean that cross the interface: 0 and above are success, below 0 is a code.
-//! A number is never given another meaning: nodes and runtimes of different ages talk through them.
+//! The result codes of the host functions: 0 and above mean success, below 0 is a status or a failure. Codes are never
+//! reassigned, because nodes and runtimes of different versions exchange them.
 
 use agorai_primitives::job::{JobFailure, JobStatus};
 
@@ -15,7 +15,7 @@ const FAILURES: [(i64, JobFailure); 5] = [
     (-20, JobFailure::Busy),
 ];
 
-/// The number of a failure.
+/// Returns the code of a failure.
 #[cfg(not(substrate_runtime))]
 pub fn of_failure(failure: JobFailure) -> i64 {
     match failure {
@@ -27,19 +27,19 @@ pub fn of_failure(failure: JobFailure) -> i64 {
     }
 }
 
-/// The number of a job that waits or runs.
+/// Returns the code of a queued or running job.
 #[cfg(not(substrate_runtime))]
 pub const fn of_pending() -> i64 {
     PENDING
 }
 
-/// The number of a job that the engine does not know.
+/// Returns the code of a job that the engine does not know.
 #[cfg(not(substrate_runtime))]
 pub const fn of_unknown() -> i64 {
     UNKNOWN
 }
 
-/// The failure behind a number; one that this runtime does not know is an engine that failed.
+/// Returns the failure of a code. A code that this runtime does not know is `Interrupted`.
 fn failure(code: i64) -> JobFailure {
     FAILURES
         .iter()
@@ -47,18 +47,18 @@ fn failure(code: i64) -> JobFailure {
         .map_or(JobFailure::Interrupted, |(_, failure)| *failure)
 }
 
-/// The answer to `enqueue`.
-pub fn accepted(answer: i64) -> Result<(), JobFailure> {
-    if answer >= 0 {
+/// Decodes the result of `enqueue`.
+pub fn enqueue_result(code: i64) -> Result<(), JobFailure> {
+    if code >= 0 {
         Ok(())
     } else {
-        Err(failure(answer))
+        Err(failure(code))
     }
 }
 
-/// The answer to `poll` where it is below 0.
-pub fn status(answer: i64) -> JobStatus {
-    match answer {
+/// Decodes a result of `poll` that is below 0.
+pub fn status(code: i64) -> JobStatus {
+    match code {
         PENDING => JobStatus::Pending,
         UNKNOWN => JobStatus::Unknown,
         code => JobStatus::Failed(failure(code)),
@@ -70,10 +70,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_survive_their_numbers() {
+    fn failures_round_trip_through_their_codes() {
         for (code, failure) in FAILURES {
             assert_eq!(of_failure(failure), code);
-            assert_eq!(accepted(code), Err(failure));
+            assert_eq!(enqueue_result(code), Err(failure));
             assert_eq!(status(code), JobStatus::Failed(failure));
         }
         assert_eq!(status(of_pending()), JobStatus::Pending);

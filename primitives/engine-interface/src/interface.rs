@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The host functions and what stands behind them on the host.
+//! The host functions, and the trait of the engine behind them on the host.
 
 #[cfg(not(substrate_runtime))]
 use agorai_primitives::{
@@ -15,12 +15,12 @@ use sp_runtime_interface::{
     runtime_interface,
 };
 
-/// The engine as the runtime sees it. Both functions answer at once. The guest owns every buffer.
+/// The host functions of the engine. They return immediately. The guest owns all buffers.
 #[runtime_interface]
 pub trait Compute {
-    /// Enqueue an encoded `JobSpec` of at most `MAX_JOB_BYTES`.
+    /// Enqueues an encoded `JobSpec` of at most `MAX_JOB_BYTES` bytes.
     ///
-    /// 0 = accepted, or already waiting, running or done; below 0 = the code of a failure.
+    /// Returns 0 if the job is accepted or already queued, running or done, else the code of a failure.
     fn enqueue(&mut self, spec: PassFatPointerAndRead<&[u8]>) -> i64 {
         let Some(engine) = self.extension::<ComputeExt>() else {
             return crate::code::of_failure(JobFailure::NoEngine);
@@ -31,17 +31,17 @@ pub trait Compute {
         match JobSpec::decode_all(&mut &spec[..]) {
             Ok(spec) => match engine.enqueue(spec) {
                 Ok(()) => 0,
-                Err(refusal) => crate::code::of_failure(refusal),
+                Err(failure) => crate::code::of_failure(failure),
             },
             Err(_) => crate::code::of_failure(JobFailure::Invalid),
         }
     }
 
-    /// Where a job stands.
+    /// Returns the status of a job.
     ///
-    /// 0 and above = it is done, and as many bytes of `out` are its encoded `JobResult`; below 0 = the
-    /// code of waiting, of an unknown job or of a failure. A result that does not fit into `out` is
-    /// invalid.
+    /// 0 or above: the job is done, and the returned number of bytes of `out` is its encoded `JobResult`. Below 0: the
+    /// code of a pending job, an unknown job or a failure. A result that does not fit into `out` is an `Invalid`
+    /// failure.
     fn poll(&mut self, job: PassPointerAndRead<&[u8; 32], 32>, out: PassFatPointerAndWrite<&mut [u8]>) -> i64 {
         let Some(engine) = self.extension::<ComputeExt>() else {
             return crate::code::of_failure(JobFailure::NoEngine);
@@ -53,8 +53,8 @@ pub trait Compute {
             JobStatus::Done(result) => {
                 let bytes = result.encode();
                 match out.get_mut(..bytes.len()) {
-                    Some(place) => {
-                        place.copy_from_slice(&bytes);
+                    Some(target) => {
+                        target.copy_from_slice(&bytes);
                         bytes.len() as i64
                     }
                     None => crate::code::of_failure(JobFailure::Invalid),
@@ -64,30 +64,30 @@ pub trait Compute {
     }
 }
 
-/// What computes jobs. Every function answers at once; the work is done elsewhere.
+/// An engine that computes jobs in the background. All functions return immediately.
 #[cfg(not(substrate_runtime))]
 pub trait Engine: Send + Sync {
-    /// Take on a job. Harmless for one that waits, runs or is done; one that failed is tried again.
+    /// Enqueues a job. Has no effect if the job is queued, running or done; retries a failed job.
     ///
-    /// Errors: `Busy` where too many jobs wait, `NoEngine` where nothing would run it.
+    /// Errors: `Busy` if the queue is full, `NoEngine` if nothing can run the job.
     fn enqueue(&self, spec: JobSpec) -> Result<(), JobFailure>;
 
-    /// Where the job stands.
+    /// Returns the status of a job.
     fn poll(&self, job: JobId) -> JobStatus;
 
-    /// The bytes that a running generation has yielded so far: provisional, empty where there are none.
+    /// Returns the bytes that a running generation has produced so far. They are provisional, and empty for other jobs.
     fn partial(&self, job: JobId) -> Vec<u8>;
 }
 
 #[cfg(not(substrate_runtime))]
 sp_externalities::decl_extension! {
-    /// Gives the host functions their engine.
+    /// The externality that provides the engine to the host functions.
     pub struct ComputeExt(std::sync::Arc<dyn Engine>);
 }
 
 #[cfg(not(substrate_runtime))]
 impl ComputeExt {
-    /// The extension for an engine.
+    /// Returns the externality of an engine.
     pub fn new<E: Engine + 'static>(engine: std::sync::Arc<E>) -> Self {
         Self(engine)
     }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The runtime interface through which a pallet's offchain worker reaches the engine.
+//! The runtime interface between the offchain workers of the pallets and the engine of the node.
 //!
-//! Two host functions, `enqueue` and `poll`, that answer at once: the offchain worker of every imported
-//! block holds a wasm instance while it runs, so it must never wait for a computation. A pallet calls
-//! [`run`] on block after block until the result is there.
+//! It has two host functions, `enqueue` and `poll`, which return immediately: an offchain worker runs for every imported
+//! block and holds a wasm instance while it runs, so it must not wait for a computation. A pallet calls [`run`] in every
+//! block until the result is available.
 //!
-//! | side | what it uses |
+//! | user | items |
 //! |---|---|
 //! | pallet (wasm and native) | [`run`], [`poll`] |
 //! | node | [`Engine`], [`ComputeExt`] in the offchain workers' extensions, [`HostFunctions`] in the executor |
-//! | tests of pallets | [`testing::FakeEngine`] |
+//! | pallet tests | [`testing::FakeEngine`] |
 //!
-//! Where there is no engine (no extension, as in block execution) every job is
-//! `Failed(NoEngine)`; nothing here panics on what the other side says.
+//! Without an engine (no extension, as in block execution) every job is `Failed(NoEngine)`. No function panics on data
+//! from the other side.
 #![cfg_attr(substrate_runtime, no_std)]
 
 extern crate alloc;
@@ -32,8 +32,8 @@ use codec::{DecodeAll, Encode};
 #[cfg(not(substrate_runtime))]
 pub use interface::{compute::HostFunctions, ComputeExt, Engine};
 
-/// Where the job stands. It is enqueued when the engine does not know it, and once more when it has
-/// failed, so that a later block finds another attempt; the failure is returned all the same.
+/// Returns the status of a job and enqueues the job if the engine does not know it. A failed job is enqueued again, so
+/// that a later block sees the result of a retry; the failure is returned nevertheless.
 pub fn run(spec: &JobSpec) -> JobStatus {
     let status = poll(spec.id());
     if !matches!(status, JobStatus::Unknown | JobStatus::Failed(_)) {
@@ -42,16 +42,16 @@ pub fn run(spec: &JobSpec) -> JobStatus {
     match (enqueue(spec), status) {
         (Ok(()), JobStatus::Unknown) => JobStatus::Pending,
         (Ok(()), failed) => failed,
-        (Err(refusal), _) => JobStatus::Failed(refusal),
+        (Err(failure), _) => JobStatus::Failed(failure),
     }
 }
 
-/// Where the job stands, without enqueueing it.
+/// Returns the status of a job without enqueueing it.
 pub fn poll(job: JobId) -> JobStatus {
     let mut buffer = vec![0u8; MAX_JOB_BYTES as usize];
-    let answer = interface::compute::poll(&job.0, &mut buffer);
-    let Ok(length) = usize::try_from(answer) else {
-        return code::status(answer);
+    let code = interface::compute::poll(&job.0, &mut buffer);
+    let Ok(length) = usize::try_from(code) else {
+        return code::status(code);
     };
     let result = buffer
         .get(..length)
@@ -67,7 +67,7 @@ fn enqueue(spec: &JobSpec) -> Result<(), JobFailure> {
     if bytes.len() > MAX_JOB_BYTES as usize {
         return Err(JobFailure::Invalid);
     }
-    code::accepted(interface::compute::enqueue(&bytes))
+    code::enqueue_result(interface::compute::enqueue(&bytes))
 }
 
 #[cfg(test)]

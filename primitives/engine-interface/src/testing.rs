@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! An engine whose answers a test sets.
+//! An engine whose results a test sets.
 //!
 //! ```
 //! use agorai_engine_interface::{testing::FakeEngine, ComputeExt};
@@ -8,7 +8,7 @@
 //! let engine = FakeEngine::new();
 //! // `ext.register_extension(ComputeExt::new(engine.clone()))` in a test's `TestExternalities`.
 //! let extension = ComputeExt::new(engine.clone());
-//! // The job's status once it is enqueued; `Pending` where nothing is set.
+//! // The status of enqueued jobs; `Pending` by default.
 //! engine.answer_with(|_spec| JobStatus::Pending);
 //! assert!(engine.enqueued().is_empty());
 //! # drop(extension);
@@ -33,37 +33,37 @@ struct State {
     refusal: Option<JobFailure>,
 }
 
-/// An engine whose answers a test sets. Computes nothing: what is enqueued stays pending until told.
+/// An engine whose results a test sets. It computes nothing: an enqueued job is pending until a test sets its status.
 #[derive(Default)]
 pub struct FakeEngine(Mutex<State>);
 
 impl FakeEngine {
-    /// An engine that accepts every job and finishes none.
+    /// Returns an engine that accepts every job and completes none.
     pub fn new() -> Arc<Self> {
         Arc::default()
     }
 
-    /// From now on `poll` answers so for this job, enqueued or not.
+    /// Sets the status of a job, enqueued or not.
     pub fn answer(&self, job: JobId, status: JobStatus) {
         self.0.lock().answers.insert(job, status);
     }
 
-    /// From now on an enqueued job stands where `answer` says, unless [`Self::answer`] named it.
+    /// Sets a function that returns the status of enqueued jobs, except those set by [`Self::answer`].
     pub fn answer_with(&self, answer: impl Fn(&JobSpec) -> JobStatus + Send + 'static) {
         self.0.lock().answer = Some(Box::new(answer));
     }
 
-    /// What `partial` answers for this job.
+    /// Sets the partial output of a job.
     pub fn answer_partial(&self, job: JobId, bytes: Vec<u8>) {
         self.0.lock().partial.insert(job, bytes);
     }
 
-    /// From now on `enqueue` refuses with this, or accepts again.
-    pub fn refuse(&self, refusal: Option<JobFailure>) {
-        self.0.lock().refusal = refusal;
+    /// Sets the failure that `enqueue` returns; `None` accepts jobs again.
+    pub fn refuse(&self, failure: Option<JobFailure>) {
+        self.0.lock().refusal = failure;
     }
 
-    /// The jobs that were accepted, each once, in order.
+    /// Returns the accepted jobs, each once, in order.
     pub fn enqueued(&self) -> Vec<JobSpec> {
         self.0.lock().enqueued.clone()
     }

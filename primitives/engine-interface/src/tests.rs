@@ -47,7 +47,7 @@ fn with_engine(test: impl FnOnce(&FakeEngine)) {
 }
 
 #[test]
-fn job_has_no_engine_without_extension() {
+fn job_fails_without_an_engine() {
     TestExternalities::default().execute_with(|| {
         let spec = spec(b"who is there?".to_vec());
         assert_eq!(poll(spec.id()), JobStatus::Failed(JobFailure::NoEngine));
@@ -70,7 +70,7 @@ fn job_is_enqueued_once_and_its_result_arrives_unchanged() {
 }
 
 #[test]
-fn failed_job_is_reported_and_tried_again() {
+fn failed_job_is_reported_and_retried() {
     with_engine(|engine| {
         let spec = spec(b"lost".to_vec());
         let failed = JobStatus::Failed(JobFailure::BlobUnavailable);
@@ -81,7 +81,7 @@ fn failed_job_is_reported_and_tried_again() {
 }
 
 #[test]
-fn refusal_of_the_engine_is_the_failure_of_the_job() {
+fn error_of_enqueue_is_the_failure_of_the_job() {
     with_engine(|engine| {
         engine.refuse(Some(JobFailure::Busy));
         assert_eq!(run(&spec(vec![])), JobStatus::Failed(JobFailure::Busy));
@@ -108,10 +108,10 @@ fn result_is_invalid_when_it_does_not_fit() {
 }
 
 #[test]
-fn garbage_is_refused_by_the_host_function() {
+fn host_function_refuses_bytes_that_do_not_decode() {
     with_engine(|engine| {
-        let answer = super::interface::compute::enqueue(&[0xff; 40]);
-        assert_eq!(super::code::accepted(answer), Err(JobFailure::Invalid));
+        let code = super::interface::compute::enqueue(&[0xff; 40]);
+        assert_eq!(super::code::enqueue_result(code), Err(JobFailure::Invalid));
         assert!(engine.enqueued().is_empty());
     });
 }
