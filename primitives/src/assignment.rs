@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which sequences of a corpus belong to which worker and step: a keyed permutation that anybody can
-//! recompute, so that the data of a round is disjoint between workers and nobody chooses their own.
+//! Assignment of the sequences of a corpus to the workers of a round by a keyed permutation. Any party can recompute
+//! it; workers get disjoint data and cannot choose it.
 //!
-//! The permutation of `0..n` is a four-round Feistel network over the smallest even number of bits that
-//! holds `n`, walked until it lands inside (Black and Rogaway, "Ciphers with Arbitrary Finite Domains",
-//! 2002, cycle walking). The round function is BLAKE2b over (seed, round, half).
+//! The permutation of `0..n` is a four-round Feistel network over the smallest even number of bits that represents
+//! `n - 1`, with cycle walking (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002). The round function is
+//! BLAKE2b over (seed, round, half).
 
 use alloc::vec::Vec;
 use codec::Encode;
@@ -20,7 +20,7 @@ pub struct Permutation {
 }
 
 impl Permutation {
-    /// The permutation of `0..n` under `seed`; `None` for n = 0 or n > 2^62.
+    /// Returns the permutation of `0..n` under `seed`, or `None` if n = 0 or n > 2^62.
     pub fn new(seed: H256, n: u64) -> Option<Self> {
         if n == 0 || n > 1 << 62 {
             return None;
@@ -33,7 +33,8 @@ impl Permutation {
         })
     }
 
-    fn once(&self, value: u64) -> u64 {
+    /// Applies the Feistel network once. The result can be `n` or more.
+    fn feistel(&self, value: u64) -> u64 {
         let mask = (1u64 << self.half_bits) - 1;
         let (mut left, mut right) = (value >> self.half_bits, value & mask);
         for round in 0u8..4 {
@@ -43,18 +44,19 @@ impl Permutation {
         left << self.half_bits | right
     }
 
-    /// Where `index` goes. Indices beyond n wrap around.
+    /// Returns the image of `index` modulo n.
     pub fn apply(&self, index: u64) -> u64 {
-        let mut value = self.once(index % self.n);
+        let mut value = self.feistel(index % self.n);
         while value >= self.n {
-            value = self.once(value);
+            value = self.feistel(value);
         }
         value
     }
 }
 
-/// The part of a corpus that one round uses: first the workers' sequences, one worker after the other,
-/// then the held-out ones, all at places of one permutation, hence disjoint while there are enough.
+/// The sequences that one round uses. Worker w has the images of the indices w * m .. (w + 1) * m under the permutation,
+/// where m is the number of sequences per worker; held-out sequences are images of later indices. All of them are
+/// disjoint if the corpus is large enough.
 #[derive(Clone, Copy, Debug)]
 pub struct Assignment {
     permutation: Permutation,
@@ -63,7 +65,8 @@ pub struct Assignment {
 }
 
 impl Assignment {
-    /// The assignment of a round. `sequences`: sequences of the corpus; `per_worker`: sequences of each worker.
+    /// Returns the assignment of a round, or `None` if the corpus is empty or too large. `sequences`: number of
+    /// sequences in the corpus; `per_worker`: number of sequences of each worker.
     pub fn new(seed: H256, sequences: u64, workers: u32, per_worker: u64) -> Option<Self> {
         let permutation = Permutation::new(seed, sequences)?;
         Some(Self {
@@ -73,25 +76,26 @@ impl Assignment {
         })
     }
 
-    /// The sequence at place `at` of worker `worker`, both from 0.
+    /// Returns the index of the `at`-th sequence of worker `worker`, both from 0.
     pub fn sequence(&self, worker: u32, at: u64) -> u64 {
         self.permutation
             .apply(u64::from(worker) * self.per_worker + at % self.per_worker.max(1))
     }
 
-    /// `count` held-out sequences, chosen by `draw` among those that no worker has.
+    /// Returns the indices of `count` held-out sequences, selected by the seed `draw` among those that no worker has;
+    /// fewer if there are fewer.
     pub fn held_out(&self, draw: H256, count: u32) -> Vec<u64> {
         let used = self.workers * self.per_worker;
         let free = self.permutation.n.saturating_sub(used);
-        let Some(among) = Permutation::new(draw, free) else {
+        let Some(selection) = Permutation::new(draw, free) else {
             return Vec::new();
         };
         (0..u64::from(count).min(free))
-            .map(|i| self.permutation.apply(used + among.apply(i)))
+            .map(|i| self.permutation.apply(used + selection.apply(i)))
             .collect()
     }
 
-    /// Hash of everything that determines a worker's indices.
+    /// Returns the hash of everything that determines the sequences of a worker.
     pub fn commitment(&self, worker: u32) -> H256 {
         let p = &self.permutation;
         (
@@ -139,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn permutation_of_nothing_is_refused() {
+    fn empty_permutation_is_refused() {
         assert!(Permutation::new(H256::zero(), 0).is_none());
         assert!(Permutation::new(H256::zero(), 1).is_some());
     }

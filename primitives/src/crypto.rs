@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The session key `cmte` (sr25519) with which a validator signs what it reports on jobs.
+//! The session key `cmte` (sr25519) with which a validator signs its reports on jobs.
 
 use sp_application_crypto::RuntimeAppPublic;
 use sp_core::crypto::KeyTypeId;
@@ -21,8 +21,8 @@ pub type CommitteeSignature = app::Signature;
 /// Key pair of a committee member.
 pub type CommitteePair = app::Pair;
 
-/// Those of `members` whose key lies in this node's keystore.
+/// Returns the members whose key is in the keystore of this node.
 pub fn local_members<A: Clone>(members: &[(A, CommitteeId)]) -> alloc::vec::Vec<(A, CommitteeId)> {
-    let ours = CommitteeId::all();
-    members.iter().filter(|(_, key)| ours.contains(key)).cloned().collect()
+    let local = CommitteeId::all();
+    members.iter().filter(|(_, key)| local.contains(key)).cloned().collect()
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Draws by weight, without replacement, from a seed: committees, executors, auditors.
-//!
-//! Knows nothing of claims or of chains. Whoever knows seed and weights gets the same places.
+//! Weighted sampling without replacement from a seed, for committees, executors and auditors. The result is a function
+//! of the seed and the weights.
 
 use crate::Balance;
 use alloc::vec::Vec;
@@ -9,56 +8,57 @@ use codec::Encode;
 use sp_core::{H256, U256};
 use sp_crypto_hashing::blake2_256;
 
-/// The seed after another block has added its value to it.
+/// Returns the hash of a seed and another value, such as the randomness of a block.
 pub fn mix(seed: &H256, value: &H256) -> H256 {
     (b"agorai/draw/mix/1", seed, value).using_encoded(blake2_256).into()
 }
 
-/// Draws `count` different places of `weights`, each next one with a chance in proportion to its weight
-/// among those that are left. Places of weight 0 are never drawn, so fewer come back where too few have
-/// weight. The places are in the order of `weights`.
+/// Draws `count` distinct indices of `weights` and returns them in ascending order. Each draw selects among the
+/// remaining indices with a probability proportional to the weight. Indices of weight 0 are not drawn, so the result is
+/// shorter than `count` if fewer weights are positive.
 ///
-/// The i-th draw takes `H(seed, i)` modulo the sum of what is left; with 256 bits against weights of 128
-/// the bias is below 2^-120.
+/// The i-th draw is `H(seed, i)` modulo the sum of the remaining weights. The hash has 256 bits and a weight at most 128,
+/// so the bias is below 2^-120.
 pub fn draw(seed: &H256, weights: &[Balance], count: usize) -> Vec<usize> {
-    let mut left: Vec<(usize, U256)> = weights
+    let mut remaining: Vec<(usize, U256)> = weights
         .iter()
         .enumerate()
         .filter(|(_, weight)| **weight > 0)
-        .map(|(place, weight)| (place, U256::from(*weight)))
+        .map(|(index, weight)| (index, U256::from(*weight)))
         .collect();
-    let mut sum = left
+    let mut sum = remaining
         .iter()
         .fold(U256::zero(), |sum, (_, weight)| sum.saturating_add(*weight));
     let mut drawn = Vec::new();
-    for turn in 0..count as u64 {
-        if left.is_empty() {
+    for round in 0..count as u64 {
+        if remaining.is_empty() {
             break;
         }
-        let point = (b"agorai/draw/1", seed, turn).using_encoded(blake2_256);
-        let chosen = hit(&left, U256::from_little_endian(&point) % sum);
-        let (place, weight) = left.remove(chosen);
+        let point = (b"agorai/draw/1", seed, round).using_encoded(blake2_256);
+        let selected = interval_at(&remaining, U256::from_little_endian(&point) % sum);
+        let (index, weight) = remaining.remove(selected);
         sum = sum.saturating_sub(weight);
-        drawn.push(place);
+        drawn.push(index);
     }
     drawn.sort_unstable();
     drawn
 }
 
-/// Draws one place; `None` where none has weight.
+/// Draws one index. Returns `None` if no weight is positive.
 pub fn draw_one(seed: &H256, weights: &[Balance]) -> Option<usize> {
     draw(seed, weights, 1).first().copied()
 }
 
-/// The index in whose stretch `point` lies when the weights are laid end to end.
-fn hit(weights: &[(usize, U256)], mut point: U256) -> usize {
+/// Returns the position of the interval that contains `point`, where the weights are the lengths of consecutive
+/// intervals from 0.
+fn interval_at(weights: &[(usize, U256)], mut point: U256) -> usize {
     for (index, (_, weight)) in weights.iter().enumerate() {
         if point < *weight {
             return index;
         }
         point = point.saturating_sub(*weight);
     }
-    // Not reached for a point below the sum; the last one is as good an answer as any.
+    // Unreachable: `point` is below the sum of the weights.
     weights.len().saturating_sub(1)
 }
 
@@ -69,7 +69,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn draw_gives_different_places_with_weight_in_order(
+        fn draw_returns_distinct_ascending_indices_with_weight(
             seed: [u8; 32],
             weights in prop::collection::vec(any::<Balance>(), 0..40),
             zeros in prop::collection::vec(any::<bool>(), 40),
@@ -84,7 +84,7 @@ mod tests {
             let drawable = weights.iter().filter(|weight| **weight > 0).count();
             prop_assert_eq!(drawn.len(), count.min(drawable));
             prop_assert!(drawn.windows(2).all(|pair| pair[0] < pair[1]));
-            prop_assert!(drawn.iter().all(|place| weights[*place] > 0));
+            prop_assert!(drawn.iter().all(|index| weights[*index] > 0));
             prop_assert_eq!(drawn, draw(&H256(seed), &weights, count));
         }
     }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_drawn_when_nobody_has_weight() {
+    fn nothing_is_drawn_without_weight() {
         assert_eq!(draw_one(&H256::zero(), &[]), None);
         assert_eq!(draw_one(&H256::zero(), &[0, 0]), None);
         assert_eq!(draw_one(&H256::zero(), &[0, 5, 0]), Some(1));

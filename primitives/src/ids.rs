@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The names of things.
+//! Identifiers and their types.
 
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -7,29 +7,29 @@ use sp_core::H256;
 
 /// Account balance in the smallest unit of the native token.
 pub type Balance = u128;
-/// Height of a block.
+/// Block number.
 pub type BlockNumber = u32;
-/// A model: a named series of weights versions.
+/// Index of a model.
 pub type ModelId = u32;
-/// A weights version within its model, from 0.
+/// Index of a weights version of a model, from 0.
 pub type VersionIndex = u32;
-/// A dataset version.
+/// Index of a dataset.
 pub type DatasetId = u32;
-/// An inference request.
+/// Index of an inference request.
 pub type RequestId = u64;
-/// A training plan.
+/// Index of a training plan.
 pub type PlanId = u32;
-/// A round within its plan, from 0.
+/// Index of a round of a training plan, from 0.
 pub type RoundIndex = u32;
-/// Index of a session of the validator set.
+/// Index of a session.
 pub type SessionIndex = u32;
-/// A unit of work: a hash over everything that determines its result.
+/// Identifier of a job: the hash of everything that determines its result.
 pub type JobId = H256;
 
-/// Bytes in a blob chunk, the unit of transfer and of proof: 1 MiB.
+/// Size of a blob chunk in bytes: 1 MiB. Chunks are the unit of transfer and of proofs.
 pub const CHUNK_BYTES: u64 = 1 << 20;
 
-/// A blob: any bytes, named by their BLAKE3 hash.
+/// Identifier of a blob: the BLAKE3 hash of its bytes.
 #[derive(
     Clone,
     Copy,
@@ -48,7 +48,7 @@ pub const CHUNK_BYTES: u64 = 1 << 20;
 pub struct BlobId(pub [u8; 32]);
 
 impl BlobId {
-    /// The name of `bytes`.
+    /// Returns the identifier of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(blake3::hash(bytes).into())
     }
@@ -66,13 +66,13 @@ impl core::fmt::Debug for BlobId {
     }
 }
 
-/// Why a text is not a blob's name.
+/// The text is not a blob identifier: 64 hexadecimal digits, optionally after `0x`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotABlobId;
 
 impl core::fmt::Display for NotABlobId {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("a blob is named by 64 hexadecimal digits")
+        f.write_str("a blob identifier has 64 hexadecimal digits")
     }
 }
 
@@ -95,12 +95,12 @@ impl core::str::FromStr for BlobId {
     }
 }
 
-/// Content-addressed bytes of a dataset.
+/// A part of a dataset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Shard {
-    /// Where the bytes are found.
+    /// Identifier of the bytes.
     pub blob: BlobId,
-    /// How many there are.
+    /// Size in bytes.
     pub bytes: u64,
 }
 
@@ -110,7 +110,7 @@ mod tests {
     use alloc::string::ToString;
 
     #[test]
-    fn blob_id_survives_text() {
+    fn blob_id_round_trips_through_text() {
         let id = BlobId::of(b"agora");
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!("abc".parse::<BlobId>(), Err(NotABlobId));

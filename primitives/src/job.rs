@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Units of work with a fully determined result, and their results.
+//! Jobs: units of work with a fully determined result, and their results.
 //!
-//! A spec holds everything that determines the result, so its hash names the job: two validators that
-//! hold the same spec must get the same bits.
+//! A spec contains everything that determines the result, and its hash identifies the job: validators with the same
+//! spec compute the same bits.
 
 use crate::{
     model::Architecture,
@@ -16,134 +16,134 @@ use scale_info::TypeInfo;
 use sp_core::H256;
 use sp_crypto_hashing::blake2_256;
 
-/// Most bytes of a prompt.
+/// Maximum size of a prompt in bytes.
 pub const MAX_PROMPT: u32 = 8 * 1024;
-/// Most tokens of a generation.
+/// Maximum number of generated tokens.
 pub const MAX_TOKENS: u32 = 4 * 1024;
-/// Most bytes of an output: a byte per token for byte-level models, up to 4 with a tokenizer.
+/// Maximum size of an output in bytes: one byte per token for byte-level models, up to 4 with a tokenizer.
 pub const MAX_OUTPUT: u32 = 16 * 1024;
-/// Most bytes of an encoded spec or result that crosses the host interface.
+/// Maximum size in bytes of an encoded spec or result that crosses the engine interface.
 pub const MAX_JOB_BYTES: u32 = 128 * 1024;
 
-/// The numerics in which a model's results are defined.
+/// The numerics that define the results of a model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Profile {
     /// `exact-f32-v1`.
     ExactF32V1,
 }
 
-/// How the next token is chosen.
+/// Sampling parameters of a generation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Sampling {
-    /// Most tokens to generate.
+    /// Maximum number of tokens to generate.
     pub max_tokens: u32,
-    /// Temperature in thousandths; 0 = always the most likely token.
+    /// Temperature in thousandths; 0 = greedy decoding.
     pub temperature_milli: u32,
-    /// Keep the k most likely tokens; 0 = all.
+    /// Sample among the k most likely tokens; 0 = all.
     pub top_k: u32,
-    /// Keep the smallest set whose probability reaches this, in thousandths; 0 or 1000 = all.
+    /// Sample among the smallest set of tokens whose probability reaches this, in thousandths; 0 or 1000 = all.
     pub top_p_milli: u32,
-    /// Seed of the counter-based generator.
+    /// Seed of the counter-based random number generator.
     pub seed: u64,
-    /// Stop after this token, if given (it is part of the output).
+    /// Stop after this token, which is part of the output.
     pub stop: Option<u32>,
 }
 
-/// Generate an answer.
+/// Spec of a generation.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct GenerateSpec {
-    /// What distinguishes equal requests from each other.
+    /// Distinguishes requests that are equal otherwise.
     pub nonce: u64,
     /// Numerics.
     pub profile: Profile,
     /// Architecture of the model.
     pub architecture: Architecture,
-    /// The weights.
+    /// Identifier of the weights.
     pub weights: BlobId,
-    /// The prompt, at most [`MAX_PROMPT`] bytes.
+    /// The prompt: at most [`MAX_PROMPT`] bytes.
     pub prompt: Vec<u8>,
-    /// How to sample.
+    /// Sampling parameters.
     pub sampling: Sampling,
 }
 
-/// Check a generation by one prefill over prompt and output.
+/// Spec of a check: one prefill over the prompt and the output of a generation.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct CheckSpec {
     /// The generation.
     pub generate: GenerateSpec,
-    /// The output that the executor claims.
+    /// The claimed output.
     pub output: Vec<u8>,
 }
 
-/// Train one worker's share of a round.
+/// Spec of the training of one worker in a round.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct TrainSpec {
     /// Numerics.
     pub profile: Profile,
     /// Architecture of the model.
     pub architecture: Architecture,
-    /// The weights at the start of the round.
+    /// Identifier of the weights at the start of the round.
     pub base: BlobId,
     /// The recipe.
     pub recipe: Recipe,
     /// The data.
     pub corpus: Corpus,
-    /// Keys the assignment of data.
+    /// Seed of the assignment of data.
     pub seed: H256,
-    /// Inner steps that earlier rounds of the plan have made (place in the schedule of rates).
+    /// Number of inner steps in earlier rounds of the plan: the position in the learning rate schedule.
     pub steps_before: u32,
-    /// Inner steps of the whole plan (end of the schedule of rates).
+    /// Number of inner steps of the plan: the end of the learning rate schedule.
     pub steps_total: u32,
-    /// This worker's place among `workers`.
+    /// Index of the worker, below `workers`.
     pub worker: u32,
-    /// Number of workers of the round.
+    /// Number of workers in the round.
     pub workers: u32,
-    /// The worker's error-feedback buffer after its last round, if it has one.
+    /// Error-feedback buffer of the worker after its last round, if there is one.
     pub error_feedback: Option<BlobId>,
 }
 
-/// Re-execute one segment of a contribution and, for the last segment, its compression.
+/// Spec of an audit: the re-execution of one segment of a contribution and, for the last segment, of its compression.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct AuditSpec {
-    /// What the worker had to do.
+    /// Spec of the worker's training.
     pub train: TrainSpec,
-    /// What it committed to.
+    /// The worker's contribution.
     pub contribution: Contribution,
-    /// The segment, from 0.
+    /// Index of the segment, from 0.
     pub segment: u32,
 }
 
-/// Measure every contribution of a round on held-out data.
+/// Spec of the scores of a round: the loss of every contribution on held-out data.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct ScoreSpec {
     /// Numerics.
     pub profile: Profile,
     /// Architecture of the model.
     pub architecture: Architecture,
-    /// The weights at the start of the round.
+    /// Identifier of the weights at the start of the round.
     pub base: BlobId,
     /// The recipe.
     pub recipe: Recipe,
     /// The data.
     pub corpus: Corpus,
-    /// Keys the assignment of data.
+    /// Seed of the assignment of data.
     pub seed: H256,
-    /// Draws the held-out sequences; known only after all contributions.
+    /// Seed that selects the held-out sequences; unknown before all contributions are made.
     pub draw: H256,
-    /// Number of workers to which the data was assigned.
+    /// Number of workers in the assignment of data.
     pub workers: u32,
-    /// Worker and payload of every audited contribution, workers ascending.
+    /// Worker index and payload of every audited contribution, in ascending order of workers.
     pub contributions: Vec<(u32, BlobId)>,
 }
 
-/// Make the next weights out of the accepted contributions.
+/// Spec of the aggregation of the accepted contributions into new weights.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct AggregateSpec {
-    /// As scored; `contributions` are the accepted ones.
+    /// The spec of the scores, with the accepted contributions only.
     pub score: ScoreSpec,
 }
 
-/// A unit of work.
+/// Spec of a job.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub enum JobSpec {
     /// Generate an answer.
@@ -156,12 +156,12 @@ pub enum JobSpec {
     Audit(AuditSpec),
     /// Score contributions.
     Score(ScoreSpec),
-    /// Make the next weights.
+    /// Aggregate contributions into new weights.
     Aggregate(AggregateSpec),
 }
 
 impl JobSpec {
-    /// The name of the job.
+    /// Returns the identifier of the job.
     pub fn id(&self) -> JobId {
         (b"agorai/job/1", self).using_encoded(blake2_256).into()
     }
@@ -170,73 +170,72 @@ impl JobSpec {
 /// The result of a job.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub enum JobResult {
-    /// Of [`JobSpec::Generate`].
+    /// Result of [`JobSpec::Generate`].
     Generated {
-        /// The answer, without the prompt.
+        /// The output, without the prompt.
         output: Vec<u8>,
-        /// Number of tokens of prompt and answer.
+        /// Number of tokens of prompt and output.
         tokens: u32,
-        /// Its trace.
+        /// Trace of the computation.
         trace: Trace,
     },
-    /// Of [`JobSpec::Check`]: what an honest executor would have claimed for prompt and output. A wrong
-    /// output has another trace than its executor's claim, or `None` where the output could not have
-    /// been sampled.
+    /// Result of [`JobSpec::Check`]: the trace that an honest executor claims for the prompt and the output. For a wrong
+    /// output it differs from the claim, or is `None` if sampling does not yield the output.
     Checked {
-        /// The trace, if every token of the output is the one that sampling yields.
+        /// The trace, if sampling yields every token of the output.
         trace: Option<Trace>,
     },
-    /// Of [`JobSpec::Train`].
+    /// Result of [`JobSpec::Train`].
     Trained(Contribution),
-    /// Of [`JobSpec::Audit`]: whether the committed state (and payload) is what re-execution yields.
+    /// Result of [`JobSpec::Audit`].
     Audited {
-        /// The verdict.
+        /// Whether re-execution yields the committed state and, for the last segment, the payload.
         matches: bool,
     },
-    /// Of [`JobSpec::Score`].
+    /// Result of [`JobSpec::Score`].
     Scored {
-        /// Per contribution, in the spec's order.
+        /// One score per contribution, in the order of the spec.
         scores: Vec<Score>,
-        /// Its trace.
+        /// Trace of the computation.
         trace: Trace,
     },
-    /// Of [`JobSpec::Aggregate`].
+    /// Result of [`JobSpec::Aggregate`].
     Aggregated {
-        /// The new weights.
+        /// Identifier of the new weights.
         weights: BlobId,
-        /// Held-out loss of the base, in micro-nats per token.
+        /// Held-out loss of the weights at the start of the round, in micro-nats per token.
         loss_before: u64,
-        /// Held-out loss of the new weights.
+        /// Held-out loss of the new weights, in micro-nats per token.
         loss_after: u64,
-        /// Its trace.
+        /// Trace of the computation.
         trace: Trace,
     },
 }
 
-/// Why a job has no result. None of these is fraud: "wrong" and "could not do" are different.
+/// Why a job has no result. A failure is never treated as a wrong result.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum JobFailure {
-    /// There is no engine behind this node.
+    /// This node has no engine.
     NoEngine,
-    /// A blob could not be had from any peer.
+    /// No peer provided a blob that the job needs.
     BlobUnavailable,
-    /// The spec or a blob it names makes no sense (wrong shapes, not a number, too large).
+    /// The spec or a blob that it names is invalid (wrong shape, not a number, too large).
     Invalid,
-    /// The engine was interrupted or has failed.
+    /// The engine stopped or failed.
     Interrupted,
-    /// Too many jobs wait; try again later.
+    /// The queue of the engine is full.
     Busy,
 }
 
-/// Where a job stands.
+/// The status of a job.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum JobStatus {
-    /// Never heard of, or forgotten.
+    /// The engine does not know the job, or has evicted it.
     Unknown,
-    /// Waiting or running.
+    /// The job is queued or running.
     Pending,
-    /// Done.
+    /// The job is done.
     Done(JobResult),
-    /// Failed; enqueueing it again tries again.
+    /// The job failed. Enqueueing it again retries it.
     Failed(JobFailure),
 }

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Types and traits that cross a border between Agorai's crates.
+//! Types and traits that several crates of Agorai share.
 //!
-//! Everything here is `no_std`, knows no storage and no network, and is bounded: what comes from
-//! outside is checked by `validate` before it is kept or computed.
+//! The crate is `no_std` and independent of storage and network. Types that come from outside are bounded, and have a
+//! `validate` function to call before they are stored or computed.
 //!
-//! | module | what is in it |
+//! | module | contents |
 //! |---|---|
-//! | [`ids`] | the names of things: blobs, models, datasets, plans, jobs |
+//! | [`ids`] | identifiers of blobs, models, datasets, plans, jobs |
 //! | [`crypto`] | the session key `cmte` that signs job messages |
 //! | [`model`] | the architecture of a model |
-//! | [`job`] | units of work with a fully determined result, and their results |
-//! | [`training`] | recipes of training and the contributions of a round |
-//! | [`assignment`] | which sequences of a dataset belong to which worker and step |
-//! | [`draw`] | draws by weight from a seed |
-//! | [`receipt`] | the digests that bind a claim and its receipts |
+//! | [`job`] | jobs and their results |
+//! | [`training`] | training recipes, contributions and scores |
+//! | [`assignment`] | assignment of the sequences of a corpus to workers |
+//! | [`draw`] | weighted sampling from a seed |
+//! | [`receipt`] | the digests of claims and receipts |
 //! | [`merkle`] | the Merkle tree of traces and contributions |
-//! | [`message`] | what a validator signs when it reports on a job |
-//! | [`traits`] | how the pallets meet |
+//! | [`message`] | the message that a validator signs when it reports on a job |
+//! | [`traits`] | the interfaces between the pallets |
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A binary Merkle tree over BLAKE3, domain-separated, with proofs.
 //!
-//! A leaf is `H(0x00 || bytes)`, a node `H(0x01 || left || right)`; the last node of an odd level is
-//! carried up unchanged. The root also binds the number of leaves: `H(0x02 || count || top)`.
+//! A leaf is `H(0x00 || bytes)`, a node `H(0x01 || left || right)`. The last node of a level with an odd number of nodes
+//! moves to the next level unchanged. The root is `H(0x02 || count || top)`, which binds the number of leaves.
 
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode};
@@ -18,7 +18,7 @@ fn hash(tag: u8, parts: &[&[u8]]) -> H256 {
     H256(hasher.finalize().into())
 }
 
-/// The hash of one leaf's bytes.
+/// Returns the hash of the bytes of a leaf.
 pub fn leaf(bytes: &[u8]) -> H256 {
     hash(0, &[bytes])
 }
@@ -44,7 +44,7 @@ fn level_up(level: &[H256]) -> Vec<H256> {
         .collect()
 }
 
-/// The root over leaf hashes; the root of no leaves is defined.
+/// Returns the root over leaf hashes. The root of zero leaves is defined.
 pub fn root(leaves: &[H256]) -> H256 {
     let mut level = leaves.to_vec();
     while level.len() > 1 {
@@ -53,18 +53,18 @@ pub fn root(leaves: &[H256]) -> H256 {
     seal(leaves.len() as u64, level.first().unwrap_or(&H256::zero()))
 }
 
-/// That a leaf stands at a place below a root.
+/// A proof that a leaf has an index below a root.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct Proof {
     /// Index of the leaf.
     pub index: u64,
     /// Number of leaves.
     pub count: u64,
-    /// Siblings from the leaf upwards; levels where the node is carried up have none.
+    /// Siblings from the leaf upwards. A level on which the node has no sibling contributes none.
     pub siblings: Vec<H256>,
 }
 
-/// The proof of leaf `index`, or `None` where there is no such leaf.
+/// Returns the proof of leaf `index`, or `None` if there is no such leaf.
 pub fn prove(leaves: &[H256], index: usize) -> Option<Proof> {
     leaves.get(index)?;
     let (mut level, mut at, mut siblings) = (leaves.to_vec(), index, Vec::new());
@@ -83,7 +83,7 @@ pub fn prove(leaves: &[H256], index: usize) -> Option<Proof> {
 }
 
 impl Proof {
-    /// Whether `leaf` (a leaf hash) stands at [`Proof::index`] below `root`.
+    /// Whether `leaf` (a leaf hash) has the index [`Proof::index`] below `root`.
     pub fn verify(&self, root: &H256, leaf: &H256) -> bool {
         if self.index >= self.count {
             return false;
@@ -115,7 +115,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_leaf_is_proved_and_no_other_verifies(count in 1usize..70, pick in any::<prop::sample::Index>()) {
+        fn proof_verifies_its_leaf_only(count in 1usize..70, pick in any::<prop::sample::Index>()) {
             let leaves: Vec<_> = (0..count as u32).map(|i| leaf(&i.to_le_bytes())).collect();
             let top = root(&leaves);
             let at = pick.index(count);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a validator signs when it reports on a job.
+//! The message that a validator signs when it reports on a job.
 
 use crate::{CommitteeId, CommitteeSignature, JobId, SessionIndex};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -8,32 +8,32 @@ use sp_application_crypto::RuntimeAppPublic;
 use sp_core::H256;
 use sp_crypto_hashing::blake2_256;
 
-/// A report of `member` on `job`. The signature of the transaction's session key covers it together
-/// with a domain (one per call) and the chain's genesis hash, so it is worth nothing anywhere else.
+/// A report of `member` on `job`. The signature covers the message, a domain (one per call) and the genesis hash, so it
+/// is not valid for another call or chain.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Message<AccountId, Body> {
-    /// The validator that reports.
+    /// Account of the validator.
     pub member: AccountId,
-    /// The session in which its key is valid.
+    /// The session in which the validator's key is valid.
     pub session: SessionIndex,
-    /// The job.
+    /// Identifier of the job.
     pub job: JobId,
-    /// The report.
+    /// Content of the report.
     pub body: Body,
 }
 
 impl<AccountId: Encode, Body: Encode> Message<AccountId, Body> {
-    /// The bytes that are signed.
+    /// Returns the bytes to sign.
     pub fn digest(&self, domain: &[u8], genesis: &H256) -> [u8; 32] {
         (b"agorai/message/1", domain, genesis, self).using_encoded(blake2_256)
     }
 
-    /// Signs with `key` of the local keystore; `None` where the keystore lacks it.
+    /// Signs the message with `key` from the local keystore. Returns `None` if the keystore lacks the key.
     pub fn sign(&self, domain: &[u8], genesis: &H256, key: &CommitteeId) -> Option<CommitteeSignature> {
         key.sign(&self.digest(domain, genesis))
     }
 
-    /// Whether `signature` is `key`'s.
+    /// Whether `signature` is a signature of the message by `key`.
     pub fn verify(&self, domain: &[u8], genesis: &H256, key: &CommitteeId, signature: &CommitteeSignature) -> bool {
         key.verify(&self.digest(domain, genesis), signature)
     }

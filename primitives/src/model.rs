@@ -4,42 +4,43 @@
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// A Llama-style decoder: RMS norm, rotary positions, grouped attention, SwiGLU, untied head.
+/// Shape of a Llama-style decoder: RMS norm, rotary position embedding, grouped-query attention, SwiGLU, untied output
+/// head.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Architecture {
-    /// Number of tokens; 256 = bytes.
+    /// Size of the vocabulary; 256 for byte-level models.
     pub vocab: u32,
     /// Width of the residual stream.
     pub dim: u32,
-    /// Number of blocks.
+    /// Number of decoder blocks.
     pub layers: u32,
-    /// Attention heads; divides `dim`.
+    /// Number of attention heads; divides `dim`.
     pub heads: u32,
-    /// Key and value heads; divides `heads`.
+    /// Number of key and value heads; divides `heads`.
     pub kv_heads: u32,
     /// Width of the feed-forward layer.
     pub ff: u32,
-    /// Most positions of a sequence.
+    /// Maximum number of positions of a sequence.
     pub context: u32,
-    /// Base of the rotary angles.
+    /// Base of the rotary position embedding.
     pub rope_theta: u32,
 }
 
-/// What is wrong with an [`Architecture`].
+/// Why an [`Architecture`] is invalid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum ArchitectureError {
     /// A size is zero.
     Zero,
-    /// A size is beyond what this network computes.
+    /// A size exceeds the limit of this network.
     TooLarge,
-    /// `heads` does not divide `dim`, or the head's width is odd.
+    /// `heads` does not divide `dim`, or the head width is odd.
     HeadsDoNotDivideDim,
     /// `kv_heads` does not divide `heads`.
     KvHeadsDoNotDivideHeads,
 }
 
 impl Architecture {
-    /// The model of the demonstration: bytes, about 0.9 million parameters.
+    /// The demo model: byte-level, about 0.9 million parameters.
     pub const SMALL: Self = Self {
         vocab: 256,
         dim: 128,
@@ -51,7 +52,7 @@ impl Architecture {
         rope_theta: 10_000,
     };
 
-    /// Refuses shapes that no engine could compute or hold.
+    /// Checks that an engine can compute and hold the shape.
     pub fn validate(&self) -> Result<(), ArchitectureError> {
         use ArchitectureError::*;
         let sizes = [
@@ -67,7 +68,7 @@ impl Architecture {
         if sizes.iter().any(|(size, _)| *size == 0) {
             return Err(Zero);
         }
-        if sizes.iter().any(|(size, most)| size > most) {
+        if sizes.iter().any(|(size, max)| size > max) {
             return Err(TooLarge);
         }
         if !self.dim.is_multiple_of(self.heads) || !self.head_dim().is_multiple_of(2) {
@@ -79,12 +80,12 @@ impl Architecture {
         Ok(())
     }
 
-    /// Width of one head.
+    /// Returns the width of a head.
     pub fn head_dim(&self) -> u32 {
         self.dim / self.heads.max(1)
     }
 
-    /// Number of parameters.
+    /// Returns the number of parameters.
     pub fn parameters(&self) -> u64 {
         let [vocab, dim, layers, ff] = [self.vocab, self.dim, self.layers, self.ff].map(u64::from);
         let kv = u64::from(self.head_dim()) * u64::from(self.kv_heads);

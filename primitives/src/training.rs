@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Recipes of training and the contributions of a round.
+//! Training recipes, contributions and scores.
 
 use crate::{BlobId, Shard};
 use alloc::vec::Vec;
@@ -7,61 +7,61 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::H256;
 
-/// Most workers in one round.
+/// Maximum number of workers in a round.
 pub const MAX_WORKERS: u32 = 32;
-/// Most audited segments in one round of one worker.
+/// Maximum number of segments of a contribution.
 pub const MAX_SEGMENTS: u32 = 64;
 
-/// How one worker trains in one round. Rates are in millionths, so that they are exact on the chain.
+/// The hyperparameters of a round. Learning rates are integers in millionths, because the chain has no floats.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Recipe {
-    /// Inner AdamW steps of a round (H).
+    /// Number of inner AdamW steps of a round (H).
     pub inner_steps: u32,
-    /// Inner steps after which the full training state is hashed; divides `inner_steps`.
+    /// Number of inner steps of a segment, after which the training state is hashed; divides `inner_steps`.
     pub segment_steps: u32,
-    /// Sequences of a step.
+    /// Number of sequences of a step.
     pub batch: u32,
-    /// Tokens of a sequence.
+    /// Number of tokens of a sequence.
     pub sequence: u32,
-    /// Highest inner learning rate, in millionths.
+    /// Maximum inner learning rate, in millionths.
     pub rate_micros: u32,
-    /// Steps of linear warm-up at the start of the plan.
+    /// Number of steps of linear warm-up at the start of the plan.
     pub warmup_steps: u32,
-    /// Sequences on which a contribution is scored.
+    /// Number of held-out sequences on which contributions are scored.
     pub held_out: u32,
-    /// How the pseudo-gradient is compressed.
+    /// Compression of the pseudo-gradient.
     pub compression: Compression,
-    /// Outer learning rate, in millionths; 1_000_000 = averaging.
+    /// Outer learning rate, in millionths; 1_000_000 averages the contributions.
     pub outer_rate_micros: u32,
 }
 
-/// How a pseudo-gradient is compressed (SparseLoCo-shaped; the source is in the engine's `compress`).
+/// Compression of a pseudo-gradient, after SparseLoCo. The engine's module `compress` names the source.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Compression {
-    /// All values in binary32.
+    /// All values, in binary32.
     Dense,
-    /// The `top` largest of every chunk of 4096, in 2 bits each, with error feedback.
+    /// The `top` largest values by magnitude of every chunk of 4096, in 2 bits each, with error feedback.
     TopK {
-        /// Values kept of each chunk of 4096.
+        /// Number of values retained of each chunk.
         top: u16,
     },
 }
 
-/// What is wrong with a [`Recipe`].
+/// Why a [`Recipe`] is invalid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum RecipeError {
     /// A size is zero.
     Zero,
-    /// A size is beyond what this network computes.
+    /// A size exceeds the limit of this network.
     TooLarge,
-    /// `segment_steps` does not divide `inner_steps`, or makes more than [`MAX_SEGMENTS`].
+    /// `segment_steps` does not divide `inner_steps`, or there are more than [`MAX_SEGMENTS`] segments.
     SegmentsDoNotDivideSteps,
-    /// A rate is zero or above 10.
+    /// A learning rate is zero or above 10.
     RateOutOfRange,
 }
 
 impl Recipe {
-    /// The recipe of the demonstration.
+    /// The recipe of the demo.
     pub const SMALL: Self = Self {
         inner_steps: 16,
         segment_steps: 8,
@@ -74,7 +74,7 @@ impl Recipe {
         outer_rate_micros: 1_000_000,
     };
 
-    /// Refuses recipes that no engine could run.
+    /// Checks that an engine can run the recipe.
     pub fn validate(&self) -> Result<(), RecipeError> {
         use RecipeError::*;
         let top = match self.compression {
@@ -92,7 +92,7 @@ impl Recipe {
         if sizes.iter().any(|(size, _)| *size == 0) {
             return Err(Zero);
         }
-        if sizes.iter().any(|(size, most)| size > most) || self.warmup_steps > 1_000_000 {
+        if sizes.iter().any(|(size, max)| size > max) || self.warmup_steps > 1_000_000 {
             return Err(TooLarge);
         }
         if !self.inner_steps.is_multiple_of(self.segment_steps) || self.segments() > MAX_SEGMENTS {
@@ -107,26 +107,26 @@ impl Recipe {
         Ok(())
     }
 
-    /// Audited segments of a round.
+    /// Returns the number of segments of a contribution.
     pub fn segments(&self) -> u32 {
         self.inner_steps / self.segment_steps.max(1)
     }
 
-    /// Sequences that one worker uses in one round.
+    /// Returns the number of sequences of a worker in a round.
     pub fn sequences_per_worker(&self) -> u64 {
         u64::from(self.inner_steps) * u64::from(self.batch)
     }
 }
 
-/// The data of a plan: shards in order, read as one run of bytes per shard.
+/// The data of a plan. Sequences are read from each shard in order and do not cross shards.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct Corpus {
-    /// Shards in order.
+    /// The shards, in order.
     pub shards: Vec<Shard>,
 }
 
 impl Corpus {
-    /// Whole sequences of `tokens` + 1 bytes (input and shifted target) in the corpus; none crosses a shard.
+    /// Returns the number of sequences of `tokens` + 1 bytes (input and shifted target) in the corpus.
     pub fn sequences(&self, tokens: u32) -> u64 {
         self.shards
             .iter()
@@ -134,32 +134,32 @@ impl Corpus {
             .sum()
     }
 
-    /// Shard index and byte offset of a sequence, or `None` beyond the end.
+    /// Returns the shard index and byte offset of a sequence, or `None` if there is no such sequence.
     pub fn locate(&self, tokens: u32, sequence: u64) -> Option<(usize, u64)> {
         let bytes = u64::from(tokens) + 1;
-        let mut left = sequence;
+        let mut remaining = sequence;
         for (index, shard) in self.shards.iter().enumerate() {
-            let here = shard.bytes / bytes;
-            if left < here {
-                return Some((index, left * bytes));
+            let in_shard = shard.bytes / bytes;
+            if remaining < in_shard {
+                return Some((index, remaining * bytes));
             }
-            left -= here;
+            remaining -= in_shard;
         }
         None
     }
 }
 
-/// What a worker commits to at the end of a round's training.
+/// The commitment of a worker at the end of its training in a round.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct Contribution {
-    /// The compressed pseudo-gradient.
+    /// Identifier of the compressed pseudo-gradient.
     pub payload: BlobId,
-    /// Its length.
+    /// Size of the payload in bytes.
     pub payload_bytes: u64,
-    /// The error-feedback buffer after this round, as a blob.
+    /// Identifier of the error-feedback buffer after this round.
     pub error_feedback: BlobId,
-    /// The full training state (parameters and moments) after every segment; each hash is the name of
-    /// the state's blob, which the worker serves until the round is over.
+    /// Identifiers of the training state (parameters and moments) after every segment. The worker serves these blobs
+    /// until the round ends.
     pub states: Vec<BlobId>,
     /// Mean loss of the first inner step, in micro-nats per token.
     pub loss_first: u64,
@@ -168,7 +168,8 @@ pub struct Contribution {
 }
 
 impl Contribution {
-    /// The root that commits to all of it, to the weights it started from and to the assigned indices.
+    /// Returns the Merkle root over the contribution, the weights at the start of the round and the commitment to the
+    /// assigned sequences.
     pub fn root(&self, base: &BlobId, assigned: &H256) -> H256 {
         let mut leaves: Vec<H256> = Vec::with_capacity(self.states.len() + 4);
         leaves.push(crate::merkle::leaf(&base.0));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How the pallets meet: each knows the others only by these traits, wired together in the runtime.
+//! The interfaces between the pallets. A pallet depends on these traits only; the runtime selects the
+//! implementations.
 
 use crate::{
     job::JobSpec, model::Architecture, receipt::ClaimDigest, Balance, BlobId, CommitteeId, DatasetId, JobId, ModelId,
@@ -10,105 +11,116 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_runtime::{DispatchError, Perbill};
 
-/// A validator that may do jobs now: in the session set and not chilled.
+/// A member of the current session that is eligible for jobs: it is not chilled and has the minimum bond.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct Member<AccountId> {
-    /// Its account.
+    /// Account of the member.
     pub account: AccountId,
-    /// Its key for job messages in this session.
+    /// Its key for reports in this session.
     pub key: CommitteeId,
-    /// Its bond, the weight of its voice.
+    /// Its bond, in the smallest unit: its weight.
     pub bond: Balance,
 }
 
-/// Who may do jobs. Implemented by pallet `validators`.
+/// The members of the session that are eligible for jobs. Implemented by pallet `validators`.
 pub trait SessionMembers<AccountId> {
-    /// The current session.
+    /// Returns the index of the current session.
     fn session() -> SessionIndex;
-    /// All who may do jobs now, in the session's order.
+    /// Returns all eligible members, in the order of the session.
     fn members() -> Vec<Member<AccountId>>;
-    /// One of them.
+    /// Returns an eligible member by its account.
     fn member(account: &AccountId) -> Option<Member<AccountId>>;
 }
 
-/// Why a bond is cut.
+/// A fault in a job, for which a bond is slashed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Fault {
-    /// Claimed a result that a quorum recomputed otherwise.
+    /// The executor claimed a result other than the one that a quorum computed.
     WrongClaim,
-    /// Disputed a claim that a quorum confirmed.
+    /// A checker disputed a claim that a quorum confirmed.
     WrongDispute,
-    /// Committed to a contribution that re-execution does not yield.
+    /// A worker committed to a contribution that re-execution does not yield.
     WrongContribution,
-    /// Accused a contribution that re-execution confirmed.
+    /// An auditor rejected a contribution that re-execution confirmed.
     WrongAudit,
 }
 
-/// Cuts bonds on evidence. Implemented by pallet `validators`.
+/// Slashing of bonds on evidence. Implemented by pallet `validators`.
 pub trait Slash<AccountId> {
-    /// Cuts `part` of the bond and, for every fault, chills the validator. Returns what was cut.
-    fn slash(who: &AccountId, part: Perbill, fault: Fault) -> Balance;
+    /// Slashes `fraction` of the bond and chills the validator. Returns the slashed amount, in the smallest unit.
+    fn slash(who: &AccountId, fraction: Perbill, fault: Fault) -> Balance;
 }
 
-/// A dataset as others see it. Implemented by pallet `datasets`.
+/// The registered datasets. Implemented by pallet `datasets`.
 pub trait DatasetRegistry<AccountId> {
-    /// The shards of a dataset that may be used for new training; an error names why not.
+    /// Returns the shards of a dataset.
+    ///
+    /// Errors: the dataset is unknown, or cannot be used for new training.
     fn usable_shards(dataset: DatasetId) -> Result<Vec<Shard>, DispatchError>;
-    /// The contributors and their weights, also of a withdrawn dataset.
+    /// Returns the contributors of a dataset and their weights, even if the dataset is withdrawn.
     fn contributors(dataset: DatasetId) -> Vec<(AccountId, u32)>;
 }
 
-/// What others must know to serve or train a model.
+/// A weights version of a model with what is needed to serve or train it.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct ModelVersion<AccountId> {
-    /// The owner.
+    /// Owner of the model.
     pub owner: AccountId,
-    /// The architecture.
+    /// Architecture of the model.
     pub architecture: Architecture,
-    /// The version.
+    /// Index of the version.
     pub version: VersionIndex,
-    /// Its weights.
+    /// Identifier of the weights.
     pub weights: BlobId,
-    /// Price of a token of prompt or answer.
+    /// Price of a token of prompt or output, in the smallest unit.
     pub price: Balance,
 }
 
-/// What produced a weights version by training.
+/// The origin of a weights version that training produced.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct TrainingOrigin {
-    /// The version that it started from.
+    /// The version from which the round started.
     pub parent: VersionIndex,
-    /// Plan and round.
+    /// The plan.
     pub plan: crate::PlanId,
-    /// Round of the plan.
+    /// The round of the plan.
     pub round: crate::RoundIndex,
-    /// The datasets it saw.
+    /// The datasets of the plan.
     pub datasets: Vec<DatasetId>,
-    /// Held-out loss before, in micro-nats per token.
+    /// Held-out loss of the parent, in micro-nats per token.
     pub loss_before: u64,
-    /// Held-out loss after.
+    /// Held-out loss of the new version, in micro-nats per token.
     pub loss_after: u64,
 }
 
-/// Models as others see them. Implemented by pallet `models`.
+/// The registered models. Implemented by pallet `models`.
 pub trait ModelRegistry<AccountId> {
-    /// The live version; an error names why there is none.
+    /// Returns the live version.
+    ///
+    /// Errors: the model is unknown or retired.
     fn live(model: ModelId) -> Result<ModelVersion<AccountId>, DispatchError>;
-    /// Any version.
+    /// Returns a version.
+    ///
+    /// Errors: the model or the version is unknown.
     fn version(model: ModelId, version: VersionIndex) -> Result<ModelVersion<AccountId>, DispatchError>;
-    /// Adds trained weights as a candidate; promotes it if the model's rule says so. Returns its index.
+    /// Adds trained weights as a candidate version, promotes it if the promotion rule of the model applies, and returns
+    /// its index.
+    ///
+    /// Errors: the model does not accept the version.
     fn add_trained(model: ModelId, weights: BlobId, origin: TrainingOrigin) -> Result<VersionIndex, DispatchError>;
-    /// The datasets in the whole lineage of a version, each once.
+    /// Returns the datasets in the lineage of a version, each once.
     fn lineage_datasets(model: ModelId, version: VersionIndex) -> Vec<DatasetId>;
-    /// New shares for work done.
+    /// Issues new shares of a model to an account.
+    ///
+    /// Errors: the model is unknown, or a limit on shares or holders is reached.
     fn issue_shares(model: ModelId, to: &AccountId, amount: Balance) -> Result<(), DispatchError>;
-    /// The account that collects a model's income, from which holders draw their part.
+    /// Returns the account that collects the income of a model for its holders.
     fn pot(model: ModelId) -> AccountId;
-    /// Says that `amount` has been paid into the pot: it accrues to the holders.
+    /// Accrues `amount`, which has been paid into the pot, to the holders.
     fn note_income(model: ModelId, amount: Balance);
 }
 
-/// Which pallet a job belongs to.
+/// The kind of a claimed job; determines the pallet that handles it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum JobKind {
     /// A generation (pallet `inference`).
@@ -119,35 +131,37 @@ pub enum JobKind {
     Aggregate,
 }
 
-/// Who checks a claim.
+/// The members that check a claim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum CommitteeRule {
-    /// So many others, drawn by bond after the claim is made.
+    /// Other members, drawn by bond after the claim is made.
     Drawn {
-        /// How many.
+        /// Number of members.
         size: u32,
     },
-    /// Every other member.
+    /// All other members.
     Everyone,
 }
 
-/// How a claim ended.
+/// The outcome of a claim.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub enum Verdict<AccountId> {
-    /// More than 2/3 of the committee's weight recomputed the same.
+    /// More than 2/3 of the committee's bond computed the claimed trace.
     Settled {
-        /// Those whose receipts opened, without the executor.
+        /// Members whose receipts verified, without the executor.
         checkers: Vec<AccountId>,
     },
-    /// More than 2/3 recomputed another trace: the executor has been slashed.
+    /// More than 2/3 of the bond computed the same other trace. The executor was slashed.
     Refused,
-    /// Too few answered in time: nobody is slashed.
+    /// No quorum before the deadline. No one was slashed.
     Unresolved,
 }
 
 /// Consensus on claims. Implemented by pallet `verification`.
 pub trait ClaimVerifier<AccountId> {
-    /// Opens `executor`'s claim on `job`; its end is told to [`OnVerdict`]. One claim per job at a time.
+    /// Opens a claim of `executor` on `job`. [`JobHandler::on_verdict`] receives its outcome.
+    ///
+    /// Errors: the job has an open claim, too many claims are open, or the claim cannot be checked.
     fn open(
         kind: JobKind,
         job: JobId,
@@ -157,10 +171,10 @@ pub trait ClaimVerifier<AccountId> {
     ) -> Result<(), DispatchError>;
 }
 
-/// The pallet whose job was claimed. Routed by [`JobKind`] in the runtime.
+/// A pallet whose jobs are claimed. The runtime routes by [`JobKind`].
 pub trait JobHandler<AccountId> {
-    /// What a checker must compute to check the open claim on `job`; `None` once it is over.
+    /// Returns the job that checks the open claim on `job`, or `None` if there is no open claim.
     fn check_spec(kind: JobKind, job: JobId) -> Option<JobSpec>;
-    /// The claim on `job` has ended.
+    /// Handles the outcome of the claim on `job`.
     fn on_verdict(kind: JobKind, job: JobId, verdict: Verdict<AccountId>);
 }

@@ -480,7 +480,7 @@ pub fn digest(output: &Output) -> ClaimDigest {
     ClaimDigest {
         result,
         root: H256([1; 32]),
-        secret_hash: H256([2; 32]),
+        secret_commitment: H256([2; 32]),
     }
 }
 

@@ -1,174 +1,177 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The life of a claim as a value: `step(event) -> Result<Transition, ClaimRefusal>`. No storage, no clock.
+//! The state machine of a claim: [`Claim::step`] maps an input to a [`Transition`] or a [`ClaimRefusal`]. It has no
+//! access to storage or block numbers.
 //!
 //! ```text
-//! Drawing --randomness of k blocks--> Checking --quorum opened--> settled
+//! Drawing --randomness of k blocks--> Checking --quorum revealed--> settled
 //!                                        |
-//!                                        | a dispute, no quorum possible any more, or the deadline
+//!                                        | a dispute, a quorum out of reach, or the deadline
 //!                                        v
-//! Everyone ---------------------------> Widened --quorum opened--> settled
+//! Everyone ---------------------------> Widened --quorum revealed--> settled
 //!                                        | more than 2/3 computed the same other trace --> refused
-//!                                        | neither possible any more, or the deadline  --> unresolved
+//!                                        | both out of reach, or the deadline          --> unresolved
 //! ```
 //!
-//! A drawn committee can settle a claim that nobody in it disputes. Everything else, and with it every
-//! slash, is decided by more than 2/3 of the whole set's bond: a draw that happens to hit many cheats can
-//! neither have an honest executor nor an honest checker punished.
+//! A drawn committee settles a claim only if none of its members disputes it. Every other outcome, and therefore
+//! every slash, requires more than 2/3 of the bond of the whole set: a draw that selects many dishonest members
+//! cannot cause an honest executor or an honest checker to be slashed.
 
 use agorai_primitives::{
     draw,
     job::JobFailure,
-    receipt::{receipt, secret_hash, ClaimDigest},
+    receipt::{receipt, secret_commitment, ClaimDigest},
     traits::CommitteeRule,
     Balance, JobId,
 };
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
-use frame_support::{traits::ConstU32, BoundedVec};
+use frame_support::{traits::ConstU32, BoundedVec, PalletError};
 use scale_info::TypeInfo;
 use sp_core::H256;
 use sp_crypto_hashing::blake2_256;
 
-/// Most members that can have a voice on one claim.
+/// Maximum number of members of the set of a claim, without the executor.
 pub const MAX_MEMBERS: u32 = 128;
 
-/// What a member says about a claim.
+/// The answer of a member to a claim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Answer {
-    /// It computed the same trace: `H(account || job || S)`.
+    /// The member computed the claimed trace: its receipt `H(account || job || trace secret)`.
     Agree(H256),
-    /// It computed another one. Both are zero where the claimed output cannot come out of the job at all.
+    /// The member computed another trace. Both hashes are zero if the job cannot yield the claimed output.
     Differ {
         /// Hash of the output.
         result: H256,
-        /// Root of the trace.
+        /// Merkle root of the trace.
         root: H256,
     },
-    /// It could not compute the job. Never slashed.
+    /// The member could not compute the job. Never slashed.
     Unable(JobFailure),
 }
 
-/// Someone of the set, without the executor.
+/// A member of the set of a claim, other than the executor.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub struct Voter<AccountId> {
-    /// Its account.
+    /// Account of the member.
     pub account: AccountId,
-    /// Its bond when the claim was made: the weight of its voice.
+    /// Bond of the member when the claim was made, in the smallest unit: its weight.
     pub bond: Balance,
-    /// Whether it is asked: drawn, or the claim has been widened.
-    pub asked: bool,
-    /// What it said.
+    /// Whether the member must check the claim: it was drawn, or the claim was widened.
+    pub assigned: bool,
+    /// Its answer, once it has given one.
     pub answer: Option<Answer>,
 }
 
-/// Where a claim stands.
+/// The phase of a claim.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub enum Phase {
-    /// Waits for the randomness of blocks that come after it.
+    /// The claim waits for the randomness of later blocks.
     Drawing {
-        /// What the blocks so far have yielded.
+        /// Hash of the randomness so far.
         seed: H256,
-        /// How many more blocks.
-        left: u32,
-        /// How many will be drawn.
+        /// Number of blocks whose randomness is missing.
+        blocks_left: u32,
+        /// Number of members to draw.
         size: u32,
     },
-    /// A drawn committee checks.
+    /// A drawn committee checks the claim.
     Checking,
-    /// The whole set checks, and the executor's own bond stands for its claim.
+    /// The whole set checks the claim. The executor's bond counts as agreement.
     Widened,
 }
 
-/// An open claim. The set and its bonds are fixed when it is made.
+/// An open claim. The set and its bonds are fixed when the claim is made.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub struct Claim<AccountId> {
-    /// Who claims.
+    /// The account that made the claim.
     pub executor: AccountId,
-    /// Its bond when it claimed.
+    /// Bond of the executor when it made the claim, in the smallest unit.
     pub executor_bond: Balance,
-    /// What it claims.
+    /// The claimed result.
     pub digest: ClaimDigest,
-    /// Where the claim stands.
+    /// The phase of the claim.
     pub phase: Phase,
-    /// Everybody else in the set.
+    /// The other members of the set.
     pub voters: BoundedVec<Voter<AccountId>, ConstU32<MAX_MEMBERS>>,
 }
 
-/// What can happen to a claim.
+/// An input of the state machine.
 #[derive(Clone, Debug)]
 pub enum ClaimInput<'a, AccountId> {
-    /// Another block's value for the draw.
+    /// The randomness of another block.
     Randomness(H256),
-    /// A member answers.
+    /// The answer of a member.
     Answered {
-        /// The member.
+        /// Account of the member.
         member: &'a AccountId,
         /// Its answer.
         answer: Answer,
     },
-    /// Somebody opens S.
-    Opened {
+    /// The trace secret.
+    Revealed {
         /// The job of the claim.
         job: &'a JobId,
-        /// S.
+        /// The trace secret.
         secret: &'a H256,
     },
-    /// The time of the phase is over.
-    Deadline,
+    /// The deadline of the phase has expired.
+    DeadlineExpired,
 }
 
-/// What follows.
+/// The effect of an input.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Transition<AccountId> {
-    /// Nothing yet.
-    Stay,
-    /// The committee is drawn and a deadline begins.
+    /// The claim stays in its phase.
+    Unchanged,
+    /// The committee is drawn and its deadline starts.
     Drawn,
-    /// The whole set is asked and a new deadline begins.
+    /// The claim is widened to the whole set and a new deadline starts.
     Widened,
-    /// The claim is over.
+    /// The claim has ended.
     Ended(Outcome<AccountId>),
 }
 
 /// How a claim ends.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome<AccountId> {
-    /// Recomputed by a quorum.
+    /// A quorum computed the claimed trace.
     Settled {
-        /// Whose receipts opened.
+        /// Members whose receipts verified.
         checkers: Vec<AccountId>,
-        /// Who disputed it.
-        wrong: Vec<AccountId>,
-        /// Whose receipts did not open: a missed duty.
+        /// Members that disputed the claim.
+        disputers: Vec<AccountId>,
+        /// Members whose receipts did not verify: a missed duty.
         missed: Vec<AccountId>,
     },
     /// A quorum computed the same other trace.
     Refused {
-        /// Who agreed to what is refused. Without S its receipt proves nothing: a missed duty.
+        /// Members that agreed to the refused claim. Without the trace secret their receipts prove nothing: a
+        /// missed duty.
         missed: Vec<AccountId>,
     },
-    /// Neither.
+    /// No quorum for any trace.
     Unresolved,
 }
 
-/// Why an event changes nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Why a claim does not accept an input.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo, PalletError)]
+#[scale_info(capture_docs = "always")]
 pub enum ClaimRefusal {
-    /// The committee is not drawn yet.
+    /// The committee of the claim is not drawn yet.
     NotDrawn,
-    /// The committee is drawn already.
-    Drawn,
-    /// This account is not asked.
-    NotAsked,
-    /// It has answered.
-    AnsweredAlready,
-    /// This is not S.
+    /// The committee of the claim is already drawn.
+    AlreadyDrawn,
+    /// The member is not assigned to check the claim.
+    NotAssigned,
+    /// The member has already answered.
+    AlreadyAnswered,
+    /// The secret does not match the commitment of the claim.
     WrongSecret,
-    /// The receipts that this S opens are no quorum.
+    /// The receipts that verify under the secret are no quorum.
     NoQuorum,
-    /// There is nobody who could check.
+    /// No other member has a bond, so the claim cannot be checked.
     NoCheckers,
-    /// The set is larger than [`MAX_MEMBERS`].
+    /// The session has more members than a claim can hold.
     TooManyMembers,
 }
 
@@ -179,10 +182,10 @@ pub fn is_quorum(part: Balance, total: Balance) -> bool {
 }
 
 impl<AccountId: Clone + PartialEq + Encode> Claim<AccountId> {
-    /// A claim of `executor` under its bond, before `others` with theirs. `seed` begins the draw, to which
-    /// `blocks` later blocks add. A committee that would be everybody anyway need not be drawn.
+    /// Returns a claim of `executor` with the set `others` (accounts and bonds). `seed` starts the draw, to which
+    /// `blocks` later blocks contribute. If the committee would contain every other member, it is not drawn.
     ///
-    /// Errors: nobody else has a bond, or too many have.
+    /// Errors: `NoCheckers` if no other member has a bond or the committee is empty, `TooManyMembers`.
     pub fn new(
         executor: AccountId,
         executor_bond: Balance,
@@ -198,7 +201,7 @@ impl<AccountId: Clone + PartialEq + Encode> Claim<AccountId> {
                 voters.push(Voter {
                     account,
                     bond,
-                    asked: false,
+                    assigned: false,
                     answer: None,
                 });
             }
@@ -212,7 +215,7 @@ impl<AccountId: Clone + PartialEq + Encode> Claim<AccountId> {
             CommitteeRule::Drawn { size } if size as usize >= voters.len() => Phase::Checking,
             CommitteeRule::Drawn { size } => Phase::Drawing {
                 seed,
-                left: blocks.max(1),
+                blocks_left: blocks.max(1),
                 size,
             },
         };
@@ -223,179 +226,187 @@ impl<AccountId: Clone + PartialEq + Encode> Claim<AccountId> {
             phase,
             voters: voters.try_into().map_err(|_| ClaimRefusal::TooManyMembers)?,
         };
-        if claim.is_asking() {
-            claim.ask(|_| true);
+        if claim.accepts_answers() {
+            claim.assign(|_| true);
         }
         Ok(claim)
     }
 
-    /// What a report must name, so that it speaks about this claim and no other on the same job.
+    /// The identifier that a report names, so that it counts for this claim and no other on the same job.
     pub fn id(&self) -> H256 {
         (b"agorai/claim/1", &self.executor, &self.digest)
             .using_encoded(blake2_256)
             .into()
     }
 
-    /// Whether members are asked for answers now.
-    pub fn is_asking(&self) -> bool {
+    /// Whether the committee is known and members can answer.
+    pub fn accepts_answers(&self) -> bool {
         !matches!(self.phase, Phase::Drawing { .. })
     }
 
-    /// Whether `account` owes an answer.
-    pub fn owes(&self, account: &AccountId) -> bool {
-        self.silent().any(|silent| silent == account)
+    /// Whether `account` is assigned and has not answered.
+    pub fn must_answer(&self, account: &AccountId) -> bool {
+        self.unanswered().any(|member| member == account)
     }
 
-    /// Who is asked and has not answered.
-    pub fn silent(&self) -> impl Iterator<Item = &AccountId> {
-        self.asked()
+    /// The assigned members that have not answered.
+    pub fn unanswered(&self) -> impl Iterator<Item = &AccountId> {
+        self.assigned()
             .filter(|voter| voter.answer.is_none())
             .map(|voter| &voter.account)
     }
 
-    /// Who is asked.
-    pub fn asked(&self) -> impl Iterator<Item = &Voter<AccountId>> {
-        self.voters.iter().filter(|voter| voter.asked)
+    /// The assigned members.
+    pub fn assigned(&self) -> impl Iterator<Item = &Voter<AccountId>> {
+        self.voters.iter().filter(|voter| voter.assigned)
     }
 
-    /// Moves on. After an error nothing has changed.
-    pub fn step(&mut self, event: ClaimInput<AccountId>) -> Result<Transition<AccountId>, ClaimRefusal> {
-        match event {
-            ClaimInput::Randomness(value) => self.mix(value),
+    /// Applies an input. After an error the claim is unchanged.
+    pub fn step(&mut self, input: ClaimInput<AccountId>) -> Result<Transition<AccountId>, ClaimRefusal> {
+        match input {
+            ClaimInput::Randomness(value) => self.add_randomness(value),
             ClaimInput::Answered { member, answer } => self.answer(member, answer),
-            ClaimInput::Opened { job, secret } => self.open(job, secret),
-            ClaimInput::Deadline if !self.is_asking() => Err(ClaimRefusal::NotDrawn),
-            ClaimInput::Deadline if self.phase == Phase::Checking => Ok(self.widen()),
-            ClaimInput::Deadline => Ok(Transition::Ended(Outcome::Unresolved)),
+            ClaimInput::Revealed { job, secret } => self.reveal(job, secret),
+            ClaimInput::DeadlineExpired if !self.accepts_answers() => Err(ClaimRefusal::NotDrawn),
+            ClaimInput::DeadlineExpired if self.phase == Phase::Checking => Ok(self.widen()),
+            ClaimInput::DeadlineExpired => Ok(Transition::Ended(Outcome::Unresolved)),
         }
     }
 
-    fn mix(&mut self, value: H256) -> Result<Transition<AccountId>, ClaimRefusal> {
-        let Phase::Drawing { seed, left, size } = &mut self.phase else {
-            return Err(ClaimRefusal::Drawn);
+    fn add_randomness(&mut self, value: H256) -> Result<Transition<AccountId>, ClaimRefusal> {
+        let Phase::Drawing {
+            seed,
+            blocks_left,
+            size,
+        } = &mut self.phase
+        else {
+            return Err(ClaimRefusal::AlreadyDrawn);
         };
         *seed = draw::mix(seed, &value);
-        *left = left.saturating_sub(1);
-        if *left > 0 {
-            return Ok(Transition::Stay);
+        *blocks_left = blocks_left.saturating_sub(1);
+        if *blocks_left > 0 {
+            return Ok(Transition::Unchanged);
         }
         let bonds: Vec<_> = self.voters.iter().map(|voter| voter.bond).collect();
-        let places = draw::draw(seed, &bonds, *size as usize);
+        let drawn = draw::draw(seed, &bonds, *size as usize);
         self.phase = Phase::Checking;
-        self.ask(|place| places.contains(&place));
+        self.assign(|index| drawn.contains(&index));
         Ok(Transition::Drawn)
     }
 
-    fn ask(&mut self, whom: impl Fn(usize) -> bool) {
-        for (place, voter) in self.voters.iter_mut().enumerate() {
-            voter.asked |= whom(place);
+    fn assign(&mut self, select: impl Fn(usize) -> bool) {
+        for (index, voter) in self.voters.iter_mut().enumerate() {
+            voter.assigned |= select(index);
         }
     }
 
     fn answer(&mut self, member: &AccountId, answer: Answer) -> Result<Transition<AccountId>, ClaimRefusal> {
-        if !self.is_asking() {
+        if !self.accepts_answers() {
             return Err(ClaimRefusal::NotDrawn);
         }
         let voter = self
             .voters
             .iter_mut()
-            .find(|voter| voter.asked && voter.account == *member)
-            .ok_or(ClaimRefusal::NotAsked)?;
+            .find(|voter| voter.assigned && voter.account == *member)
+            .ok_or(ClaimRefusal::NotAssigned)?;
         if voter.answer.is_some() {
-            return Err(ClaimRefusal::AnsweredAlready);
+            return Err(ClaimRefusal::AlreadyAnswered);
         }
         voter.answer = Some(answer);
         Ok(match self.phase {
-            Phase::Widened => self.outcome().map_or(Transition::Stay, Transition::Ended),
+            Phase::Widened => self.outcome().map_or(Transition::Unchanged, Transition::Ended),
             _ if self.must_widen() => self.widen(),
-            _ => Transition::Stay,
+            _ => Transition::Unchanged,
         })
     }
 
-    /// A committee has the last word only where nobody in it disputes and a quorum can still agree.
+    /// Whether the drawn committee can no longer settle the claim: a member disputes, or a quorum is out of reach.
     fn must_widen(&self) -> bool {
         let disputed = self
-            .asked()
+            .assigned()
             .any(|voter| matches!(voter.answer, Some(Answer::Differ { .. })));
-        disputed || !is_quorum(self.may_agree(), self.total())
+        disputed || !is_quorum(self.max_agreeing_weight(), self.total_weight())
     }
 
     fn widen(&mut self) -> Transition<AccountId> {
         self.phase = Phase::Widened;
-        self.ask(|_| true);
+        self.assign(|_| true);
         self.outcome().map_or(Transition::Widened, Transition::Ended)
     }
 
-    /// How a widened claim ends without an opening, if it does.
+    /// The outcome of a widened claim that follows without the trace secret, if any.
     fn outcome(&self) -> Option<Outcome<AccountId>> {
-        let total = self.total();
-        let disputed = self.strongest_dispute();
-        if is_quorum(disputed, total) {
+        let total = self.total_weight();
+        let disputing = self.max_disputing_weight();
+        if is_quorum(disputing, total) {
             let missed = self.accounts(|voter| matches!(voter.answer, Some(Answer::Agree(_))));
             return Some(Outcome::Refused { missed });
         }
-        let open = self.weight(|voter| voter.answer.is_none());
-        let possible = is_quorum(self.may_agree(), total) || is_quorum(disputed.saturating_add(open), total);
+        let unanswered = self.weight(|voter| voter.answer.is_none());
+        let possible =
+            is_quorum(self.max_agreeing_weight(), total) || is_quorum(disputing.saturating_add(unanswered), total);
         (!possible).then_some(Outcome::Unresolved)
     }
 
-    fn open(&mut self, job: &JobId, secret: &H256) -> Result<Transition<AccountId>, ClaimRefusal> {
-        if !self.is_asking() {
+    fn reveal(&mut self, job: &JobId, secret: &H256) -> Result<Transition<AccountId>, ClaimRefusal> {
+        if !self.accepts_answers() {
             return Err(ClaimRefusal::NotDrawn);
         }
-        if secret_hash(secret) != self.digest.secret_hash {
+        if secret_commitment(secret) != self.digest.secret_commitment {
             return Err(ClaimRefusal::WrongSecret);
         }
-        let opens =
+        let verifies =
             |voter: &Voter<AccountId>| voter.answer == Some(Answer::Agree(receipt(&voter.account, job, secret)));
-        let agreed = self.weight(opens);
-        // The executor's word alone, however large its bond, is no check.
-        if agreed == 0 || !is_quorum(agreed.saturating_add(self.own()), self.total()) {
+        let agreed = self.weight(verifies);
+        // At least one receipt of another member is required, however large the executor's bond.
+        if agreed == 0 || !is_quorum(agreed.saturating_add(self.executor_weight()), self.total_weight()) {
             return Err(ClaimRefusal::NoQuorum);
         }
         Ok(Transition::Ended(Outcome::Settled {
-            checkers: self.accounts(opens),
-            wrong: self.accounts(|voter| matches!(voter.answer, Some(Answer::Differ { .. }))),
-            missed: self.accounts(|voter| matches!(voter.answer, Some(Answer::Agree(_))) && !opens(voter)),
+            checkers: self.accounts(verifies),
+            disputers: self.accounts(|voter| matches!(voter.answer, Some(Answer::Differ { .. }))),
+            missed: self.accounts(|voter| matches!(voter.answer, Some(Answer::Agree(_))) && !verifies(voter)),
         }))
     }
 
-    /// The executor's weight for its own claim: none in a drawn committee.
-    fn own(&self) -> Balance {
+    /// The executor's weight in favour of its claim: its bond in a widened claim, else 0.
+    fn executor_weight(&self) -> Balance {
         match self.phase {
             Phase::Widened => self.executor_bond,
             _ => 0,
         }
     }
 
-    fn total(&self) -> Balance {
-        self.own().saturating_add(self.weight(|_| true))
+    fn total_weight(&self) -> Balance {
+        self.executor_weight().saturating_add(self.weight(|_| true))
     }
 
-    /// The most that can still stand for the claim.
-    fn may_agree(&self) -> Balance {
+    /// Upper bound of the weight that can still agree to the claim.
+    fn max_agreeing_weight(&self) -> Balance {
         let others = self.weight(|voter| matches!(voter.answer, None | Some(Answer::Agree(_))));
-        self.own().saturating_add(others)
+        self.executor_weight().saturating_add(others)
     }
 
-    /// The weight behind the alternative that has the most.
-    fn strongest_dispute(&self) -> Balance {
-        self.asked()
+    /// The largest weight behind one other trace.
+    fn max_disputing_weight(&self) -> Balance {
+        self.assigned()
             .filter(|voter| matches!(voter.answer, Some(Answer::Differ { .. })))
             .map(|voter| self.weight(|other| other.answer == voter.answer))
             .max()
             .unwrap_or(0)
     }
 
-    fn weight(&self, which: impl Fn(&Voter<AccountId>) -> bool) -> Balance {
-        self.asked()
-            .filter(|voter| which(voter))
+    /// Sum of the bonds of the assigned members that match `select`.
+    fn weight(&self, select: impl Fn(&Voter<AccountId>) -> bool) -> Balance {
+        self.assigned()
+            .filter(|voter| select(voter))
             .fold(0, |sum: Balance, voter| sum.saturating_add(voter.bond))
     }
 
-    fn accounts(&self, which: impl Fn(&Voter<AccountId>) -> bool) -> Vec<AccountId> {
-        self.asked()
-            .filter(|voter| which(voter))
+    /// Accounts of the assigned members that match `select`.
+    fn accounts(&self, select: impl Fn(&Voter<AccountId>) -> bool) -> Vec<AccountId> {
+        self.assigned()
+            .filter(|voter| select(voter))
             .map(|voter| voter.account.clone())
             .collect()
     }

@@ -1,43 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A chain of members 1..=n with equal bonds, whose jobs and slashes are recorded.
+//! A mock runtime with members 1..=n of equal bond, which records verdicts and slashes.
 
-use crate as pallet_verification;
-use crate::{
-    claim::Answer,
-    types::{Report, ReportRefusal},
-    Call, Claims, OPENING_DOMAIN, RECEIPT_DOMAIN,
-};
+use crate::{self as pallet_verification, claim::Answer, Call, Claims, ReceiptBody, RECEIPT_DOMAIN, REVEAL_DOMAIN};
 use agorai_primitives::{
-    crypto::CommitteePair,
     job::JobSpec,
     message::Message,
     receipt::{receipt, Trace},
-    traits::{self, ClaimVerifier as _, CommitteeRule, Fault, JobKind, Member, Verdict},
-    Balance, CommitteeSignature, JobId, SessionIndex,
+    traits::{self, ClaimVerifier as _, CommitteeRule, Fault, JobKind, Verdict},
+    Balance, CommitteeSignature, JobId,
 };
 use frame_support::{
     derive_impl, parameter_types,
-    traits::{Authorize, ConstU32, ConstU64, Randomness},
+    traits::{ConstU32, ConstU64},
 };
-use frame_system::RawOrigin;
+use pallet_support::{
+    impl_authorized_transactions,
+    testing::{key_pair, set_members, MockMembers, MockRandomness},
+    SignedReports,
+};
 use sp_core::{Pair, H256};
-use sp_runtime::{
-    traits::{BlakeTwo256, Dispatchable},
-    transaction_validity::{TransactionSource, TransactionValidityError},
-    BuildStorage, DispatchError, Perbill,
-};
+use sp_runtime::{BuildStorage, DispatchError, Perbill};
 
-pub type AccountId = u64;
-pub type Extension = frame_system::AuthorizeCall<Test>;
-pub type Extrinsic = sp_runtime::testing::TestXt<RuntimeCall, Extension>;
-pub type Block = sp_runtime::generic::Block<sp_runtime::generic::Header<u64, BlakeTwo256>, Extrinsic>;
+pub use pallet_support::testing::{refused, AccountId, BlockRandomness, Failed, Members, BOND, SESSION};
 
-pub const SESSION: SessionIndex = 4;
-pub const BOND: Balance = 100;
 pub const EXECUTOR: AccountId = 1;
 pub const JOB: JobId = H256([7; 32]);
 pub const CHECK: u64 = 10;
 pub const WIDENED: u64 = 12;
+
+pub type E = crate::Error<Test>;
 
 frame_support::construct_runtime!(
     pub enum Test {
@@ -48,58 +39,45 @@ frame_support::construct_runtime!(
 
 #[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
 impl frame_system::Config for Test {
-    type Block = Block;
+    type Block = pallet_support::testing::Block<RuntimeCall, Test>;
 }
 
+impl_authorized_transactions!(Test);
+
 parameter_types! {
-    pub static Set: Vec<Member<AccountId>> = Vec::new();
     pub static Slashes: Vec<(AccountId, Perbill, Fault)> = Vec::new();
     pub static Verdicts: Vec<(JobKind, JobId, Verdict<AccountId>)> = Vec::new();
     pub static Spec: Option<JobSpec> = None;
-    pub static BlockValue: Option<H256> = None;
     pub const WrongClaim: Perbill = Perbill::from_percent(30);
     pub const WrongDispute: Perbill = Perbill::from_percent(10);
 }
 
-pub struct Recorded;
-impl traits::SessionMembers<AccountId> for Recorded {
-    fn session() -> SessionIndex {
-        SESSION
-    }
-    fn members() -> Vec<Member<AccountId>> {
-        Set::get()
-    }
-    fn member(account: &AccountId) -> Option<Member<AccountId>> {
-        Set::get().into_iter().find(|member| member.account == *account)
-    }
-}
-impl traits::Slash<AccountId> for Recorded {
+/// Records slashes and verdicts.
+pub struct Recorder;
+
+impl traits::Slash<AccountId> for Recorder {
     fn slash(who: &AccountId, part: Perbill, fault: Fault) -> Balance {
         Slashes::mutate(|slashes| slashes.push((*who, part, fault)));
         part * BOND
     }
 }
-impl traits::JobHandler<AccountId> for Recorded {
+
+impl traits::JobHandler<AccountId> for Recorder {
     fn check_spec(_: JobKind, _: JobId) -> Option<JobSpec> {
         Spec::get()
     }
     fn on_verdict(kind: JobKind, job: JobId, verdict: Verdict<AccountId>) {
-        // A pallet may have the job claimed again at once.
+        // A pallet may open a new claim on the job in this function.
         assert!(!Claims::<Test>::contains_key(job));
         Verdicts::mutate(|verdicts| verdicts.push((kind, job, verdict)));
     }
 }
-impl Randomness<Option<H256>, u64> for Recorded {
-    fn random(_: &[u8]) -> (Option<H256>, u64) {
-        (BlockValue::get(), System::block_number().saturating_sub(1))
-    }
-}
 
 impl pallet_verification::Config for Test {
-    type Members = Recorded;
-    type Slash = Recorded;
-    type Jobs = Recorded;
-    type Randomness = Recorded;
+    type Members = MockMembers;
+    type Slash = Recorder;
+    type Jobs = Recorder;
+    type Randomness = MockRandomness;
     type MaxOpenClaims = ConstU32<8>;
     type MaxDuePerBlock = ConstU32<3>;
     type DrawBlocks = ConstU32<2>;
@@ -111,69 +89,23 @@ impl pallet_verification::Config for Test {
     type WeightInfo = ();
 }
 
-impl<LocalCall> frame_system::offchain::CreateTransactionBase<LocalCall> for Test
-where
-    RuntimeCall: From<LocalCall>,
-{
-    type RuntimeCall = RuntimeCall;
-    type Extrinsic = Extrinsic;
-}
-
-impl<LocalCall> frame_system::offchain::CreateTransaction<LocalCall> for Test
-where
-    RuntimeCall: From<LocalCall>,
-{
-    type Extension = Extension;
-    fn create_transaction(call: RuntimeCall, extension: Extension) -> Extrinsic {
-        Extrinsic::new_transaction(call, extension)
-    }
-}
-
-impl<LocalCall> frame_system::offchain::CreateAuthorizedTransaction<LocalCall> for Test
-where
-    RuntimeCall: From<LocalCall>,
-{
-    fn create_extension() -> Extension {
-        Extension::new()
-    }
-}
-
-/// The key of a member.
-pub fn pair(account: AccountId) -> CommitteePair {
-    CommitteePair::from_string(&seed(account), None).unwrap()
-}
-
-/// What a keystore makes that key from.
-pub fn seed(account: AccountId) -> String {
-    format!("//Member{account}")
-}
-
 pub fn new_test_ext(members: AccountId) -> sp_io::TestExternalities {
     let storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
     let mut ext: sp_io::TestExternalities = storage.into();
     ext.execute_with(|| {
-        Set::set(
-            (1..=members)
-                .map(|account| Member {
-                    account,
-                    key: pair(account).public(),
-                    bond: BOND,
-                })
-                .collect(),
-        );
+        set_members(members);
         Slashes::take();
         Verdicts::take();
         Spec::take();
-        BlockValue::take();
         System::set_block_number(1);
     });
     ext
 }
 
-/// Runs the test, then checks what must always hold.
-pub fn test(members: AccountId, story: impl FnOnce()) {
+/// Runs a test with `members` members, then checks the invariants of the storage.
+pub fn test(members: AccountId, scenario: impl FnOnce()) {
     new_test_ext(members).execute_with(|| {
-        story();
+        scenario();
         Verification::do_try_state().unwrap();
     });
 }
@@ -182,7 +114,7 @@ pub fn run_to(block: u64) {
     System::run_to_block::<AllPalletsWithSystem>(block);
 }
 
-/// What an honest execution of [`JOB`] yields.
+/// The trace of an honest execution of [`JOB`].
 pub fn truth() -> Trace {
     Trace {
         result: H256([1; 32]),
@@ -191,7 +123,7 @@ pub fn truth() -> Trace {
     }
 }
 
-/// What a cheat would have instead.
+/// The trace of a dishonest execution of [`JOB`].
 pub fn lie() -> Trace {
     Trace {
         result: H256([4; 32]),
@@ -216,35 +148,18 @@ pub fn differ(trace: Trace) -> Answer {
     }
 }
 
-/// How a report can fail.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Failed {
-    Refused(TransactionValidityError),
-    Dispatch(DispatchError),
-}
-
-pub fn refused(refusal: ReportRefusal) -> Result<(), Failed> {
-    Err(Failed::Refused(refusal.into()))
-}
-
-/// As the transaction extension `AuthorizeCall` does: authorize, then dispatch.
+/// Authorizes and dispatches a call.
 pub fn submit(call: impl Into<RuntimeCall>) -> Result<(), Failed> {
-    let call = call.into();
-    call.authorize(TransactionSource::External)
-        .expect("reports are authorized calls")
-        .map_err(Failed::Refused)?;
-    call.dispatch(RawOrigin::Authorized.into())
-        .map(|_| ())
-        .map_err(|error| Failed::Dispatch(error.error))
+    pallet_support::testing::submit::<RuntimeCall>(call.into())
 }
 
-pub fn receipt_message(member: AccountId, answer: Answer) -> Message<AccountId, Report> {
+pub fn receipt_message(member: AccountId, answer: Answer) -> Message<AccountId, ReceiptBody> {
     let claim = Claims::<Test>::get(JOB).map(|open| open.claim.id()).unwrap_or_default();
     Message {
         member,
         session: SESSION,
         job: JOB,
-        body: Report { claim, answer },
+        body: ReceiptBody { claim, answer },
     }
 }
 
@@ -253,7 +168,7 @@ pub fn signed<Body: codec::Encode>(
     domain: &[u8],
     message: &Message<AccountId, Body>,
 ) -> CommitteeSignature {
-    pair(by).sign(&message.digest(domain, &Verification::genesis()))
+    key_pair(by).sign(&message.digest(domain, &Verification::genesis_hash()))
 }
 
 pub fn answer(member: AccountId, answer: Answer) -> Result<(), Failed> {
@@ -262,25 +177,24 @@ pub fn answer(member: AccountId, answer: Answer) -> Result<(), Failed> {
     submit(Call::submit_receipt { message, signature })
 }
 
-pub fn open_secret(member: AccountId, secret: H256) -> Result<(), Failed> {
+pub fn reveal(member: AccountId, secret: H256) -> Result<(), Failed> {
     let message = Message {
         member,
         session: SESSION,
         job: JOB,
         body: secret,
     };
-    let signature = signed(member, OPENING_DOMAIN, &message);
-    submit(Call::submit_opening { message, signature })
+    let signature = signed(member, REVEAL_DOMAIN, &message);
+    submit(Call::reveal_secret { message, signature })
 }
 
-/// Who is asked now.
-pub fn asked() -> Vec<AccountId> {
+/// The members that are assigned to check the claim.
+pub fn assigned() -> Vec<AccountId> {
     let open = Claims::<Test>::get(JOB).unwrap();
-    open.claim.asked().map(|voter| voter.account).collect()
+    open.claim.assigned().map(|voter| voter.account).collect()
 }
 
 /// Whether the event was emitted.
 pub fn emitted(event: crate::Event<Test>) -> bool {
-    let event = RuntimeEvent::from(event);
-    System::events().iter().any(|record| record.event == event)
+    pallet_support::testing::emitted::<Test>(event)
 }

@@ -1,165 +1,135 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a validator does off the chain: check the claims for which one of its keys is asked, and open S
-//! when that settles a claim.
+//! The offchain worker: checks the claims to which local members are assigned, and reveals the trace secret when that
+//! settles a claim.
 //!
-//! Runs after every block and never waits. What is said on the chain is read from the chain, so a lost
-//! transaction is made again and nothing is sent for what is done.
+//! It runs after every block and never blocks. It derives what to submit from the state of the chain alone, so a
+//! lost transaction is submitted again, and nothing is submitted twice once it is included.
 
 use crate::{
     claim::{Answer, ClaimInput},
-    types::Report,
-    Call, Claims, Config, OpenClaimOf, Pallet, LOG_TARGET, OPENING_DOMAIN, RECEIPT_DOMAIN,
+    Call, Claims, Config, OpenClaimOf, Pallet, ReceiptBody, RECEIPT_DOMAIN, REVEAL_DOMAIN,
 };
 use agorai_primitives::{
-    crypto::local_members,
     job::{JobFailure, JobResult, JobSpec, JobStatus},
-    message::Message,
     receipt::{receipt, Trace},
-    traits::{JobHandler, SessionMembers},
-    CommitteeId, JobId, SessionIndex,
+    traits::JobHandler,
+    CommitteeId, JobId,
 };
 use alloc::vec::Vec;
 use frame_support::traits::Get;
-use frame_system::{offchain::SubmitTransaction, pallet_prelude::BlockNumberFor};
+use frame_system::pallet_prelude::BlockNumberFor;
+use pallet_support::SignedReports;
 use sp_core::H256;
 use sp_runtime::traits::Saturating;
 
-/// What this node knows about a job.
-enum View {
-    /// What an honest executor would have claimed; `None` where the claimed output is impossible.
+/// What the engine of this node knows about a job.
+enum Knowledge {
+    /// The trace that an honest executor claims; `None` if the job cannot yield the claimed output.
     Computed(Option<Trace>),
-    /// It could not be computed, so far.
+    /// The last attempt to compute the job failed.
     Failed(JobFailure),
-    /// Not yet.
-    Waiting,
+    /// The job is not computed yet.
+    Pending,
 }
 
 impl<T: Config> Pallet<T> {
-    /// Checks what local members are asked about.
+    /// Checks the claims to which local members are assigned.
     pub(crate) fn check_claims(now: BlockNumberFor<T>) {
-        let members: Vec<_> = T::Members::members()
-            .into_iter()
-            .map(|member| (member.account, member.key))
-            .collect();
-        let local = local_members(&members);
+        let local = Self::local_members();
         if local.is_empty() {
             return;
         }
-        let session = T::Members::session();
-        for (job, open) in Claims::<T>::iter().filter(|(_, open)| open.claim.is_asking()) {
-            Self::check(now, session, job, &open, &local);
+        for (job, open) in Claims::<T>::iter().filter(|(_, open)| open.claim.accepts_answers()) {
+            Self::check_claim(now, job, &open, &local);
         }
     }
 
-    fn check(
-        now: BlockNumberFor<T>,
-        session: SessionIndex,
-        job: JobId,
-        open: &OpenClaimOf<T>,
-        local: &[(T::AccountId, CommitteeId)],
-    ) {
-        let owing: Vec<_> = local.iter().filter(|(who, _)| open.claim.owes(who)).collect();
+    fn check_claim(now: BlockNumberFor<T>, job: JobId, open: &OpenClaimOf<T>, local: &[(T::AccountId, CommitteeId)]) {
         let Some(spec) = T::Jobs::check_spec(open.kind, job) else {
             return;
         };
-        let view = if owing.is_empty() {
-            known(&spec)
+        let assigned: Vec<_> = local.iter().filter(|(who, _)| open.claim.must_answer(who)).collect();
+        let knowledge = if assigned.is_empty() {
+            known_result(&spec)
         } else {
-            view(agorai_engine_interface::run(&spec))
+            knowledge(agorai_engine_interface::run(&spec))
         };
-        let late = now.saturating_add(T::GiveUpBlocks::get()) >= open.due;
-        for (account, key) in owing {
-            if let Some(answer) = answer(&view, open, account, job, late) {
+        let give_up = now.saturating_add(T::GiveUpBlocks::get()) >= open.due;
+        for (account, key) in assigned {
+            if let Some(answer) = answer::<T>(&knowledge, open, account, job, give_up) {
                 let claim = open.claim.id();
-                let body = Report { claim, answer };
-                let message = Message {
-                    member: account.clone(),
-                    session,
-                    job,
-                    body,
-                };
-                if let Some(signature) = message.sign(RECEIPT_DOMAIN, &Self::genesis(), key) {
-                    Self::send(Call::submit_receipt { message, signature });
-                }
+                let message = Self::report(account, job, ReceiptBody { claim, answer });
+                Self::send_report(RECEIPT_DOMAIN, message, key, |message, signature| {
+                    Call::submit_receipt { message, signature }
+                });
             }
         }
-        if let (View::Computed(Some(trace)), Some((account, key))) = (view, local.first()) {
+        if let (Knowledge::Computed(Some(trace)), Some((account, key))) = (knowledge, local.first()) {
             let secret = trace.secret;
-            let opening = ClaimInput::Opened {
+            let reveal = ClaimInput::Revealed {
                 job: &job,
                 secret: &secret,
             };
-            if open.claim.clone().step(opening).is_ok() {
-                let message = Message {
-                    member: account.clone(),
-                    session,
-                    job,
-                    body: secret,
-                };
-                if let Some(signature) = message.sign(OPENING_DOMAIN, &Self::genesis(), key) {
-                    Self::send(Call::submit_opening { message, signature });
-                }
+            if open.claim.clone().step(reveal).is_ok() {
+                let message = Self::report(account, job, secret);
+                Self::send_report(REVEAL_DOMAIN, message, key, |message, signature| Call::reveal_secret {
+                    message,
+                    signature,
+                });
             }
         }
     }
-
-    fn send(call: Call<T>) {
-        let transaction = T::create_authorized_transaction(call.into());
-        // Refused where the pool has it from the block before.
-        if SubmitTransaction::<T, Call<T>>::submit_transaction(transaction).is_err() {
-            log::debug!(target: LOG_TARGET, "the pool did not take a report");
-        }
-    }
 }
 
-/// What a member has to say now, if anything.
-fn answer<AccountId: Clone + PartialEq + codec::Encode, BlockNumber>(
-    view: &View,
-    open: &crate::types::OpenClaim<AccountId, BlockNumber>,
-    account: &AccountId,
+/// The answer of a member, or `None` while the job is not computed. A failure becomes the answer only when `give_up`.
+fn answer<T: Config>(
+    knowledge: &Knowledge,
+    open: &OpenClaimOf<T>,
+    account: &T::AccountId,
     job: JobId,
-    late: bool,
+    give_up: bool,
 ) -> Option<Answer> {
-    match view {
-        View::Computed(Some(trace)) if trace.claim() == open.claim.digest => {
+    match knowledge {
+        Knowledge::Computed(Some(trace)) if trace.claim() == open.claim.digest => {
             Some(Answer::Agree(receipt(account, &job, &trace.secret)))
         }
-        View::Computed(Some(trace)) => Some(Answer::Differ {
+        Knowledge::Computed(Some(trace)) => Some(Answer::Differ {
             result: trace.result,
             root: trace.root,
         }),
-        View::Computed(None) => Some(Answer::Differ {
+        Knowledge::Computed(None) => Some(Answer::Differ {
             result: H256::zero(),
             root: H256::zero(),
         }),
-        View::Failed(failure) if late => Some(Answer::Unable(*failure)),
-        View::Failed(_) | View::Waiting => None,
+        Knowledge::Failed(failure) if give_up => Some(Answer::Unable(*failure)),
+        Knowledge::Failed(_) | Knowledge::Pending => None,
     }
 }
 
-/// What is known without computing anything. The executor of a generation has made it, not checked it.
-fn known(spec: &JobSpec) -> View {
-    match (view(agorai_engine_interface::poll(spec.id())), spec) {
-        (View::Computed(trace), _) => View::Computed(trace),
+/// What the engine knows about a job without computing it. The executor of a generation has run the generation and
+/// not its check.
+fn known_result(spec: &JobSpec) -> Knowledge {
+    match (knowledge(agorai_engine_interface::poll(spec.id())), spec) {
+        (Knowledge::Computed(trace), _) => Knowledge::Computed(trace),
         (_, JobSpec::Check(check)) => {
             let generate = JobSpec::Generate(check.generate.clone());
-            view(agorai_engine_interface::poll(generate.id()))
+            knowledge(agorai_engine_interface::poll(generate.id()))
         }
         (other, _) => other,
     }
 }
 
-fn view(status: JobStatus) -> View {
+fn knowledge(status: JobStatus) -> Knowledge {
     match status {
-        JobStatus::Unknown | JobStatus::Pending => View::Waiting,
-        JobStatus::Failed(failure) => View::Failed(failure),
+        JobStatus::Unknown | JobStatus::Pending => Knowledge::Pending,
+        JobStatus::Failed(failure) => Knowledge::Failed(failure),
         JobStatus::Done(result) => match result {
-            JobResult::Checked { trace } => View::Computed(trace),
+            JobResult::Checked { trace } => Knowledge::Computed(trace),
             JobResult::Generated { trace, .. }
             | JobResult::Scored { trace, .. }
-            | JobResult::Aggregated { trace, .. } => View::Computed(Some(trace)),
-            // The engine has answered another question.
-            JobResult::Trained(_) | JobResult::Audited { .. } => View::Failed(JobFailure::Invalid),
+            | JobResult::Aggregated { trace, .. } => Knowledge::Computed(Some(trace)),
+            // The engine returned the result of another kind of job.
+            JobResult::Trained(_) | JobResult::Audited { .. } => Knowledge::Failed(JobFailure::Invalid),
         },
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Weights of the calls, estimated from what each computes and touches; to be replaced by measured ones.
+//! Weights of the calls, estimated from the computation and the storage accesses of each. Not benchmarked.
 
 use core::marker::PhantomData;
 use frame_support::{
@@ -12,23 +12,26 @@ use frame_support::{
 
 /// Weights of the calls.
 pub trait WeightInfo {
-    /// `submit_receipt` with an answer that ends the claim.
+    /// Weight of `submit_receipt` with an answer that ends the claim.
     fn submit_receipt() -> Weight;
-    /// Checking a receipt message: a claim is decoded, a signature verified.
+    /// Weight of authorizing a receipt: one claim is decoded and one signature verified.
     fn authorize_receipt() -> Weight;
-    /// `submit_opening`: all receipts are recomputed, the job's pallet pays.
-    fn submit_opening() -> Weight;
-    /// Checking an opening message.
-    fn authorize_opening() -> Weight;
-    /// A block in which something is due for `claims` claims.
+    /// Weight of `reveal_secret`: all receipts are recomputed and the pallet of the job settles it.
+    fn reveal_secret() -> Weight;
+    /// Weight of authorizing a reveal.
+    fn authorize_reveal() -> Weight;
+    /// Weight of a block that processes `claims` due claims.
     fn due(claims: u32) -> Weight;
 }
 
-/// A claim with all its members.
+/// Proof size of a claim with the maximum number of members, in bytes.
 const CLAIM_BYTES: u64 = 16_000;
-/// What the job's pallet does when a claim ends: reading the job, some dozens of transfers, a slash.
+/// Time that the pallet of the job needs for a verdict, in microseconds: a read of the job, dozens of transfers, a
+/// slash.
 const VERDICT_MICROS: u64 = 5_000;
+/// Storage reads of a verdict.
 const VERDICT_READS: u64 = 80;
+/// Storage writes of a verdict.
 const VERDICT_WRITES: u64 = 80;
 
 fn estimate(db: RuntimeDbWeight, micros: u64, reads: u64, writes: u64) -> Weight {
@@ -52,7 +55,7 @@ fn due(db: RuntimeDbWeight, claims: u32) -> Weight {
         .saturating_add(db.reads_writes(1, 0))
 }
 
-/// Estimates with the runtime's database weights.
+/// Estimates with the database weights of the runtime.
 pub struct EstimatedWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for EstimatedWeight<T> {
@@ -62,10 +65,10 @@ impl<T: frame_system::Config> WeightInfo for EstimatedWeight<T> {
     fn authorize_receipt() -> Weight {
         estimate(T::DbWeight::get(), 150, 5, 0)
     }
-    fn submit_opening() -> Weight {
+    fn reveal_secret() -> Weight {
         with_verdict(T::DbWeight::get(), 300)
     }
-    fn authorize_opening() -> Weight {
+    fn authorize_reveal() -> Weight {
         estimate(T::DbWeight::get(), 350, 5, 0)
     }
     fn due(claims: u32) -> Weight {
@@ -80,10 +83,10 @@ impl WeightInfo for () {
     fn authorize_receipt() -> Weight {
         estimate(RocksDbWeight::get(), 150, 5, 0)
     }
-    fn submit_opening() -> Weight {
+    fn reveal_secret() -> Weight {
         with_verdict(RocksDbWeight::get(), 300)
     }
-    fn authorize_opening() -> Weight {
+    fn authorize_reveal() -> Weight {
         estimate(RocksDbWeight::get(), 350, 5, 0)
     }
     fn due(claims: u32) -> Weight {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The promise of the design, on arbitrary sets, cheats and orders of events.
+//! Properties of claims for arbitrary sets, dishonest members and orders of inputs.
 
 use crate::claim::{is_quorum, Answer, Claim, ClaimInput, ClaimRefusal, Outcome, Phase, Transition};
 use agorai_primitives::{
@@ -23,55 +23,56 @@ const LIE: Trace = Trace {
     secret: H256([6; 32]),
 };
 
-/// What a cheat does when it is asked.
+/// The behaviour of a dishonest member that is assigned.
 #[derive(Clone, Copy, Debug)]
-enum Trick {
+enum Behaviour {
     Silent,
     Unable,
-    /// Whatever is claimed.
+    /// Agrees to any claim.
     Agree,
-    /// A receipt made without S.
-    Bluff,
-    /// A truth that was not claimed, or the coalition's lie.
+    /// Submits a receipt made without the trace secret.
+    ForgedReceipt,
+    /// Submits the trace that is not claimed.
     Differ,
-    /// An alternative of its own.
-    Noise,
+    /// Submits a trace of its own.
+    OwnTrace,
 }
 
-fn trick() -> impl Strategy<Value = Trick> {
+fn behaviour() -> impl Strategy<Value = Behaviour> {
     prop_oneof![
-        Just(Trick::Silent),
-        Just(Trick::Unable),
-        Just(Trick::Agree),
-        Just(Trick::Bluff),
-        Just(Trick::Differ),
-        Just(Trick::Noise),
+        Just(Behaviour::Silent),
+        Just(Behaviour::Unable),
+        Just(Behaviour::Agree),
+        Just(Behaviour::ForgedReceipt),
+        Just(Behaviour::Differ),
+        Just(Behaviour::OwnTrace),
     ]
 }
 
 #[derive(Clone, Debug)]
 struct Member {
     bond: Balance,
-    /// Taken as a cheat as long as the cheats stay below a third.
-    cheats: Option<Trick>,
-    /// When it answers, among those that are asked.
-    turn: u16,
+    /// Its behaviour if it is dishonest.
+    dishonest: Option<Behaviour>,
+    /// Position of its answer among the assigned members.
+    position: u16,
 }
 
 #[derive(Clone, Debug)]
-struct World {
+struct Scenario {
     members: Vec<Member>,
     rule: CommitteeRule,
     seed: H256,
     claimed: Trace,
 }
 
-fn world() -> impl Strategy<Value = World> {
-    let member = (1u64..1_000_000, prop::option::of(trick()), any::<u16>()).prop_map(|(bond, cheats, turn)| Member {
-        bond: bond.into(),
-        cheats,
-        turn,
-    });
+fn scenario() -> impl Strategy<Value = Scenario> {
+    let member =
+        (1u64..1_000_000, prop::option::of(behaviour()), any::<u16>()).prop_map(|(bond, dishonest, position)| Member {
+            bond: bond.into(),
+            dishonest,
+            position,
+        });
     let rule = prop_oneof![
         Just(CommitteeRule::Everyone),
         (1u32..12).prop_map(|size| CommitteeRule::Drawn { size }),
@@ -82,22 +83,23 @@ fn world() -> impl Strategy<Value = World> {
         any::<[u8; 32]>(),
         any::<bool>(),
     )
-        .prop_map(|(members, rule, seed, lies)| World::new(members, rule, H256(seed), lies))
+        .prop_map(|(members, rule, seed, lies)| Scenario::new(members, rule, H256(seed), lies))
 }
 
-impl World {
-    /// Member 0 executes. Cheats beyond a third of the bond become honest; who lies must be a cheat.
+impl Scenario {
+    /// Member 0 is the executor. Members are dishonest in order while their bond stays below 1/3. Only a dishonest
+    /// executor makes a wrong claim.
     fn new(mut members: Vec<Member>, rule: CommitteeRule, seed: H256, lies: bool) -> Self {
         let total: Balance = members.iter().map(|member| member.bond).sum();
-        let mut cheating = 0;
+        let mut dishonest_bond = 0;
         for member in &mut members {
-            if member.cheats.is_some() && 3 * (cheating + member.bond) < total {
-                cheating += member.bond;
+            if member.dishonest.is_some() && 3 * (dishonest_bond + member.bond) < total {
+                dishonest_bond += member.bond;
             } else {
-                member.cheats = None;
+                member.dishonest = None;
             }
         }
-        let claimed = if lies && members[0].cheats.is_some() {
+        let claimed = if lies && members[0].dishonest.is_some() {
             LIE
         } else {
             TRUTH
@@ -132,66 +134,68 @@ impl World {
             result: trace.result,
             root: trace.root,
         };
-        Some(match self.members[account as usize].cheats {
+        Some(match self.members[account as usize].dishonest {
             None if self.claimed == TRUTH => honest(TRUTH),
             None => differ(TRUTH),
-            Some(Trick::Silent) => return None,
-            Some(Trick::Unable) => Answer::Unable(JobFailure::NoEngine),
-            Some(Trick::Agree) => honest(self.claimed),
-            Some(Trick::Bluff) => Answer::Agree(H256::from_low_u64_be(account)),
-            Some(Trick::Differ) => differ(other),
-            Some(Trick::Noise) => Answer::Differ {
+            Some(Behaviour::Silent) => return None,
+            Some(Behaviour::Unable) => Answer::Unable(JobFailure::NoEngine),
+            Some(Behaviour::Agree) => honest(self.claimed),
+            Some(Behaviour::ForgedReceipt) => Answer::Agree(H256::from_low_u64_be(account)),
+            Some(Behaviour::Differ) => differ(other),
+            Some(Behaviour::OwnTrace) => Answer::Differ {
                 result: H256::from_low_u64_be(account),
                 root: H256::zero(),
             },
         })
     }
 
-    /// Plays the claim to its end: who owes an answer gives it, in its turn; after each event somebody
-    /// who knows S tries to open it; when nobody moves any more, the deadline strikes.
-    fn play(&self) -> (Claim<u64>, Outcome<u64>) {
+    /// Runs the claim to its end: members answer in order; after each input the trace secret is revealed; when no
+    /// member answers any more, the deadline expires.
+    fn run(&self) -> (Claim<u64>, Outcome<u64>) {
         let mut claim = self.claim();
-        while !claim.is_asking() {
+        while !claim.accepts_answers() {
             claim.step(ClaimInput::Randomness(self.seed)).unwrap();
         }
         loop {
-            let mut owing: Vec<u64> = claim
-                .silent()
+            let mut unanswered: Vec<u64> = claim
+                .unanswered()
                 .copied()
                 .filter(|account| self.answer(*account).is_some())
                 .collect();
-            owing.sort_by_key(|account| self.members[*account as usize].turn);
-            let next = match owing.first() {
+            unanswered.sort_by_key(|account| self.members[*account as usize].position);
+            let next = match unanswered.first() {
                 Some(member) => {
                     let answer = self.answer(*member).unwrap();
                     claim.step(ClaimInput::Answered { member, answer }).unwrap()
                 }
-                None => claim.step(ClaimInput::Deadline).unwrap(),
+                None => claim.step(ClaimInput::DeadlineExpired).unwrap(),
             };
             if let Transition::Ended(end) = next {
                 return (claim, end);
             }
-            let opening = ClaimInput::Opened {
+            let reveal = ClaimInput::Revealed {
                 job: &JOB,
                 secret: &self.claimed.secret,
             };
-            if let Ok(Transition::Ended(end)) = claim.step(opening) {
+            if let Ok(Transition::Ended(end)) = claim.step(reveal) {
                 return (claim, end);
             }
         }
     }
 
     fn is_honest(&self, account: u64) -> bool {
-        self.members[account as usize].cheats.is_none()
+        self.members[account as usize].dishonest.is_none()
     }
 
-    /// Whether the drawn committee is in the hands of cheats: what a larger one makes improbable.
+    /// Whether dishonest members are a quorum of the drawn committee. Improbable for larger committees.
     fn is_captured(&self, claim: &Claim<u64>) -> bool {
-        let weigh = |honest: bool| -> Balance {
-            let asked = claim.asked().filter(|voter| !honest || self.is_honest(voter.account));
-            asked.map(|voter| voter.bond).sum()
+        let weight = |honest: bool| -> Balance {
+            let assigned = claim
+                .assigned()
+                .filter(|voter| !honest || self.is_honest(voter.account));
+            assigned.map(|voter| voter.bond).sum()
         };
-        claim.phase == Phase::Checking && is_quorum(weigh(false) - weigh(true), weigh(false))
+        claim.phase == Phase::Checking && is_quorum(weight(false) - weight(true), weight(false))
     }
 }
 
@@ -199,31 +203,31 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn nobody_honest_is_slashed_whatever_committee_is_drawn(world in world()) {
-        match world.play().1 {
-            Outcome::Settled { wrong, checkers, .. } => {
-                prop_assert!(wrong.iter().all(|account| !world.is_honest(*account)));
+    fn honest_members_are_not_slashed_whatever_committee_is_drawn(scenario in scenario()) {
+        match scenario.run().1 {
+            Outcome::Settled { disputers, checkers, .. } => {
+                prop_assert!(disputers.iter().all(|account| !scenario.is_honest(*account)));
                 prop_assert!(!checkers.is_empty());
             }
-            Outcome::Refused { .. } => prop_assert!(!world.is_honest(0)),
+            Outcome::Refused { .. } => prop_assert!(!scenario.is_honest(0)),
             Outcome::Unresolved => {}
         }
     }
 
     #[test]
-    fn no_wrong_result_settles(world in world()) {
-        let (claim, end) = world.play();
-        if world.claimed != TRUTH && !world.is_captured(&claim) {
-            // Every honest member has answered, so it is even refused.
+    fn no_wrong_result_settles(scenario in scenario()) {
+        let (claim, end) = scenario.run();
+        if scenario.claimed != TRUTH && !scenario.is_captured(&claim) {
+            // Every honest member answers, so the claim is refused.
             prop_assert!(matches!(end, Outcome::Refused { .. }), "{:?}", end);
         }
     }
 
     #[test]
-    fn honest_claim_settles_when_all_honest_answer(world in world()) {
-        // The executor's word alone never settles: somebody honest must be there to check.
-        if world.claimed == TRUTH && (1..world.members.len()).any(|other| world.is_honest(other as u64)) {
-            let end = world.play().1;
+    fn honest_claim_settles_when_all_honest_answer(scenario in scenario()) {
+        // The executor's bond alone does not settle a claim: one other member must be honest.
+        if scenario.claimed == TRUTH && (1..scenario.members.len()).any(|other| scenario.is_honest(other as u64)) {
+            let end = scenario.run().1;
             prop_assert!(matches!(end, Outcome::Settled { .. }), "{:?}", end);
         }
     }
@@ -248,7 +252,7 @@ fn claim(others: &[Balance], rule: CommitteeRule) -> Result<Claim<u64>, ClaimRef
 }
 
 #[test]
-fn claim_is_refused_when_nobody_could_check() {
+fn claim_is_refused_without_checkers() {
     assert_eq!(claim(&[], CommitteeRule::Everyone), Err(ClaimRefusal::NoCheckers));
     assert_eq!(claim(&[0, 0], CommitteeRule::Everyone), Err(ClaimRefusal::NoCheckers));
     assert_eq!(
@@ -264,7 +268,7 @@ fn claim_is_refused_when_nobody_could_check() {
 #[test]
 fn executor_alone_does_not_settle_however_large_its_bond() {
     let mut claim = claim(&[1, 1], CommitteeRule::Everyone).unwrap();
-    let opening = || ClaimInput::Opened {
+    let opening = || ClaimInput::Revealed {
         job: &JOB,
         secret: &TRUTH.secret,
     };
@@ -274,21 +278,24 @@ fn executor_alone_does_not_settle_however_large_its_bond() {
 #[test]
 fn claim_is_widened_when_a_quorum_of_the_committee_is_out_of_reach() {
     let mut claim = claim(&[10; 9], CommitteeRule::Drawn { size: 3 }).unwrap();
-    assert_eq!(claim.step(ClaimInput::Deadline), Err(ClaimRefusal::NotDrawn));
-    assert_eq!(claim.step(ClaimInput::Randomness(H256::zero())), Ok(Transition::Stay));
+    assert_eq!(claim.step(ClaimInput::DeadlineExpired), Err(ClaimRefusal::NotDrawn));
+    assert_eq!(
+        claim.step(ClaimInput::Randomness(H256::zero())),
+        Ok(Transition::Unchanged)
+    );
     assert_eq!(claim.step(ClaimInput::Randomness(H256::zero())), Ok(Transition::Drawn));
     assert_eq!(
         claim.step(ClaimInput::Randomness(H256::zero())),
-        Err(ClaimRefusal::Drawn)
+        Err(ClaimRefusal::AlreadyDrawn)
     );
-    assert_eq!(claim.asked().count(), 3);
-    let member = *claim.silent().next().unwrap();
+    assert_eq!(claim.assigned().count(), 3);
+    let member = *claim.unanswered().next().unwrap();
     let unable = ClaimInput::Answered {
         member: &member,
         answer: Answer::Unable(JobFailure::Busy),
     };
     assert_eq!(claim.step(unable), Ok(Transition::Widened));
-    assert_eq!(claim.asked().count(), 9);
+    assert_eq!(claim.assigned().count(), 9);
 }
 
 #[test]
@@ -300,7 +307,7 @@ fn claim_is_unresolved_at_once_when_nothing_can_reach_a_quorum() {
             member: &1,
             answer: unable
         }),
-        Ok(Transition::Stay)
+        Ok(Transition::Unchanged)
     );
     let next = claim.step(ClaimInput::Answered {
         member: &2,

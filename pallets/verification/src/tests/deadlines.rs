@@ -12,22 +12,22 @@ fn claim_is_widened_once_when_its_committee_is_silent_and_then_settles() {
     test(9, || {
         assert_ok!(open(truth(), THREE));
         run_to(4);
-        let committee = asked();
+        let committee = assigned();
         assert_ok!(answer(committee[0], agree(committee[0], truth())));
         run_to(4 + CHECK - 1);
-        assert_eq!(asked(), committee);
+        assert_eq!(assigned(), committee);
         run_to(4 + CHECK);
         assert!(emitted(Event::DutyMissed {
             job: JOB,
             members: committee[1..].to_vec()
         }));
         assert!(emitted(Event::Widened { job: JOB }));
-        assert_eq!(asked().len(), 8);
+        assert_eq!(assigned().len(), 8);
         // Its earlier answer stays; silent ones may still speak.
-        for member in asked().into_iter().filter(|member| *member != committee[0]) {
+        for member in assigned().into_iter().filter(|member| *member != committee[0]) {
             assert_ok!(answer(member, agree(member, truth())));
         }
-        assert_ok!(open_secret(EXECUTOR, truth().secret));
+        assert_ok!(reveal(EXECUTOR, truth().secret));
         assert!(matches!(Verdicts::get()[..], [(_, _, Verdict::Settled { .. })]));
         assert!(Slashes::get().is_empty());
         assert_eq!(Due::<Test>::iter().count(), 0);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One file per call; the pure modules and the offchain worker have theirs.
+//! One file per call, and one each for the state machine, deadlines and the offchain worker.
 
 mod claim;
 mod deadlines;
 mod offchain;
 mod open;
-mod submit_opening;
+mod reveal_secret;
 mod submit_receipt;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-use crate::{mock::*, Claims, Error, Event};
+use crate::{claim::ClaimRefusal, mock::*, Claims, Event};
 use agorai_primitives::traits::{ClaimVerifier as _, CommitteeRule, JobKind};
 use frame_support::{assert_noop, assert_ok};
 use sp_core::H256;
@@ -19,13 +19,13 @@ fn committee_is_drawn_from_the_blocks_after_the_claim() {
         }));
         // The value that block 2 sees is that of the claim's own block: it does not count.
         run_to(3);
-        assert!(asked().is_empty());
+        assert!(assigned().is_empty());
         run_to(4);
-        assert_eq!(asked().len(), 3);
-        assert!(!asked().contains(&EXECUTOR));
+        assert_eq!(assigned().len(), 3);
+        assert!(!assigned().contains(&EXECUTOR));
         assert!(emitted(Event::CommitteeDrawn {
             job: JOB,
-            members: asked()
+            members: assigned()
         }));
     });
 }
@@ -34,10 +34,10 @@ fn drawn_with(values: [u8; 3]) -> Vec<AccountId> {
     new_test_ext(12).execute_with(|| {
         assert_ok!(open(truth(), THREE));
         for (block, value) in (2..).zip(values) {
-            BlockValue::set(Some(H256([value; 32])));
+            BlockRandomness::set(Some(H256([value; 32])));
             run_to(block);
         }
-        asked()
+        assigned()
     })
 }
 
@@ -52,10 +52,10 @@ fn draw_depends_on_the_two_blocks_after_the_claims_own() {
 #[test]
 fn draw_takes_the_parent_hash_when_a_block_has_no_value() {
     test(9, || {
-        BlockValue::set(None);
+        BlockRandomness::set(None);
         assert_ok!(open(truth(), THREE));
         run_to(4);
-        assert_eq!(asked().len(), 3);
+        assert_eq!(assigned().len(), 3);
     });
 }
 
@@ -63,7 +63,7 @@ fn draw_takes_the_parent_hash_when_a_block_has_no_value() {
 fn everyone_is_asked_at_once_when_the_rule_says_so() {
     test(5, || {
         assert_ok!(open(truth(), CommitteeRule::Everyone));
-        assert_eq!(asked(), [2, 3, 4, 5]);
+        assert_eq!(assigned(), [2, 3, 4, 5]);
     });
 }
 
@@ -71,7 +71,7 @@ fn everyone_is_asked_at_once_when_the_rule_says_so() {
 fn nothing_is_drawn_when_the_committee_is_everybody_anyway() {
     test(4, || {
         assert_ok!(open(truth(), THREE));
-        assert_eq!(asked(), [2, 3, 4]);
+        assert_eq!(assigned(), [2, 3, 4]);
         assert!(emitted(Event::CommitteeDrawn {
             job: JOB,
             members: vec![2, 3, 4]
@@ -83,7 +83,7 @@ fn nothing_is_drawn_when_the_committee_is_everybody_anyway() {
 fn claim_is_refused_when_the_job_is_claimed() {
     test(4, || {
         assert_ok!(open(truth(), THREE));
-        assert_noop!(open(lie(), THREE), Error::<Test>::AlreadyClaimed);
+        assert_noop!(open(lie(), THREE), E::AlreadyClaimed);
     });
 }
 
@@ -92,14 +92,14 @@ fn claim_is_refused_when_its_executor_is_no_member() {
     test(4, || {
         let claim = truth().claim();
         let opened = Verification::open(JobKind::Score, JOB, &77, claim, THREE);
-        assert_noop!(opened, Error::<Test>::NotAMember);
+        assert_noop!(opened, E::ExecutorNotEligible);
     });
 }
 
 #[test]
 fn claim_is_refused_when_nobody_could_check_it() {
     test(1, || {
-        assert_noop!(open(truth(), THREE), Error::<Test>::NoCheckers);
+        assert_noop!(open(truth(), THREE), E::Claim(ClaimRefusal::NoCheckers));
     });
 }
 
@@ -113,7 +113,7 @@ fn claim_is_refused_when_too_many_are_open() {
         for number in 0..8 {
             assert_ok!(job(number));
         }
-        assert_noop!(job(8), Error::<Test>::TooManyClaims);
+        assert_noop!(job(8), E::TooManyClaims);
     });
 }
 
@@ -121,8 +121,8 @@ fn claim_is_refused_when_too_many_are_open() {
 fn set_is_fixed_when_the_claim_is_made() {
     test(4, || {
         assert_ok!(open(truth(), CommitteeRule::Everyone));
-        Set::mutate(|set| set.retain(|member| member.account != 2));
-        assert_eq!(asked(), [2, 3, 4]);
+        Members::mutate(|members| members.retain(|member| member.account != 2));
+        assert_eq!(assigned(), [2, 3, 4]);
         // Who has left cannot answer; its weight still counts.
         assert!(answer(2, agree(2, truth())).is_err());
         assert!(Claims::<Test>::contains_key(JOB));

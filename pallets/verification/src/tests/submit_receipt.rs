@@ -3,8 +3,7 @@
 use crate::{
     claim::{Answer, ClaimRefusal},
     mock::*,
-    types::ReportRefusal,
-    Call, Claims, Event, OPENING_DOMAIN, RECEIPT_DOMAIN,
+    Call, Claims, Event, RECEIPT_DOMAIN, REVEAL_DOMAIN,
 };
 use agorai_primitives::{
     job::JobFailure,
@@ -12,6 +11,7 @@ use agorai_primitives::{
 };
 use frame_support::{assert_err, assert_ok};
 use frame_system::RawOrigin;
+use pallet_support::ReportRefusal;
 use sp_core::H256;
 use sp_runtime::{
     traits::BadOrigin,
@@ -21,11 +21,11 @@ use sp_runtime::{
 const THREE: CommitteeRule = CommitteeRule::Drawn { size: 3 };
 
 #[test]
-fn wrong_claim_is_refused_and_its_executor_slashed_when_a_quorum_differs_alike() {
+fn wrong_claim_is_refused_and_its_executor_slashed_when_a_quorum_computes_the_same_other_trace() {
     test(4, || {
         assert_ok!(open(lie(), THREE));
         assert_ok!(answer(2, differ(truth())));
-        // The first dispute asks the whole set.
+        // The first dispute widens the claim.
         assert!(emitted(Event::Widened { job: JOB }));
         assert_ok!(answer(3, differ(truth())));
         assert!(Verdicts::get().is_empty());
@@ -41,7 +41,7 @@ fn wrong_claim_is_refused_and_its_executor_slashed_when_a_quorum_differs_alike()
 }
 
 #[test]
-fn accomplice_of_a_wrong_claim_has_missed_its_duty() {
+fn member_that_agrees_to_a_refused_claim_misses_its_duty() {
     test(7, || {
         assert_ok!(open(lie(), CommitteeRule::Everyone));
         assert_ok!(answer(2, agree(2, lie())));
@@ -57,7 +57,7 @@ fn accomplice_of_a_wrong_claim_has_missed_its_duty() {
 }
 
 #[test]
-fn nobody_is_slashed_when_the_disputes_differ_from_each_other() {
+fn no_one_is_slashed_when_the_disputes_differ_from_each_other() {
     test(4, || {
         assert_ok!(open(truth(), CommitteeRule::Everyone));
         let other = |byte| Answer::Differ {
@@ -72,7 +72,7 @@ fn nobody_is_slashed_when_the_disputes_differ_from_each_other() {
 }
 
 #[test]
-fn nobody_is_slashed_when_members_were_unable() {
+fn no_one_is_slashed_when_members_are_unable() {
     test(4, || {
         assert_ok!(open(truth(), THREE));
         for member in [2, 3] {
@@ -88,26 +88,23 @@ fn second_answer_is_refused() {
     test(4, || {
         assert_ok!(open(truth(), THREE));
         assert_ok!(answer(2, agree(2, truth())));
-        let again = refused(ReportRefusal::Claim(ClaimRefusal::AnsweredAlready));
+        let again = refused(E::Claim(ClaimRefusal::AlreadyAnswered));
         assert_eq!(answer(2, agree(2, truth())), again);
         assert_eq!(answer(2, differ(lie())), again);
     });
 }
 
 #[test]
-fn answer_is_refused_when_its_author_is_not_asked() {
+fn answer_is_refused_when_its_author_is_not_assigned() {
     test(9, || {
         assert_ok!(open(truth(), THREE));
-        assert_eq!(
-            answer(2, agree(2, truth())),
-            refused(ReportRefusal::Claim(ClaimRefusal::NotDrawn))
-        );
+        assert_eq!(answer(2, agree(2, truth())), refused(E::Claim(ClaimRefusal::NotDrawn)));
         run_to(4);
-        let outside = (2..=9).find(|member| !asked().contains(member)).unwrap();
+        let outside = (2..=9).find(|member| !assigned().contains(member)).unwrap();
         for member in [outside, EXECUTOR, 77] {
             assert_eq!(
                 answer(member, agree(member, truth())),
-                refused(ReportRefusal::Claim(ClaimRefusal::NotAsked))
+                refused(E::Claim(ClaimRefusal::NotAssigned))
             );
         }
     });
@@ -115,19 +112,17 @@ fn answer_is_refused_when_its_author_is_not_asked() {
 
 #[test]
 fn answer_is_refused_when_there_is_no_claim() {
-    test(4, || {
-        assert_eq!(answer(2, agree(2, truth())), refused(ReportRefusal::NoClaim))
-    });
+    test(4, || assert_eq!(answer(2, agree(2, truth())), refused(E::NoClaim)));
 }
 
 #[test]
-fn answer_is_refused_when_another_has_signed_it() {
+fn answer_is_refused_when_another_member_or_message_is_signed() {
     test(4, || {
         assert_ok!(open(truth(), THREE));
         let message = receipt_message(2, agree(2, truth()));
         for signature in [
             signed(3, RECEIPT_DOMAIN, &message),
-            signed(2, OPENING_DOMAIN, &message),
+            signed(2, REVEAL_DOMAIN, &message),
             signed(2, RECEIPT_DOMAIN, &receipt_message(2, differ(lie()))),
         ] {
             let call = Call::submit_receipt {
@@ -157,11 +152,11 @@ fn answer_to_an_earlier_claim_is_refused_under_a_later_one() {
         assert_ok!(open(lie(), CommitteeRule::Everyone));
         let message = receipt_message(2, differ(truth()));
         let signature = signed(2, RECEIPT_DOMAIN, &message);
-        // Never included; the claim runs out, and the truth is claimed.
+        // The message is never included. The claim expires, and the correct result is claimed.
         run_to(1 + WIDENED);
         assert_ok!(open(truth(), CommitteeRule::Everyone));
         let call = Call::submit_receipt { message, signature };
-        assert_eq!(submit(call), refused(ReportRefusal::OtherClaim));
+        assert_eq!(submit(call), refused(E::OtherClaim));
     });
 }
 
@@ -179,7 +174,7 @@ fn answer_is_refused_from_other_origins() {
 }
 
 #[test]
-fn pool_keeps_one_answer_of_each_member_and_does_not_ban_what_comes_early() {
+fn pool_keeps_one_answer_of_each_member_and_does_not_ban_early_answers() {
     use frame_support::traits::Authorize;
     test(4, || {
         assert_ok!(open(truth(), THREE));
@@ -194,7 +189,7 @@ fn pool_keeps_one_answer_of_each_member_and_does_not_ban_what_comes_early() {
         assert!(one.propagate);
         assert!(one.longevity <= 32);
     });
-    let early = TransactionValidityError::from(ReportRefusal::NoClaim);
+    let early = TransactionValidityError::from(E::NoClaim);
     assert!(matches!(
         early,
         TransactionValidityError::Unknown(UnknownTransaction::Custom(_))
@@ -202,6 +197,6 @@ fn pool_keeps_one_answer_of_each_member_and_does_not_ban_what_comes_early() {
     let late = TransactionValidityError::from(ReportRefusal::WrongSession);
     assert!(matches!(
         late,
-        TransactionValidityError::Invalid(InvalidTransaction::Custom(_))
+        TransactionValidityError::Invalid(InvalidTransaction::Stale)
     ));
 }

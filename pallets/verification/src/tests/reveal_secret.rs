@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-use crate::{claim::ClaimRefusal, mock::*, types::ReportRefusal, Call, Claims, Event, OPENING_DOMAIN};
+use crate::{claim::ClaimRefusal, mock::*, Call, Claims, Event, REVEAL_DOMAIN};
 use agorai_primitives::{
     message::Message,
     traits::{CommitteeRule, Fault, JobKind, Verdict},
 };
 use frame_support::assert_ok;
+use pallet_support::ReportRefusal;
 use sp_core::H256;
 
 const THREE: CommitteeRule = CommitteeRule::Drawn { size: 3 };
@@ -21,7 +22,7 @@ fn claim_settles_when_the_opened_receipts_are_a_quorum() {
         for member in 2..=4 {
             assert_ok!(answer(member, agree(member, truth())));
         }
-        assert_ok!(open_secret(EXECUTOR, truth().secret));
+        assert_ok!(reveal(EXECUTOR, truth().secret));
         assert_eq!(Verdicts::get(), settled(vec![2, 3, 4]));
         let checkers = vec![2, 3, 4];
         assert!(emitted(Event::ClaimSettled {
@@ -35,17 +36,17 @@ fn claim_settles_when_the_opened_receipts_are_a_quorum() {
 }
 
 #[test]
-fn opening_is_refused_when_the_receipts_are_no_quorum() {
+fn reveal_is_refused_when_the_receipts_are_no_quorum() {
     test(4, || {
         assert_ok!(open(truth(), THREE));
         for member in 2..=3 {
             assert_ok!(answer(member, agree(member, truth())));
         }
         // Two of three is not more than two thirds, and a receipt that does not open does not count.
-        let no_quorum = refused(ReportRefusal::Claim(ClaimRefusal::NoQuorum));
-        assert_eq!(open_secret(EXECUTOR, truth().secret), no_quorum);
+        let no_quorum = refused(E::Claim(ClaimRefusal::NoQuorum));
+        assert_eq!(reveal(EXECUTOR, truth().secret), no_quorum);
         assert_ok!(answer(4, agree(3, truth())));
-        assert_eq!(open_secret(EXECUTOR, truth().secret), no_quorum);
+        assert_eq!(reveal(EXECUTOR, truth().secret), no_quorum);
     });
 }
 
@@ -57,7 +58,7 @@ fn copied_receipt_is_a_missed_duty_when_the_others_settle() {
         for member in 3..=5 {
             assert_ok!(answer(member, agree(member, truth())));
         }
-        assert_ok!(open_secret(4, truth().secret));
+        assert_ok!(reveal(4, truth().secret));
         assert_eq!(Verdicts::get(), settled(vec![3, 4, 5]));
         assert!(emitted(Event::DutyMissed {
             job: JOB,
@@ -72,13 +73,13 @@ fn wrong_dispute_is_slashed_when_the_set_settles_the_claim() {
     test(7, || {
         assert_ok!(open(truth(), THREE));
         run_to(4);
-        let committee = asked();
+        let committee = assigned();
         assert_ok!(answer(committee[0], differ(lie())));
         assert!(emitted(Event::Widened { job: JOB }));
-        for member in asked().into_iter().filter(|member| *member != committee[0]) {
+        for member in assigned().into_iter().filter(|member| *member != committee[0]) {
             assert_ok!(answer(member, agree(member, truth())));
         }
-        assert_ok!(open_secret(EXECUTOR, truth().secret));
+        assert_ok!(reveal(EXECUTOR, truth().secret));
         assert_eq!(
             Slashes::get(),
             [(committee[0], WrongDispute::get(), Fault::WrongDispute)]
@@ -93,29 +94,27 @@ fn executors_bond_counts_in_the_widened_set() {
         assert_ok!(open(truth(), CommitteeRule::Everyone));
         assert_ok!(answer(2, agree(2, truth())));
         assert_ok!(answer(3, agree(3, truth())));
-        assert_ok!(open_secret(3, truth().secret));
+        assert_ok!(reveal(3, truth().secret));
         assert_eq!(Verdicts::get(), settled(vec![2, 3]));
     });
 }
 
 #[test]
-fn opening_is_refused_when_it_is_not_the_claims_secret() {
+fn reveal_is_refused_when_it_is_not_the_claims_secret() {
     test(4, || {
         assert_ok!(open(truth(), THREE));
-        let wrong = refused(ReportRefusal::Claim(ClaimRefusal::WrongSecret));
-        assert_eq!(open_secret(2, lie().secret), wrong);
+        let wrong = refused(E::Claim(ClaimRefusal::WrongSecret));
+        assert_eq!(reveal(2, lie().secret), wrong);
     });
 }
 
 #[test]
-fn opening_is_refused_when_there_is_no_claim() {
-    test(4, || {
-        assert_eq!(open_secret(2, truth().secret), refused(ReportRefusal::NoClaim))
-    });
+fn reveal_is_refused_when_there_is_no_claim() {
+    test(4, || assert_eq!(reveal(2, truth().secret), refused(E::NoClaim)));
 }
 
 #[test]
-fn opening_is_refused_when_signed_by_another_or_in_another_session() {
+fn reveal_is_refused_when_signed_by_another_or_in_another_session() {
     test(4, || {
         assert_ok!(open(truth(), CommitteeRule::Everyone));
         for member in 2..=4 {
@@ -128,8 +127,8 @@ fn opening_is_refused_when_signed_by_another_or_in_another_session() {
             job: JOB,
             body,
         };
-        let signature = signed(3, OPENING_DOMAIN, &message);
-        let call = Call::submit_opening { message, signature };
+        let signature = signed(3, REVEAL_DOMAIN, &message);
+        let call = Call::reveal_secret { message, signature };
         assert_eq!(submit(call), refused(ReportRefusal::BadSignature));
         let message = Message {
             member: 77,
@@ -137,8 +136,8 @@ fn opening_is_refused_when_signed_by_another_or_in_another_session() {
             job: JOB,
             body,
         };
-        let signature = signed(77, OPENING_DOMAIN, &message);
-        let call = Call::submit_opening { message, signature };
+        let signature = signed(77, REVEAL_DOMAIN, &message);
+        let call = Call::reveal_secret { message, signature };
         assert_eq!(submit(call), refused(ReportRefusal::NotAMember));
         let message = Message {
             member: 2,
@@ -146,8 +145,8 @@ fn opening_is_refused_when_signed_by_another_or_in_another_session() {
             job: JOB,
             body,
         };
-        let signature = signed(2, OPENING_DOMAIN, &message);
-        let call = Call::submit_opening { message, signature };
+        let signature = signed(2, REVEAL_DOMAIN, &message);
+        let call = Call::reveal_secret { message, signature };
         assert_eq!(submit(call), refused(ReportRefusal::WrongSession));
     });
 }

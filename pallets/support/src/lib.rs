@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Code that several pallets of Agorai share.
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`reports`] | reports that validators sign with their session key: checks, pool parameters, submission |
+//! | [`storage`] | operations on lists in storage |
+//! | `testing` (feature `testing`) | members, keys, externalities and transactions of the mock runtimes |
+//!
+//! This crate has no storage, calls or events of its own.
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+pub mod reports;
+pub mod storage;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use reports::{ReportRefusal, SignedReports};
