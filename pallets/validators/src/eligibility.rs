@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Who may do jobs: what the job pallets see of this one.
+//! The members that are eligible for jobs, as the job pallets see them.
 
-use crate::{types::Cause, Bonds, Config, Members, Pallet};
+use crate::{Bonds, Config, Members, Pallet, SessionMemberOf};
 use agorai_primitives::{
-    traits::{Fault, Member, SessionMembers, Slash},
-    Balance, SessionIndex,
+    traits::{Member, SessionMembers},
+    SessionIndex,
 };
 use alloc::vec::Vec;
 use frame_support::traits::Get;
-use sp_runtime::Perbill;
 
 impl<T: Config> Pallet<T> {
-    /// What a member of the session needs to be drawn: a candidate's bond.
-    fn eligible(member: &crate::MemberOf<T>) -> Option<Member<T::AccountId>> {
+    /// Returns the member if its bond is a candidate's.
+    fn eligible(member: &SessionMemberOf<T>) -> Option<Member<T::AccountId>> {
         let bond = Bonds::<T>::get(&member.account)?;
         bond.is_candidate(T::MinBond::get()).then(|| Member {
             account: member.account.clone(),
@@ -34,11 +33,5 @@ impl<T: Config> SessionMembers<T::AccountId> for Pallet<T> {
     fn member(account: &T::AccountId) -> Option<Member<T::AccountId>> {
         let members = Members::<T>::get();
         Self::eligible(members.iter().find(|member| member.account == *account)?)
-    }
-}
-
-impl<T: Config> Slash<T::AccountId> for Pallet<T> {
-    fn slash(who: &T::AccountId, part: Perbill, fault: Fault) -> Balance {
-        Self::take(who, part, Cause::Job { fault })
     }
 }

@@ -1,48 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 //! # Validators
 //!
-//! Bonds, the session set, slashing, and who may be drawn for jobs.
+//! Bonds, the validator set of each session, slashing, and eligibility for jobs.
 //!
-//! ## Words
+//! ## Terminology
 //!
-//! | word | meaning |
+//! | term | meaning |
 //! |---|---|
-//! | bond | native tokens held on an account, at stake for how it validates and computes |
-//! | candidate | an account whose bond may be chosen for the set |
-//! | chilled | put aside, by itself or by a slash: not chosen for a set, not drawn for a job |
-//! | member | a validator of the current session, with the `cmte` key that it has in it |
-//! | eligible | a member that is a candidate: only those are drawn for jobs |
-//! | reporting window | the sessions during which an offence can still be reported |
+//! | bond | native tokens held on an account, at stake for its conduct in consensus and in jobs |
+//! | candidate | an account whose bond can be selected for the set |
+//! | chilled | not selected for a set and not drawn for jobs, after `chill` or a slash |
+//! | member | a validator of the current session, with its `cmte` key of the session |
+//! | eligible | a member that is a candidate; only eligible members are drawn for jobs |
+//! | unbonding | a part of a bond that no longer counts and can be withdrawn later; it can still be slashed |
+//! | reporting window | the sessions after an offence in which it can be reported |
 //!
 //! ## Calls
 //!
-//! | call | who | effect |
+//! | call | caller | effect |
 //! |---|---|---|
-//! | `bond` | anyone with the tokens | becomes a candidate |
-//! | `bond_extra` | who has a bond | raises it |
-//! | `unbond` | who has a bond | a part, or all, starts its way out; it stays slashable |
-//! | `withdraw_unbonded` | who has a bond | what has waited long enough is free again |
-//! | `chill` | a candidate | steps aside |
-//! | `rejoin` | who is chilled | a candidate again, once its time has passed |
+//! | `bond` | an account without a bond | holds the tokens; the account becomes a candidate |
+//! | `bond_extra` | an account with a bond | raises the bond |
+//! | `unbond` | an account with a bond | starts unbonding a part or all of the bond |
+//! | `withdraw_unbonded` | an account with a bond | releases the parts whose unbonding period has ended |
+//! | `chill` | a candidate | chills the account |
+//! | `rejoin` | a chilled account | makes the account a candidate again, once its chill has ended |
 //!
 //! ## Assumptions
 //!
-//! - Session keys are registered with `session.setKeys`, before or after the bond; a candidate
-//!   without keys is not chosen.
-//! - A bond leaves only after [`Config::UnbondingSessions`], which is longer than an offence made
-//!   in its last session can be reported ([`Config::ReportingSessions`]).
-//! - Offences come from `pallet-offences`, and from the job pallets through
-//!   [`agorai_primitives::traits`]. What is slashed goes to [`Config::Slashed`] and never just
-//!   vanishes, so issuance is conserved.
-//! - The set never becomes empty: without a candidate the present set stays.
+//! - Accounts register session keys with `session.setKeys`, before or after the bond. A candidate without keys is not
+//!   selected.
+//! - A bond can be withdrawn after [`Config::UnbondingSessions`], which is longer than an offence in the account's last
+//!   session can be reported ([`Config::ReportingSessions`]).
+//! - `pallet-offences` reports consensus offences, and the job pallets report faults through
+//!   [`agorai_primitives::traits::Slash`]. Slashed tokens go to [`Config::Slashed`], so that issuance is conserved.
+//! - The set is never empty: without a candidate the current set continues.
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
 
+mod bond;
 mod eligibility;
 mod sessions;
 mod slashing;
-pub mod types;
 pub mod weights;
 
 #[cfg(test)]
@@ -52,13 +52,16 @@ mod tests;
 #[cfg(any(test, feature = "try-runtime"))]
 mod try_state;
 
+pub use bond::{Bond, BondStatus, Unbonding};
 pub use pallet::*;
-pub use sessions::UnitIdentificationOf;
+pub use sessions::{SessionMember, UnitIdentificationOf};
+pub use slashing::SlashCause;
 pub use weights::WeightInfo;
 
-/// Target of this pallet's log lines.
+/// Log target of this pallet.
 pub(crate) const LOG_TARGET: &str = "runtime::validators";
 
+// The macros of `pallet` generate items without documentation.
 #[allow(missing_docs)]
 #[frame_support::pallet]
 pub mod pallet {
@@ -75,14 +78,13 @@ pub mod pallet {
     };
     use frame_system::pallet_prelude::*;
     use sp_runtime::Perbill;
-    use types::{Bond, BondStatus, Cause, Member, Unbonding};
 
-    /// What a slash takes, on its way to [`Config::Slashed`].
+    /// Slashed tokens that are passed to [`Config::Slashed`].
     pub type CreditOf<T> = Credit<<T as frame_system::Config>::AccountId, <T as Config>::Currency>;
-    /// The bond as this runtime keeps it.
+    /// A bond with the types of the runtime.
     pub type BondOf<T> = Bond<<T as Config>::MaxUnbonding>;
-    /// The member as this runtime keeps it.
-    pub type MemberOf<T> = Member<<T as frame_system::Config>::AccountId>;
+    /// A member with the types of the runtime.
+    pub type SessionMemberOf<T> = SessionMember<<T as frame_system::Config>::AccountId>;
 
     const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
 
@@ -101,34 +103,34 @@ pub mod pallet {
             + MutateHold<Self::AccountId, Reason: From<HoldReason>>
             + BalancedHold<Self::AccountId>;
 
-        /// Where slashed tokens go.
+        /// Receives slashed tokens.
         type Slashed: OnUnbalanced<CreditOf<Self>>;
 
-        /// The least active bond of a candidate.
+        /// Minimum active bond of a candidate, in the smallest unit.
         #[pallet::constant]
         type MinBond: Get<Balance>;
 
-        /// Most validators in a session.
+        /// Maximum number of validators in a session.
         #[pallet::constant]
         type MaxValidators: Get<u32>;
 
-        /// Most accounts with a bond. All of them are read when a set is chosen.
+        /// Maximum number of accounts with a bond. Selecting a set reads all of them.
         #[pallet::constant]
         type MaxBonds: Get<u32>;
 
-        /// Most parts of one bond on their way out at once.
+        /// Maximum number of unbonding parts of a bond.
         #[pallet::constant]
         type MaxUnbonding: Get<u32>;
 
-        /// Sessions between `unbond` and `withdraw_unbonded`.
+        /// Number of sessions between `unbond` and `withdraw_unbonded`.
         #[pallet::constant]
         type UnbondingSessions: Get<SessionIndex>;
 
-        /// Sessions after an offence during which it can be reported.
+        /// Number of sessions after an offence in which it can be reported.
         #[pallet::constant]
         type ReportingSessions: Get<SessionIndex>;
 
-        /// Sessions that a slashed validator stays chilled.
+        /// Number of sessions for which a slashed validator is chilled.
         #[pallet::constant]
         type ChillSessions: Get<SessionIndex>;
 
@@ -136,10 +138,10 @@ pub mod pallet {
         type WeightInfo: WeightInfo;
     }
 
-    /// Why the pallet holds tokens.
+    /// Reasons for holds on accounts.
     #[pallet::composite_enum]
     pub enum HoldReason {
-        /// A validator's bond.
+        /// The bond of an account.
         #[codec(index = 0)]
         Bond,
     }
@@ -148,12 +150,12 @@ pub mod pallet {
     #[pallet::storage]
     pub type Bonds<T: Config> = CountedStorageMap<_, Blake2_128Concat, T::AccountId, BondOf<T>, OptionQuery>;
 
-    /// The validators of the current session in the order of the session's indices.
+    /// The validators of the current session, in the order of their session indices.
     #[pallet::storage]
-    pub type Members<T: Config> = StorageValue<_, BoundedVec<MemberOf<T>, T::MaxValidators>, ValueQuery>;
+    pub type Members<T: Config> = StorageValue<_, BoundedVec<SessionMemberOf<T>, T::MaxValidators>, ValueQuery>;
 
-    /// The largest fraction already taken for consensus offences in a session. Reports of one
-    /// incident may come one by one, each with a higher fraction: only the excess is taken.
+    /// The largest fraction of a bond that is slashed for consensus offences in a session. Reports of one incident can
+    /// arrive one by one with increasing fractions; each slashes only the excess.
     #[pallet::storage]
     pub type Punished<T: Config> =
         StorageDoubleMap<_, Twox64Concat, SessionIndex, Blake2_128Concat, T::AccountId, Perbill, OptionQuery>;
@@ -161,7 +163,7 @@ pub mod pallet {
     #[pallet::genesis_config]
     #[derive(frame_support::DefaultNoBound)]
     pub struct GenesisConfig<T: Config> {
-        /// Bonds at genesis; each account must be endowed with more.
+        /// Bonds at genesis, in the smallest unit. Each account must own more than its bond.
         pub bonds: Vec<(T::AccountId, Balance)>,
     }
 
@@ -177,63 +179,90 @@ pub mod pallet {
     #[pallet::event]
     #[pallet::generate_deposit(pub(super) fn deposit_event)]
     pub enum Event<T: Config> {
-        /// An account bonded and is a candidate.
-        Bonded { who: T::AccountId, amount: Balance },
-        /// A bond grew.
-        BondRaised {
+        /// An account bonded tokens and became a candidate.
+        Bonded {
+            /// The account.
             who: T::AccountId,
+            /// The bond, in the smallest unit.
             amount: Balance,
+        },
+        /// An account raised its bond.
+        BondRaised {
+            /// The account.
+            who: T::AccountId,
+            /// The additional amount, in the smallest unit.
+            amount: Balance,
+            /// The active bond after the call, in the smallest unit.
             active: Balance,
         },
-        /// A part of a bond started its way out.
+        /// An account started unbonding a part of its bond.
         Unbonding {
+            /// The account.
             who: T::AccountId,
+            /// The unbonding amount, in the smallest unit.
             amount: Balance,
+            /// The active bond after the call, in the smallest unit.
             active: Balance,
+            /// First session in which the amount can be withdrawn.
             free_at: SessionIndex,
         },
-        /// A part of a bond is free again.
+        /// An account withdrew unbonded tokens.
         Withdrawn {
+            /// The account.
             who: T::AccountId,
+            /// The released amount, in the smallest unit.
             amount: Balance,
+            /// The amount that is still held, in the smallest unit.
             remaining: Balance,
         },
-        /// An account is not chosen and not drawn until it rejoins, from session `until` on.
-        Chilled { who: T::AccountId, until: SessionIndex },
-        /// An account is a candidate again.
-        Rejoined { who: T::AccountId },
-        /// A part of a bond was taken.
-        Slashed {
+        /// An account was chilled.
+        Chilled {
+            /// The account.
             who: T::AccountId,
+            /// First session in which the account can rejoin.
+            until: SessionIndex,
+        },
+        /// A chilled account became a candidate again.
+        Rejoined {
+            /// The account.
+            who: T::AccountId,
+        },
+        /// A bond was slashed.
+        Slashed {
+            /// The account.
+            who: T::AccountId,
+            /// The slashed amount, in the smallest unit.
             amount: Balance,
+            /// The bond that remains, unbonding parts included, in the smallest unit.
             remaining: Balance,
-            cause: Cause,
+            /// The offence or fault.
+            cause: SlashCause,
         },
     }
 
     #[pallet::error]
     pub enum Error<T> {
-        /// The account has a bond already: use `bond_extra`.
+        /// The account already has a bond. Raise it with `bond_extra`.
         AlreadyBonded,
         /// The account has no bond.
         NotBonded,
-        /// The bond, or what would be left of it, is below `MinBond`.
+        /// The bond, or the remainder of it, is below `MinBond`.
         BondTooSmall,
-        /// More was asked for than is active.
+        /// The amount exceeds the active bond.
         BondExceeded,
         /// The amount is zero.
         AmountIsZero,
-        /// As many accounts have a bond as the chain allows.
+        /// The maximum number of bonds is reached.
         TooManyBonds,
-        /// Too many parts are on their way out: `withdraw_unbonded` what is free first.
+        /// The bond has the maximum number of unbonding parts. Withdraw the unbonded ones with `withdraw_unbonded`.
         TooManyUnbonding,
-        /// Nothing has waited long enough yet.
+        /// No part of the bond has completed its unbonding period.
         NothingToWithdraw,
-        /// The account is chilled already.
+        /// The account is already chilled.
         AlreadyChilled,
-        /// The account is a candidate: there is nothing to rejoin.
+        /// The account is not chilled.
         NotChilled,
-        /// The account was slashed too recently to rejoin.
+        /// The chill of the account has not ended.
         ChillNotOver,
     }
 
@@ -242,13 +271,16 @@ pub mod pallet {
         fn integrity_test() {
             assert!(
                 T::UnbondingSessions::get() >= T::ReportingSessions::get().saturating_add(2),
-                "who unbonds stays in the set for two more sessions, and must then be slashable \
-                 for the whole reporting window"
+                "a validator stays in the set for two sessions after it unbonds, and its bond must be slashable for \
+                 the reporting window after them"
             );
-            assert!(T::MaxValidators::get() > 0, "a set has room for a validator");
-            assert!(T::MaxBonds::get() >= T::MaxValidators::get(), "a set can be filled");
-            assert!(T::MaxUnbonding::get() > 0, "a bond can leave");
-            assert!(T::MinBond::get() > 0, "a candidate has something at stake");
+            assert!(T::MaxValidators::get() > 0, "the set has no room for a validator");
+            assert!(
+                T::MaxBonds::get() >= T::MaxValidators::get(),
+                "the set cannot be filled"
+            );
+            assert!(T::MaxUnbonding::get() > 0, "no bond can be unbonded");
+            assert!(T::MinBond::get() > 0, "a candidate has nothing at stake");
         }
 
         #[cfg(feature = "try-runtime")]
@@ -259,9 +291,9 @@ pub mod pallet {
 
     #[pallet::call(weight(<T as Config>::WeightInfo))]
     impl<T: Config> Pallet<T> {
-        /// Puts `amount` at stake, so that the caller is a candidate from the next choice on.
+        /// Holds `amount` as the bond of the caller, who becomes a candidate for the next set.
         ///
-        /// Any account without a bond may call it. Emits `Bonded`.
+        /// The caller must not have a bond. Emits [`Event::Bonded`].
         #[pallet::call_index(0)]
         pub fn bond(origin: OriginFor<T>, amount: Balance) -> DispatchResult {
             let who = ensure_signed(origin)?;
@@ -272,7 +304,7 @@ pub mod pallet {
 
         /// Raises the caller's bond by `amount`.
         ///
-        /// The account must have a bond. Emits `BondRaised`.
+        /// The caller must have a bond. Emits [`Event::BondRaised`].
         #[pallet::call_index(1)]
         pub fn bond_extra(origin: OriginFor<T>, amount: Balance) -> DispatchResult {
             let who = ensure_signed(origin)?;
@@ -290,10 +322,10 @@ pub mod pallet {
             Ok(())
         }
 
-        /// Starts the way out of `amount` of the caller's bond. It stays slashable until it is free,
-        /// [`Config::UnbondingSessions`] from now.
+        /// Starts unbonding `amount` of the caller's bond. The amount can be withdrawn after
+        /// [`Config::UnbondingSessions`] and can be slashed until it is withdrawn.
         ///
-        /// What remains must be nothing or at least [`Config::MinBond`]. Emits `Unbonding`.
+        /// The remaining active bond must be zero or at least [`Config::MinBond`]. Emits [`Event::Unbonding`].
         #[pallet::call_index(2)]
         pub fn unbond(origin: OriginFor<T>, amount: Balance) -> DispatchResult {
             let who = ensure_signed(origin)?;
@@ -320,19 +352,19 @@ pub mod pallet {
             Ok(())
         }
 
-        /// Frees those parts of the caller's bond that have waited long enough.
+        /// Releases the parts of the caller's bond whose unbonding period has ended.
         ///
-        /// Emits `Withdrawn`; forgets the bond when nothing remains of it and no chill is pending.
+        /// Emits [`Event::Withdrawn`]. Removes the bond if it is empty and no chill is pending.
         #[pallet::call_index(3)]
         pub fn withdraw_unbonded(origin: OriginFor<T>) -> DispatchResult {
             let who = ensure_signed(origin)?;
             let mut bond = Bonds::<T>::get(&who).ok_or(Error::<T>::NotBonded)?;
             let now = Self::session();
-            let amount = bond.take_free(now);
-            ensure!(amount > 0 || bond.is_spent(now), Error::<T>::NothingToWithdraw);
+            let amount = bond.withdraw(now);
+            ensure!(amount > 0 || bond.is_removable(now), Error::<T>::NothingToWithdraw);
             <T as Config>::Currency::release(&HoldReason::Bond.into(), &who, amount, Precision::Exact)?;
             let remaining = bond.total();
-            if bond.is_spent(now) {
+            if bond.is_removable(now) {
                 Bonds::<T>::remove(&who);
             } else {
                 Bonds::<T>::insert(&who, bond);
@@ -341,9 +373,9 @@ pub mod pallet {
             Ok(())
         }
 
-        /// Steps aside: the caller is not chosen for the next set and not drawn for jobs.
+        /// Chills the caller: it is not selected for the next set and not drawn for jobs.
         ///
-        /// Emits `Chilled`. It may `rejoin` at once.
+        /// The caller must be a candidate and can `rejoin` in the same session. Emits [`Event::Chilled`].
         #[pallet::call_index(4)]
         pub fn chill(origin: OriginFor<T>) -> DispatchResult {
             let who = ensure_signed(origin)?;
@@ -356,10 +388,10 @@ pub mod pallet {
             Ok(())
         }
 
-        /// Becomes a candidate again.
+        /// Makes the caller a candidate again.
         ///
-        /// The caller must be chilled, the session up to which it is chilled must have come, and its
-        /// bond must still be at least [`Config::MinBond`]. Emits `Rejoined`.
+        /// The caller must be chilled, its chill must have ended, and its active bond must be at least
+        /// [`Config::MinBond`]. Emits [`Event::Rejoined`].
         #[pallet::call_index(5)]
         pub fn rejoin(origin: OriginFor<T>) -> DispatchResult {
             let who = ensure_signed(origin)?;
@@ -377,7 +409,7 @@ pub mod pallet {
     }
 
     impl<T: Config> Pallet<T> {
-        /// Index of the current session.
+        /// Returns the index of the current session.
         pub fn session() -> SessionIndex {
             pallet_session::Pallet::<T>::current_index()
         }

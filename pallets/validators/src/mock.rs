@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A runtime with the real balances and session pallets; a session lasts [`SESSION`] blocks.
+//! A mock runtime with the balances and session pallets. A session lasts [`SESSION`] blocks.
 
 use crate as pallet_validators;
 use agorai_primitives::{Balance, CommitteeId};
@@ -16,7 +16,7 @@ pub const MIN_BOND: Balance = 100;
 pub const UNBONDING: u32 = 6;
 pub const REPORTING: u32 = 4;
 pub const CHILL: u32 = 3;
-/// Where slashed tokens go.
+/// The account that receives slashed tokens.
 pub const TREASURY: AccountId = 1_000;
 
 frame_support::construct_runtime!(
@@ -97,7 +97,7 @@ pub fn keys(who: AccountId) -> SessionKeys {
     SessionKeys { cmte: key(who) }
 }
 
-/// Accounts 1 to 9 own 10,000 each and have keys; 1 to 3 validate with a bond of 1,000 each.
+/// Accounts 1 to 9 own 10,000 each and have session keys. Accounts 1 to 3 are validators with a bond of 1,000 each.
 pub fn new_test_ext() -> sp_io::TestExternalities {
     let genesis = RuntimeGenesisConfig {
         balances: pallet_balances::GenesisConfig {
@@ -118,8 +118,7 @@ pub fn new_test_ext() -> sp_io::TestExternalities {
     ext
 }
 
-/// Runs a test from [`new_test_ext`], and checks at its end that the state is sound and that no token
-/// came or went.
+/// Runs a test on [`new_test_ext`], then checks the invariants of the storage and that issuance is unchanged.
 pub fn run(test: impl FnOnce()) {
     new_test_ext().execute_with(|| {
         let issued = Balances::total_issuance();

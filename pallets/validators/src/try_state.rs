@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What must hold after every block.
+//! The invariants of the storage of this pallet after every block.
 
 use crate::{Bonds, Config, HoldReason, Members, Pallet};
 use frame_support::{
@@ -9,9 +9,9 @@ use frame_support::{
 use sp_runtime::TryRuntimeError;
 
 impl<T: Config> Pallet<T> {
-    /// - What is held on an account for its bond is its bond.
-    /// - No part on its way out is empty, and they are in the order in which they are free.
-    /// - There are at most [`Config::MaxBonds`] bonds.
+    /// - The amount held on an account for its bond is the total of its bond.
+    /// - No unbonding part is empty, and the parts are in the order of their sessions.
+    /// - There are at most [`Config::MaxBonds`] bonds, and the counter is correct.
     /// - No account is a member twice.
     pub(crate) fn do_try_state() -> Result<(), TryRuntimeError> {
         let reason = HoldReason::Bond.into();
@@ -19,19 +19,25 @@ impl<T: Config> Pallet<T> {
         for (who, bond) in Bonds::<T>::iter() {
             count = count.saturating_add(1);
             let held = <T as Config>::Currency::balance_on_hold(&reason, &who);
-            ensure!(held == bond.total(), "a bond is not what is held");
-            ensure!(bond.unbonding.iter().all(|part| part.amount > 0), "an empty part");
+            ensure!(held == bond.total(), "the amount on hold is not the bond");
+            ensure!(
+                bond.unbonding.iter().all(|part| part.amount > 0),
+                "an unbonding part is empty"
+            );
             ensure!(
                 bond.unbonding.windows(2).all(|pair| pair[0].free_at < pair[1].free_at),
-                "parts are out of order"
+                "unbonding parts are out of order"
             );
         }
-        ensure!(count == Bonds::<T>::count(), "bonds are miscounted");
+        ensure!(count == Bonds::<T>::count(), "the counter of the bonds is wrong");
         ensure!(count <= T::MaxBonds::get(), "too many bonds");
         let members = Members::<T>::get();
         let mut accounts: alloc::vec::Vec<_> = members.iter().map(|member| &member.account).collect();
         accounts.sort();
-        ensure!(accounts.windows(2).all(|pair| pair[0] != pair[1]), "a member twice");
+        ensure!(
+            accounts.windows(2).all(|pair| pair[0] != pair[1]),
+            "an account is a member twice"
+        );
         Ok(())
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-use crate::{mock::*, types::Bond, Bonds, Error, Event, HoldReason};
+use crate::{mock::*, Bond, Bonds, Error, Event, HoldReason};
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 
 #[test]
@@ -31,7 +31,7 @@ fn bond_is_refused_when_the_account_has_one() {
 }
 
 #[test]
-fn bond_is_refused_when_the_account_is_too_poor() {
+fn bond_is_refused_without_funds() {
     run(|| {
         assert_noop!(
             Validators::bond(RuntimeOrigin::signed(5), 10_000),

@@ -27,7 +27,7 @@ fn bond_extra_is_refused_without_a_bond() {
 }
 
 #[test]
-fn bond_extra_is_refused_when_it_is_nothing_or_too_much() {
+fn bond_extra_is_refused_when_it_is_zero_or_too_large() {
     run(|| {
         let origin = RuntimeOrigin::signed(1);
         assert_noop!(Validators::bond_extra(origin.clone(), 0), Error::<Test>::AmountIsZero);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One file per call, and one per thing that happens without a call.
+//! One file per call, and one each for sessions, slashing and eligibility.
 
 mod bond;
 mod bond_extra;

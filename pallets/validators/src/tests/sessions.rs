@@ -15,7 +15,7 @@ fn set_is_the_largest_bonds() {
 }
 
 #[test]
-fn candidate_without_session_keys_is_not_chosen() {
+fn candidate_without_session_keys_is_not_selected() {
     run(|| {
         assert_ok!(Session::purge_keys(RuntimeOrigin::signed(3)));
         assert_ok!(Validators::bond(RuntimeOrigin::signed(4), 500));
@@ -25,7 +25,7 @@ fn candidate_without_session_keys_is_not_chosen() {
 }
 
 #[test]
-fn set_stays_when_nobody_is_a_candidate() {
+fn set_continues_without_a_candidate() {
     run(|| {
         for who in 1..4 {
             assert_ok!(Validators::chill(RuntimeOrigin::signed(who)));

@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-use crate::{
-    mock::*,
-    types::{BondStatus, Cause},
-    Bonds, Event, Punished,
-};
+use crate::{mock::*, BondStatus, Bonds, Event, Punished, SlashCause};
 use agorai_primitives::traits::{Fault, Slash};
 use frame_support::assert_ok;
 use sp_runtime::Perbill;
@@ -22,7 +18,7 @@ fn active(who: AccountId) -> u128 {
 }
 
 #[test]
-fn job_slash_moves_a_part_of_the_bond_to_the_treasury_and_chills() {
+fn job_slash_moves_a_fraction_of_the_bond_to_the_treasury_and_chills() {
     run(|| {
         go_to_session(1);
         System::reset_events();
@@ -32,7 +28,7 @@ fn job_slash_moves_a_part_of_the_bond_to_the_treasury_and_chills() {
         assert_eq!(Balances::free_balance(TREASURY), 250);
         let until = 1 + CHILL;
         assert_eq!(Bonds::<Test>::get(2).unwrap().status, BondStatus::Chilled { until });
-        let cause = Cause::Job { fault };
+        let cause = SlashCause::Job { fault };
         System::assert_has_event(
             Event::Slashed {
                 who: 2,
@@ -49,7 +45,7 @@ fn job_slash_moves_a_part_of_the_bond_to_the_treasury_and_chills() {
 }
 
 #[test]
-fn slash_reaches_what_is_on_its_way_out() {
+fn slash_includes_unbonding_parts() {
     run(|| {
         assert_ok!(Validators::unbond(RuntimeOrigin::signed(2), 600));
         assert_eq!(Validators::slash(&2, Perbill::from_percent(50), Fault::WrongClaim), 500);
@@ -58,7 +54,7 @@ fn slash_reaches_what_is_on_its_way_out() {
 }
 
 #[test]
-fn slash_of_an_account_without_bond_takes_nothing() {
+fn slash_of_an_account_without_bond_is_zero() {
     run(|| {
         assert_eq!(Validators::slash(&5, Perbill::one(), Fault::WrongClaim), 0);
         assert_eq!(Bonds::<Test>::get(5), None);
@@ -66,7 +62,7 @@ fn slash_of_an_account_without_bond_takes_nothing() {
 }
 
 #[test]
-fn whole_bond_slashed_is_forgotten_only_after_the_chill() {
+fn fully_slashed_bond_is_removed_only_after_the_chill() {
     run(|| {
         assert_eq!(Validators::slash(&2, Perbill::one(), Fault::WrongClaim), 1_000);
         let withdraw = || Validators::withdraw_unbonded(RuntimeOrigin::signed(2));
@@ -123,7 +119,7 @@ fn offence_is_ignored_after_the_reporting_window() {
 fn offence_in_the_last_session_of_a_leaving_validator_is_still_slashed() {
     run(|| {
         assert_ok!(Validators::unbond(RuntimeOrigin::signed(2), 1_000));
-        // Its last session is 1, and the last one in which that is reported 1 + REPORTING.
+        // The last session of the validator is 1, and the last session of its reporting window 1 + REPORTING.
         go_to_session(1 + REPORTING);
         assert!(Validators::withdraw_unbonded(RuntimeOrigin::signed(2)).is_err());
         offence(2, 100, 1);
@@ -132,7 +128,7 @@ fn offence_in_the_last_session_of_a_leaving_validator_is_still_slashed() {
 }
 
 #[test]
-fn punishments_are_forgotten_after_the_reporting_window() {
+fn punishments_are_removed_after_the_reporting_window() {
     run(|| {
         go_to_session(1);
         offence(2, 10, 1);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-use crate::{mock::*, types::Unbonding, Bonds, Error, Event};
+use crate::{mock::*, Bonds, Error, Event, Unbonding};
 use frame_support::{assert_noop, assert_ok};
 
 #[test]
-fn unbond_moves_a_part_on_its_way_out() {
+fn unbond_moves_an_amount_to_the_unbonding_parts() {
     run(|| {
         assert_ok!(Validators::unbond(RuntimeOrigin::signed(1), 400));
         let bond = Bonds::<Test>::get(1).unwrap();
@@ -53,7 +53,7 @@ fn unbond_is_refused_when_too_little_would_remain() {
 }
 
 #[test]
-fn unbond_is_refused_when_too_many_parts_wait() {
+fn unbond_is_refused_with_too_many_unbonding_parts() {
     run(|| {
         for session in 0..2 {
             go_to_session(session);

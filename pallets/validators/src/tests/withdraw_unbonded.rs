@@ -3,7 +3,7 @@ use crate::{mock::*, Bonds, Error, Event, HoldReason};
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 
 #[test]
-fn withdraw_unbonded_frees_what_has_waited_and_forgets_an_empty_bond() {
+fn withdraw_unbonded_releases_unbonded_parts_and_removes_an_empty_bond() {
     run(|| {
         assert_ok!(Validators::unbond(RuntimeOrigin::signed(1), 400));
         go_to_session(1);
@@ -28,7 +28,7 @@ fn withdraw_unbonded_frees_what_has_waited_and_forgets_an_empty_bond() {
 }
 
 #[test]
-fn withdraw_unbonded_is_refused_when_nothing_has_waited_long_enough() {
+fn withdraw_unbonded_is_refused_before_the_unbonding_period_has_ended() {
     run(|| {
         assert_noop!(
             Validators::withdraw_unbonded(RuntimeOrigin::signed(1)),
