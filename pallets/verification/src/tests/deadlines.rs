@@ -8,7 +8,7 @@ use sp_core::H256;
 const THREE: CommitteeRule = CommitteeRule::Drawn { size: 3 };
 
 #[test]
-fn claim_is_widened_once_when_its_committee_is_silent_and_then_settles() {
+fn claim_is_widened_once_when_its_committee_does_not_answer_and_then_settles() {
     test(9, || {
         assert_ok!(open(truth(), THREE));
         run_to(4);
@@ -23,7 +23,7 @@ fn claim_is_widened_once_when_its_committee_is_silent_and_then_settles() {
         }));
         assert!(emitted(Event::Widened { job: JOB }));
         assert_eq!(assigned().len(), 8);
-        // Its earlier answer stays; silent ones may still speak.
+        // Earlier answers remain valid; the other members can still answer.
         for member in assigned().into_iter().filter(|member| *member != committee[0]) {
             assert_ok!(answer(member, agree(member, truth())));
         }
@@ -35,7 +35,7 @@ fn claim_is_widened_once_when_its_committee_is_silent_and_then_settles() {
 }
 
 #[test]
-fn claim_is_unresolved_when_the_whole_set_is_silent() {
+fn claim_is_unresolved_when_no_member_answers() {
     test(4, || {
         assert_ok!(open(truth(), THREE));
         run_to(1 + CHECK + WIDENED);
@@ -60,7 +60,7 @@ fn early_widening_replaces_the_deadline() {
 }
 
 #[test]
-fn block_moves_on_only_so_many_claims_and_the_rest_follow() {
+fn due_claims_beyond_the_limit_of_a_block_are_processed_in_the_next() {
     test(4, || {
         for job in 0..8 {
             let (job, claim) = (H256::from_low_u64_be(job), truth().claim());

@@ -17,7 +17,7 @@ fn committee_is_drawn_from_the_blocks_after_the_claim() {
             executor: EXECUTOR,
             claim: truth().claim(),
         }));
-        // The value that block 2 sees is that of the claim's own block: it does not count.
+        // The randomness of block 2 was produced by the block of the claim: it does not count.
         run_to(3);
         assert!(assigned().is_empty());
         run_to(4);
@@ -42,7 +42,7 @@ fn drawn_with(values: [u8; 3]) -> Vec<AccountId> {
 }
 
 #[test]
-fn draw_depends_on_the_two_blocks_after_the_claims_own() {
+fn draw_depends_on_the_second_and_third_block_after_the_claim() {
     let drawn = drawn_with([0, 1, 2]);
     assert_eq!(drawn_with([9, 1, 2]), drawn);
     let others = [drawn_with([0, 3, 2]), drawn_with([0, 1, 4]), drawn_with([0, 2, 1])];
@@ -50,7 +50,7 @@ fn draw_depends_on_the_two_blocks_after_the_claims_own() {
 }
 
 #[test]
-fn draw_takes_the_parent_hash_when_a_block_has_no_value() {
+fn draw_uses_the_parent_hash_when_a_block_has_no_randomness() {
     test(9, || {
         BlockRandomness::set(None);
         assert_ok!(open(truth(), THREE));
@@ -60,7 +60,7 @@ fn draw_takes_the_parent_hash_when_a_block_has_no_value() {
 }
 
 #[test]
-fn everyone_is_asked_at_once_when_the_rule_says_so() {
+fn everyone_is_assigned_at_once_under_rule_everyone() {
     test(5, || {
         assert_ok!(open(truth(), CommitteeRule::Everyone));
         assert_eq!(assigned(), [2, 3, 4, 5]);
@@ -68,7 +68,7 @@ fn everyone_is_asked_at_once_when_the_rule_says_so() {
 }
 
 #[test]
-fn nothing_is_drawn_when_the_committee_is_everybody_anyway() {
+fn nothing_is_drawn_when_the_committee_contains_all_members() {
     test(4, || {
         assert_ok!(open(truth(), THREE));
         assert_eq!(assigned(), [2, 3, 4]);
@@ -88,7 +88,7 @@ fn claim_is_refused_when_the_job_is_claimed() {
 }
 
 #[test]
-fn claim_is_refused_when_its_executor_is_no_member() {
+fn claim_is_refused_when_its_executor_is_not_eligible() {
     test(4, || {
         let claim = truth().claim();
         let opened = Verification::open(JobKind::Score, JOB, &77, claim, THREE);
@@ -97,7 +97,7 @@ fn claim_is_refused_when_its_executor_is_no_member() {
 }
 
 #[test]
-fn claim_is_refused_when_nobody_could_check_it() {
+fn claim_is_refused_without_checkers() {
     test(1, || {
         assert_noop!(open(truth(), THREE), E::Claim(ClaimRefusal::NoCheckers));
     });
@@ -123,7 +123,7 @@ fn set_is_fixed_when_the_claim_is_made() {
         assert_ok!(open(truth(), CommitteeRule::Everyone));
         Members::mutate(|members| members.retain(|member| member.account != 2));
         assert_eq!(assigned(), [2, 3, 4]);
-        // Who has left cannot answer; its weight still counts.
+        // A member that has left cannot answer; its weight still counts.
         assert!(answer(2, agree(2, truth())).is_err());
         assert!(Claims::<Test>::contains_key(JOB));
     });

@@ -16,7 +16,7 @@ fn settled(checkers: Vec<AccountId>) -> Vec<(JobKind, H256, Verdict<AccountId>)>
 }
 
 #[test]
-fn claim_settles_when_the_opened_receipts_are_a_quorum() {
+fn claim_settles_when_the_verified_receipts_are_a_quorum() {
     test(4, || {
         assert_ok!(open(truth(), THREE));
         for member in 2..=4 {
@@ -42,7 +42,7 @@ fn reveal_is_refused_when_the_receipts_are_no_quorum() {
         for member in 2..=3 {
             assert_ok!(answer(member, agree(member, truth())));
         }
-        // Two of three is not more than two thirds, and a receipt that does not open does not count.
+        // Two of three is not more than two thirds, and a receipt that does not verify does not count.
         let no_quorum = refused(E::Claim(ClaimRefusal::NoQuorum));
         assert_eq!(reveal(EXECUTOR, truth().secret), no_quorum);
         assert_ok!(answer(4, agree(3, truth())));
@@ -89,7 +89,7 @@ fn wrong_dispute_is_slashed_when_the_set_settles_the_claim() {
 }
 
 #[test]
-fn executors_bond_counts_in_the_widened_set() {
+fn bond_of_the_executor_counts_in_the_widened_set() {
     test(4, || {
         assert_ok!(open(truth(), CommitteeRule::Everyone));
         assert_ok!(answer(2, agree(2, truth())));
@@ -100,7 +100,7 @@ fn executors_bond_counts_in_the_widened_set() {
 }
 
 #[test]
-fn reveal_is_refused_when_it_is_not_the_claims_secret() {
+fn reveal_of_another_secret_is_refused() {
     test(4, || {
         assert_ok!(open(truth(), THREE));
         let wrong = refused(E::Claim(ClaimRefusal::WrongSecret));
@@ -114,7 +114,7 @@ fn reveal_is_refused_when_there_is_no_claim() {
 }
 
 #[test]
-fn reveal_is_refused_when_signed_by_another_or_in_another_session() {
+fn reveal_is_refused_when_signed_by_another_account_or_in_another_session() {
     test(4, || {
         assert_ok!(open(truth(), CommitteeRule::Everyone));
         for member in 2..=4 {
