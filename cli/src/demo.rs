@@ -47,6 +47,7 @@ pub async fn run(command: &Demo, out: &Output) -> Result<()> {
         dir: folder.path().to_path_buf(),
         base_port,
         extra: Vec::new(),
+        binaries: Vec::new(),
     };
     let limit = Duration::from_secs(command.timeout);
     let whole = tokio::select! {

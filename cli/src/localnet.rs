@@ -43,13 +43,16 @@ pub struct Settings {
     pub dir: PathBuf,
     /// First port.
     pub base_port: u16,
-    /// Further arguments of a node, by its place: `(2, ["--test-fault", "wrong-answer"])`.
+    /// Additional arguments of single nodes, by index: `(2, ["--compute", "ws://127.0.0.1:9955"])`.
     pub extra: Vec<(usize, Vec<String>)>,
+    /// Nodes that run another binary than `node`, by index.
+    pub binaries: Vec<(usize, PathBuf)>,
 }
 
 /// A node of a [`Network`].
 struct Node {
     name: &'static str,
+    binary: PathBuf,
     arguments: Vec<String>,
     log: PathBuf,
     rpc_port: u16,
@@ -58,7 +61,6 @@ struct Node {
 
 /// A running network.
 pub struct Network {
-    binary: PathBuf,
     nodes: Vec<Node>,
 }
 
@@ -133,10 +135,7 @@ impl Network {
             let preset = if count == 1 { "dev" } else { "local" };
             make_spec(&settings.node, preset, &spec).await?;
         }
-        let mut network = Self {
-            binary: settings.node.clone(),
-            nodes: Vec::new(),
-        };
+        let mut network = Self { nodes: Vec::new() };
         let mut addresses = Vec::new();
         let mut keys = Vec::new();
         for (i, name) in (0u16..).zip(NAMES).take(count) {
@@ -195,8 +194,10 @@ impl Network {
             }
             let extra = settings.extra.iter().filter(|(of, _)| *of == place);
             arguments.extend(extra.flat_map(|(_, more)| more.iter().cloned()));
+            let other = settings.binaries.iter().find(|(of, _)| *of == place);
             network.nodes.push(Node {
                 name,
+                binary: other.map_or(&settings.node, |(_, binary)| binary).clone(),
                 arguments,
                 log: base.join("node.log"),
                 rpc_port,
@@ -226,14 +227,14 @@ impl Network {
             .open(&node.log)
             .map_err(|e| failed(node.log.display(), e))?;
         let twin = log.try_clone().map_err(|e| failed(node.log.display(), e))?;
-        let child = Command::new(&self.binary)
+        let child = Command::new(&node.binary)
             .args(&node.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::from(log))
             .stderr(Stdio::from(twin))
             .kill_on_drop(true)
             .spawn()
-            .map_err(|e| failed(self.binary.display(), e))?;
+            .map_err(|e| failed(node.binary.display(), e))?;
         node.child = Some(child);
         Ok(())
     }

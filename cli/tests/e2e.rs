@@ -2,7 +2,8 @@
 //! End to end: networks of four real nodes on loopback, used as a user uses them.
 //!
 //! Each test starts its own network, so nextest runs them one after the other (see `.config/nextest.toml`).
-//! They want the `agorai-node` of the same build, beside the tests' target folder or in `AGORAI_NODE`.
+//! They run the `agorai-node` of the same build, beside the tests' target folder or in `AGORAI_NODE`, and the examples
+//! `faulty-node` and `faulty-worker` in the folder `examples` beside it.
 #![allow(clippy::unwrap_used)]
 
 use agorai_cli::{
@@ -20,15 +21,23 @@ use agorai_cli::{
     },
     corpus::CorpusFile,
     demo::wait_for_finality,
-    localnet::{find_node, free_base_port, Network, Settings},
+    localnet::{find_node, free_base_port, Network, Settings, NAMES},
     manifest,
     output::Output,
     weights, Error, Kind, Result,
 };
 use agorai_primitives::{job::Sampling, model::Architecture, training::Recipe, ModelId};
-use std::time::Duration;
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 use subxt_signer::sr25519::Keypair;
-use tokio::time::{sleep, Instant};
+use tokio::{
+    process::{Child, Command},
+    time::{sleep, Instant},
+};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
@@ -47,26 +56,77 @@ fn within(seconds: u64) -> Instant {
     Instant::now() + Duration::from_secs(seconds)
 }
 
+/// How a validator of the network is faulty.
+#[derive(Clone, Copy)]
+enum Fault {
+    /// Its worker process reports a wrong output for every generation.
+    WrongAnswers,
+    /// It corrupts every blob chunk that it serves.
+    CorruptChunks,
+}
+
+/// Starts the worker that reports wrong answers, on the blob folder below `node_folder`. Returns the process and the
+/// address on which it listens.
+async fn faulty_worker(binary: &Path, node_folder: &Path) -> (Child, String) {
+    fs::create_dir_all(node_folder).unwrap();
+    let log = node_folder.join("worker.log");
+    let file = File::create(&log).unwrap();
+    let process = Command::new(binary)
+        .args(["--listen", "127.0.0.1:0", "--blobs"])
+        .arg(node_folder.join("blobs"))
+        .stdin(Stdio::null())
+        .stdout(file.try_clone().unwrap())
+        .stderr(file)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap_or_else(|e| panic!("{}: {e}", binary.display()));
+    let deadline = within(30);
+    loop {
+        let text = fs::read_to_string(&log).unwrap();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("faulty-worker listens on "));
+        if let Some(address) = line {
+            return (process, address.to_owned());
+        }
+        assert!(Instant::now() < deadline, "the faulty worker does not listen: {text}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// A network in a folder that is removed if the test passes, and kept with its logs if it fails.
 struct Site {
     network: Network,
     chain: Chain,
     out: Output,
     folder: Option<tempfile::TempDir>,
+    _workers: Vec<Child>,
 }
 
 impl Site {
-    async fn start(faults: &[(usize, &str)]) -> Self {
+    async fn start(faults: &[(usize, Fault)]) -> Self {
         let folder = tempfile::Builder::new().prefix("agorai-e2e-").tempdir().unwrap();
+        let node = find_node(None).unwrap();
+        let example = |name| -> PathBuf { node.with_file_name("examples").join(name) };
+        let (mut workers, mut extra, mut binaries) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, fault) in faults {
+            match fault {
+                Fault::WrongAnswers => {
+                    let node_folder = folder.path().join(NAMES[*index]);
+                    let (worker, address) = faulty_worker(&example("faulty-worker"), &node_folder).await;
+                    workers.push(worker);
+                    extra.push((*index, vec!["--compute".to_owned(), address]));
+                }
+                Fault::CorruptChunks => binaries.push((*index, example("faulty-node"))),
+            }
+        }
         let settings = Settings {
-            node: find_node(None).unwrap(),
             validators: 4,
             dir: folder.path().to_path_buf(),
             base_port: free_base_port(4).unwrap(),
-            extra: faults
-                .iter()
-                .map(|(node, fault)| (*node, vec!["--test-fault".to_owned(), fault.to_string()]))
-                .collect(),
+            extra,
+            binaries,
+            node,
         };
         let out = Output::new(true);
         // From here on a failure keeps the folder.
@@ -83,6 +143,7 @@ impl Site {
             chain,
             out,
             folder: Some(folder),
+            _workers: workers,
         }
     }
 
@@ -172,7 +233,7 @@ fn assert_refused<T: std::fmt::Debug>(outcome: Result<T>, name: &str) {
 /// and Charlie serves wrong bytes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_and_bad_input_are_refused_and_users_still_get_what_they_pay_for() {
-    let site = Site::start(&[(DAVE, "wrong-answer"), (CHARLIE, "corrupt-blobs")]).await;
+    let site = Site::start(&[(DAVE, Fault::WrongAnswers), (CHARLIE, Fault::CorruptChunks)]).await;
     wrong_bytes_are_rejected_and_the_blob_comes_from_another_peer(&site).await;
     let model = site.create_model("//Bob").await;
     bad_input_is_refused_each_with_its_own_error(&site, model).await;

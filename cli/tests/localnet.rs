@@ -30,6 +30,7 @@ fn settings(folder: &Path, run: &str) -> Settings {
         dir: folder.join("net"),
         base_port: free_base_port(4).unwrap(),
         extra: vec![(3, vec!["--extra".to_owned()])],
+        binaries: Vec::new(),
     }
 }
 

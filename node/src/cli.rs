@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-only
 //! The command line.
 
-use agorai_worker::TestFault;
 use sc_cli::{
     BuildSpecCmd, CheckBlockCmd, ExportBlocksCmd, ExportChainSpecCmd, ExportStateCmd, ImportBlocksCmd, KeySubcommand,
     PurgeChainCmd, RevertCmd, RunCmd,
@@ -42,10 +41,6 @@ pub struct WorkParams {
     /// chain's database.
     #[arg(long, value_name = "PATH")]
     pub blobs: Option<PathBuf>,
-
-    /// Makes this node cheat, to test that the others notice.
-    #[arg(long, value_name = "FAULT", value_enum, hide = true)]
-    pub test_fault: Option<TestFault>,
 }
 
 /// Where jobs are computed.
@@ -116,6 +111,14 @@ mod tests {
     #[test]
     fn command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn release_node_has_no_fault_injection() {
+        for fault in ["wrong-answer", "corrupt-blobs"] {
+            let error = Cli::try_parse_from(["agorai-node", "--dev", "--test-fault", fault]).unwrap_err();
+            assert_eq!(error.kind(), clap::error::ErrorKind::UnknownArgument);
+        }
     }
 
     #[test]

@@ -4,8 +4,9 @@
 use crate::{
     chain_spec,
     cli::{Cli, Subcommand},
-    partial::{self, Block, FullBackend, FullClient},
-    service,
+    client::{Block, FullBackend, FullClient},
+    partial,
+    service::{self, BlobResponder},
 };
 use agorai_runtime::BlockNumber;
 use sc_cli::SubstrateCli;
@@ -49,15 +50,15 @@ fn revert_consensus(client: Arc<FullClient>, backend: Arc<FullBackend>, blocks: 
     Ok(())
 }
 
-/// Reads the command line and does what it says.
-pub fn run() -> sc_cli::Result<()> {
+/// Parses the command line and runs its command. `blob_responder` answers the blob requests of a running node.
+pub fn run(blob_responder: BlobResponder) -> sc_cli::Result<()> {
     let cli = Cli::from_args();
     match &cli.subcommand {
         None => {
             let runner = cli.create_runner(&cli.run)?;
             let work = cli.work.clone();
             runner.run_node_until_exit(|config| async move {
-                service::new_full(config, work).map_err(sc_cli::Error::Service)
+                service::new_full(config, work, blob_responder).map_err(sc_cli::Error::Service)
             })
         }
         Some(Subcommand::Key(cmd)) => cmd.run(&cli),

@@ -9,7 +9,7 @@ use agorai_blobs::{Blobs, Limits, Store};
 use agorai_engine::EngineConfig;
 use agorai_engine_interface::Engine;
 use agorai_exact::Isa;
-use agorai_worker::{EngineRun, Remote, RemoteConfig, TestFault, Worker, WorkerConfig};
+use agorai_worker::{EngineRun, Remote, RemoteConfig, Worker, WorkerConfig};
 use sc_service::{error::Error as ServiceError, Configuration};
 use std::{sync::Arc, thread};
 use tokio::runtime::Handle;
@@ -31,7 +31,7 @@ pub fn open_store(config: &Configuration, work: &WorkParams) -> Result<Arc<Store
 
 /// Starts what computes jobs.
 pub fn start(work: &WorkParams, blobs: Blobs, handle: &Handle) -> Result<Arc<dyn Engine>, ServiceError> {
-    let engine: Arc<dyn Engine> = match &work.compute {
+    Ok(match &work.compute {
         Compute::Embedded => {
             let config = EngineConfig {
                 threads: threads(work),
@@ -46,8 +46,7 @@ pub fn start(work: &WorkParams, blobs: Blobs, handle: &Handle) -> Result<Arc<dyn
             })?)
         }
         Compute::Remote(url) => Arc::new(Remote::start(RemoteConfig::new(url.clone()), blobs, handle)),
-    };
-    Ok(TestFault::of_engine(work.test_fault).in_engine(engine))
+    })
 }
 
 /// How this node computes, for those who ask.

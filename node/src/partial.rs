@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-only
 //! What every command that reads the chain needs: client, database, import queue.
 
-use crate::rpc;
-use agorai_runtime::{Hash, Header, RuntimeApi};
+use crate::{
+    client::{Block, FullBackend, FullClient, HostFunctions, SelectChain},
+    rpc,
+};
+use agorai_runtime::{Hash, RuntimeApi};
 use sc_client_api::BlockBackend;
 use sc_consensus_babe::{BabeBlockImport, BabeLink};
 use sc_consensus_grandpa::{
@@ -17,17 +20,6 @@ use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use sp_consensus_babe::inherents::BabeCreateInherentDataProviders;
 use std::sync::Arc;
 
-/// A block as the node sees it: only the runtime looks into transactions, whose shape a new runtime may
-/// change.
-pub type Block = sp_runtime::generic::Block<Header, sp_runtime::OpaqueExtrinsic>;
-/// Functions of this node that the runtime may call.
-pub type HostFunctions = (sp_io::SubstrateHostFunctions, agorai_engine_interface::HostFunctions);
-/// The chain.
-pub type FullClient = sc_service::TFullClient<Block, RuntimeApi, WasmExecutor<HostFunctions>>;
-/// The chain's database.
-pub type FullBackend = sc_service::TFullBackend<Block>;
-/// Follows the longest chain above what is final.
-pub type SelectChain = sc_consensus::LongestChain<FullBackend, Block>;
 type GrandpaImport = GrandpaBlockImport<FullBackend, Block, FullClient, SelectChain>;
 /// Checks blocks, and then keeps them.
 pub type BlockImport =

@@ -3,13 +3,13 @@
 
 use crate::{
     cli::WorkParams,
+    client::Block,
     compute,
-    partial::{self, Block, Consensus, Parts, JUSTIFICATION_PERIOD},
+    partial::{self, Consensus, Parts, JUSTIFICATION_PERIOD},
     rpc::local::{LocalRpc, LocalServer},
 };
-use agorai_blobs::serve::ServeLimits;
+use agorai_blobs::serve::{Responder, ServeLimits, Server};
 use agorai_engine_interface::ComputeExt;
-use agorai_worker::TestFault;
 use futures::{FutureExt, StreamExt};
 use sc_client_api::Backend;
 use sc_network::{
@@ -31,8 +31,15 @@ type BlockHash = <Block as BlockT>::Hash;
 /// The one network backend that is built in.
 type Network = sc_network::Litep2pNetworkBackend;
 
+/// Makes the responder that answers the blob requests of peers from the server of the node's store.
+pub type BlobResponder = fn(Server) -> Arc<dyn Responder>;
+
 /// Starts a node.
-pub fn new_full(config: Configuration, work: WorkParams) -> Result<TaskManager, ServiceError> {
+pub fn new_full(
+    config: Configuration,
+    work: WorkParams,
+    blob_responder: BlobResponder,
+) -> Result<TaskManager, ServiceError> {
     if !matches!(config.network.network_backend, NetworkBackendType::Litep2p) {
         return Err(ServiceError::Other(
             "this node has no network backend but litep2p; leave out --network-backend".into(),
@@ -76,9 +83,7 @@ pub fn new_full(config: Configuration, work: WorkParams) -> Result<TaskManager, 
     let blob_protocol = agorai_blobs::service::protocol_name(genesis_hash, config.chain_spec.fork_id());
     let (blob_config, blob_server) = agorai_blobs::service::request_response_config::<Block, Network>(
         blob_protocol.clone(),
-        store.clone(),
-        ServeLimits::default(),
-        TestFault::of_blobs(work.test_fault),
+        blob_responder(Server::new(store.clone(), ServeLimits::default())),
     );
     net_config.add_request_response_protocol(blob_config);
 

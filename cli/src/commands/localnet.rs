@@ -20,6 +20,7 @@ pub async fn run(command: &Localnet, out: &Output) -> Result<()> {
         dir: command.dir.clone(),
         base_port: command.base_port,
         extra: Vec::new(),
+        binaries: Vec::new(),
     };
     let mut stop = pin!(stop_signal());
     let mut network = tokio::select! {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 //! What is local to this node: its blobs, its engine, the text that it is generating.
 
-use crate::partial::FullClient;
+use crate::client::FullClient;
 use agorai_blobs::Blobs;
 use agorai_engine_interface::Engine;
 use agorai_primitives::{

@@ -3,7 +3,7 @@
 
 pub mod local;
 
-use crate::partial::Block;
+use crate::client::Block;
 use agorai_runtime::{AccountId, Balance, BlockNumber, Hash, Nonce};
 use jsonrpsee::RpcModule;
 use sc_client_api::{AuxStore, Backend};

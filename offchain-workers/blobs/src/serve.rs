@@ -8,7 +8,7 @@ use crate::{
 };
 use parking_lot::Mutex;
 use sc_network_types::PeerId;
-use std::{collections::HashMap, time::Instant};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 /// Most peers whose rate is remembered.
 const MOST_PEERS: usize = 1024;
@@ -20,8 +20,6 @@ pub struct ServeLimits {
     pub chunks_per_second: u32,
     /// Chunks to one peer at once.
     pub burst: u32,
-    /// Chunks that are read from the disk at a time.
-    pub at_once: usize,
 }
 
 impl Default for ServeLimits {
@@ -30,26 +28,20 @@ impl Default for ServeLimits {
         Self {
             chunks_per_second: 64,
             burst: 128,
-            at_once: 4,
         }
     }
 }
 
-/// What is wrong with a server. Only tests of a network ask for anything but `None`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BlobFault {
-    /// Nothing.
-    #[default]
-    None,
-    /// A byte of every served chunk is flipped.
-    CorruptChunks,
+/// Answers the requests of peers.
+pub trait Responder: Send + Sync + 'static {
+    /// Answers one request of `peer`. May block on disk reads.
+    fn respond(&self, peer: PeerId, request: Request) -> Response;
 }
 
-/// Answers requests out of a store.
-pub struct Server<S> {
-    store: S,
+/// Serves the chunks of a store.
+pub struct Server {
+    store: Arc<Store>,
     limits: ServeLimits,
-    fault: BlobFault,
     buckets: Mutex<HashMap<PeerId, Bucket>>,
 }
 
@@ -58,54 +50,14 @@ struct Bucket {
     at: Instant,
 }
 
-impl<S: AsRef<Store>> Server<S> {
-    /// A server of a store.
-    pub fn new(store: S, limits: ServeLimits, fault: BlobFault) -> Self {
-        if fault != BlobFault::None {
-            log::error!(target: "blobs", "TEST FAULT: this node serves wrong bytes");
-        }
+impl Server {
+    /// Returns a server of the chunks in `store`.
+    pub fn new(store: Arc<Store>, limits: ServeLimits) -> Self {
         Self {
             store,
             limits,
-            fault,
             buckets: Mutex::default(),
         }
-    }
-
-    /// The limits.
-    pub fn limits(&self) -> ServeLimits {
-        self.limits
-    }
-
-    /// Answers one request. Reads from the disk.
-    pub fn answer(&self, peer: PeerId, request: Request) -> Response {
-        if !self.admit(peer, Instant::now()) {
-            return Response::Busy;
-        }
-        let index = match request.which {
-            Which::Last => None,
-            Which::At(index) => Some(u64::from(index)),
-        };
-        match self.store.as_ref().slice(&request.blob, index) {
-            Ok(Some(found)) => Response::Chunk {
-                size: found.size,
-                slice: self.spoil(found.bytes),
-            },
-            Ok(None) => Response::Missing,
-            Err(error) => {
-                log::warn!(target: "blobs", "cannot serve blob {}: {error}", request.blob);
-                Response::Missing
-            }
-        }
-    }
-
-    fn spoil(&self, mut slice: Vec<u8>) -> Vec<u8> {
-        if self.fault == BlobFault::CorruptChunks {
-            if let Some(byte) = slice.last_mut() {
-                *byte ^= 1;
-            }
-        }
-        slice
     }
 
     /// A bucket of tokens for every peer.
@@ -134,6 +86,29 @@ impl<S: AsRef<Store>> Server<S> {
     }
 }
 
+impl Responder for Server {
+    fn respond(&self, peer: PeerId, request: Request) -> Response {
+        if !self.admit(peer, Instant::now()) {
+            return Response::Busy;
+        }
+        let index = match request.which {
+            Which::Last => None,
+            Which::At(index) => Some(u64::from(index)),
+        };
+        match self.store.slice(&request.blob, index) {
+            Ok(Some(found)) => Response::Chunk {
+                size: found.size,
+                slice: found.bytes,
+            },
+            Ok(None) => Response::Missing,
+            Err(error) => {
+                log::warn!(target: "blobs", "cannot serve blob {}: {error}", request.blob);
+                Response::Missing
+            }
+        }
+    }
+}
+
 /// Every response fits the protocol.
 const _: () = assert!(chunk::MAX_SLICE < crate::protocol::MAX_RESPONSE as usize);
 
@@ -142,20 +117,20 @@ mod tests {
     use super::*;
     use crate::store::Limits;
     use agorai_primitives::BlobId;
-    use std::{sync::Arc, time::Duration};
+    use std::time::Duration;
 
-    fn server(fault: BlobFault, limits: ServeLimits) -> (tempfile::TempDir, Server<Arc<Store>>) {
+    fn server(limits: ServeLimits) -> (tempfile::TempDir, Server) {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(folder.path(), Limits::default()).unwrap());
-        (folder, Server::new(store, limits, fault))
+        (folder, Server::new(store, limits))
     }
 
     #[test]
     fn missing_blob_and_chunk_beyond_the_end_are_said_to_be_missing() {
-        let (_folder, server) = server(BlobFault::None, ServeLimits::default());
+        let (_folder, server) = server(ServeLimits::default());
         let peer = PeerId::random();
         let blob = server.store.put(b"here").unwrap();
-        let ask = |blob, which| server.answer(peer, Request { blob, which });
+        let ask = |blob, which| server.respond(peer, Request { blob, which });
         assert_eq!(ask(BlobId::of(b"gone"), Which::Last), Response::Missing);
         assert_eq!(ask(blob, Which::At(1)), Response::Missing);
         assert_eq!(ask(blob, Which::Last), ask(blob, Which::At(0)));
@@ -166,9 +141,8 @@ mod tests {
         let limits = ServeLimits {
             chunks_per_second: 10,
             burst: 3,
-            at_once: 1,
         };
-        let (_folder, server) = server(BlobFault::None, limits);
+        let (_folder, server) = server(limits);
         let (greedy, other, now) = (PeerId::random(), PeerId::random(), Instant::now());
         let admitted = (0..10).filter(|_| server.admit(greedy, now)).count();
         assert_eq!(admitted, 3);
@@ -180,7 +154,7 @@ mod tests {
 
     #[test]
     fn memory_of_peers_is_bounded() {
-        let (_folder, server) = server(BlobFault::None, ServeLimits::default());
+        let (_folder, server) = server(ServeLimits::default());
         for _ in 0..MOST_PEERS + 50 {
             server.admit(PeerId::random(), Instant::now());
         }
@@ -188,12 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn faulty_server_serves_chunks_that_do_not_verify() {
-        let (_folder, server) = server(BlobFault::CorruptChunks, ServeLimits::default());
+    fn served_chunk_does_not_verify_after_a_bit_is_flipped() {
+        let (_folder, server) = server(ServeLimits::default());
         let blob = server.store.put(b"truth").unwrap();
         let which = Which::Last;
-        match server.answer(PeerId::random(), Request { blob, which }) {
-            Response::Chunk { size, slice } => {
+        match server.respond(PeerId::random(), Request { blob, which }) {
+            Response::Chunk { size, mut slice } => {
+                assert!(chunk::verify(&blob, size, 0, &slice).is_ok());
+                *slice.last_mut().unwrap() ^= 1;
                 assert!(chunk::verify(&blob, size, 0, &slice).is_err());
             }
             other => panic!("{other:?}"),

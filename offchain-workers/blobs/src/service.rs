@@ -5,7 +5,7 @@
 //! let store = Arc::new(Store::open(folder, Limits::default())?);
 //! let name = service::protocol_name(genesis_hash, fork_id);
 //! let (config, server) = service::request_response_config::<Block, N>(
-//!     name.clone(), store.clone(), ServeLimits::default(), BlobFault::None);
+//!     name.clone(), Arc::new(Server::new(store.clone(), ServeLimits::default())));
 //! net_config.add_request_response_protocol(config);
 //! // … build_network …
 //! task_manager.spawn_handle().spawn("blobs", Some("blobs"), server);
@@ -15,7 +15,7 @@
 use crate::{
     exchange::{FetchLimits, Fetcher, NoAnswer, Transport},
     protocol::{Request, Response, MAX_REQUEST, MAX_RESPONSE, NAME},
-    serve::{BlobFault, ServeLimits, Server},
+    serve::Responder,
     store::Store,
     Blobs,
 };
@@ -35,6 +35,8 @@ use tokio::runtime::Handle;
 
 /// Requests that wait to be answered; beyond it the network refuses them.
 const QUEUE: usize = 64;
+/// Requests that are answered at a time; each may read from the disk.
+const CONCURRENT_REQUESTS: usize = 4;
 /// After this long the network gives a request up. Above [`FetchLimits::request`], which comes first.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// For bytes that do not belong to the blob.
@@ -51,12 +53,10 @@ pub fn protocol_name(genesis_hash: impl AsRef<[u8]>, fork_id: Option<&str>) -> P
     }
 }
 
-/// The protocol's configuration for the network, and the future that answers requests.
+/// Returns the protocol's configuration for the network, and the future that answers requests.
 pub fn request_response_config<B, N>(
     name: ProtocolName,
-    store: Arc<Store>,
-    limits: ServeLimits,
-    fault: BlobFault,
+    responder: Arc<dyn Responder>,
 ) -> (
     N::RequestResponseProtocolConfig,
     impl Future<Output = ()> + Send + 'static,
@@ -74,18 +74,16 @@ where
         REQUEST_TIMEOUT,
         Some(sender),
     );
-    (config, serve(receiver, Server::new(store, limits, fault)))
+    (config, serve(receiver, responder))
 }
 
-async fn serve(requests: async_channel::Receiver<IncomingRequest>, server: Server<Arc<Store>>) {
-    let at_once = server.limits().at_once.max(1);
-    let server = Arc::new(server);
+async fn serve(requests: async_channel::Receiver<IncomingRequest>, responder: Arc<dyn Responder>) {
     requests
-        .for_each_concurrent(at_once, |request| answer(server.clone(), request))
+        .for_each_concurrent(CONCURRENT_REQUESTS, |request| answer(responder.clone(), request))
         .await;
 }
 
-async fn answer(server: Arc<Server<Arc<Store>>>, incoming: IncomingRequest) {
+async fn answer(responder: Arc<dyn Responder>, incoming: IncomingRequest) {
     let IncomingRequest {
         peer,
         payload,
@@ -98,7 +96,7 @@ async fn answer(server: Arc<Server<Arc<Store>>>, incoming: IncomingRequest) {
             sent_feedback: None,
         },
         Ok(request) => {
-            let work = move || server.answer(peer, request).encode();
+            let work = move || responder.respond(peer, request).encode();
             OutgoingResponse {
                 result: tokio::task::spawn_blocking(work).await.map_err(|_| ()),
                 reputation_changes: Vec::new(),
@@ -168,7 +166,12 @@ pub fn blobs<B: BlockT>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{chunk, protocol::Which, store::Limits};
+    use crate::{
+        chunk,
+        protocol::Which,
+        serve::{ServeLimits, Server},
+        store::Limits,
+    };
     use futures::channel::oneshot;
 
     #[test]
@@ -186,7 +189,7 @@ mod tests {
         let store = Arc::new(Store::open(folder.path(), Limits::default()).unwrap());
         let blob = store.put(b"agora").unwrap();
         let (requests, receiver) = async_channel::bounded(QUEUE);
-        let server = Server::new(store, ServeLimits::default(), BlobFault::None);
+        let server = Arc::new(Server::new(store, ServeLimits::default()));
         let serving = tokio::spawn(serve(receiver, server));
         let ask = |payload: Vec<u8>| {
             let (pending_response, response) = oneshot::channel();

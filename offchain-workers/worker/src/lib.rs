@@ -8,7 +8,6 @@
 //! | [`server`] | the worker process' side of it |
 //! | [`jobs`] | which jobs wait, run and are done |
 //! | [`run`] | what runs a job: the engine on a node's blobs |
-//! | [`fault`] | a validator that cheats, for tests of a network |
 //!
 //! Both [`Worker`] and [`Remote`] are an [`agorai_engine_interface::Engine`]: whatever happens to a job (a panic, a
 //! crash of the worker process, a lost connection) its status says so, and no call waits.
@@ -27,7 +26,6 @@
 //! answer of the worker is a wrong answer of the validator.
 #![forbid(unsafe_code)]
 
-pub mod fault;
 pub mod jobs;
 pub mod panics;
 pub mod remote;
@@ -39,7 +37,6 @@ mod testing;
 pub mod wire;
 pub mod worker;
 
-pub use fault::{Fault, TestFault};
 pub use remote::{Remote, RemoteConfig};
 pub use run::{EngineRun, Run, Watch};
 pub use worker::{Worker, WorkerConfig};

@@ -65,3 +65,21 @@ async fn main() -> anyhow::Result<()> {
 fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{error::ErrorKind, CommandFactory};
+
+    #[test]
+    fn command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn release_worker_has_no_fault_injection() {
+        let line = ["agorai-worker", "--blobs", "blobs", "--test-fault", "wrong-answer"];
+        let error = Arguments::try_parse_from(line).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::UnknownArgument);
+    }
+}

@@ -2,21 +2,27 @@
 //! The engine behind a worker, on a store on disk.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../examples/faulty-worker/wrong_answers.rs"]
+mod wrong_answers;
+
 use agorai_blobs::{Blobs, Limits, Nowhere, Store};
 use agorai_engine::{EngineConfig, Weights};
-use agorai_engine_interface::Engine;
+use agorai_engine_interface::{testing::FakeEngine, Engine};
 use agorai_primitives::{
     job::{CheckSpec, GenerateSpec, JobFailure, JobResult, JobSpec, JobStatus, Profile, Sampling},
     model::Architecture,
+    receipt::{output_result, Trace},
     BlobId,
 };
-use agorai_worker::{EngineRun, Fault, Worker, WorkerConfig};
+use agorai_worker::{EngineRun, Worker, WorkerConfig};
+use sp_core::H256;
 use std::{
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 use tokio::runtime::Runtime;
+use wrong_answers::WrongAnswers;
 
 const TINY: Architecture = Architecture {
     vocab: 256,
@@ -95,8 +101,8 @@ fn answer_is_checked_with_the_same_trace_and_a_wrong_one_is_not() {
         assert!(!output.is_empty());
         assert_eq!(check(worker.as_ref(), &output), Some(trace));
 
-        let cheat = Fault::WrongAnswer.in_engine(worker.clone());
-        let (wrong, claimed) = answer(cheat.as_ref());
+        let faulty = WrongAnswers(worker.clone());
+        let (wrong, claimed) = answer(&faulty);
         assert_ne!(wrong, output);
         assert_ne!(check(worker.as_ref(), &wrong), Some(claimed));
     });
@@ -113,4 +119,46 @@ fn job_fails_when_a_blob_is_missing_or_not_what_it_should_be() {
         let spec = JobSpec::Generate(generate(nonsense));
         assert_eq!(outcome(worker.as_ref(), spec), failed);
     });
+}
+
+#[test]
+fn faulty_worker_claims_wrong_answers_with_matching_traces() {
+    let honest = FakeEngine::new();
+    let faulty = WrongAnswers(honest.clone());
+    for right in [&b"42"[..], b""] {
+        let spec = JobSpec::Generate(generate(BlobId::of(right)));
+        faulty.enqueue(spec.clone()).unwrap();
+        let trace = Trace {
+            result: output_result(right, 6),
+            root: H256([2; 32]),
+            secret: H256([3; 32]),
+        };
+        let output = right.to_vec();
+        honest.answer(
+            spec.id(),
+            JobStatus::Done(JobResult::Generated {
+                output,
+                tokens: 6,
+                trace,
+            }),
+        );
+        let JobStatus::Done(wrong) = faulty.poll(spec.id()) else {
+            panic!("no result");
+        };
+        assert_eq!(faulty.poll(spec.id()), JobStatus::Done(wrong.clone()));
+        let JobResult::Generated { output, tokens, trace } = wrong else {
+            panic!("not an answer");
+        };
+        assert_ne!(output, right);
+        assert_eq!(trace.result, output_result(&output, tokens));
+    }
+}
+
+#[test]
+fn faulty_worker_leaves_other_results_unchanged() {
+    let honest = FakeEngine::new();
+    let job = JobSpec::Generate(generate(BlobId::of(b"audited"))).id();
+    let audited = JobStatus::Done(JobResult::Audited { matches: true });
+    honest.answer(job, audited.clone());
+    assert_eq!(WrongAnswers(honest).poll(job), audited);
 }

@@ -2,7 +2,7 @@
 use super::*;
 use crate::{
     protocol::Which,
-    serve::{BlobFault, ServeLimits, Server},
+    serve::{Responder, ServeLimits, Server},
     store::Limits,
     Blobs, BlobsError,
 };
@@ -25,7 +25,7 @@ enum Kind {
 struct FakePeer {
     id: PeerId,
     kind: Kind,
-    server: Server<Arc<Store>>,
+    server: Server,
     store: Arc<Store>,
     asked: Mutex<Vec<Which>>,
     _folder: TempDir,
@@ -34,14 +34,10 @@ struct FakePeer {
 fn peer(kind: Kind) -> FakePeer {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(folder.path(), Limits::default()).unwrap());
-    let fault = match kind {
-        Kind::Corrupt => BlobFault::CorruptChunks,
-        _ => BlobFault::None,
-    };
     FakePeer {
         id: PeerId::random(),
         kind,
-        server: Server::new(store.clone(), ServeLimits::default(), fault),
+        server: Server::new(store.clone(), ServeLimits::default()),
         store,
         asked: Mutex::default(),
         _folder: folder,
@@ -71,13 +67,20 @@ impl Transport for FakeNetwork {
             Kind::Malformed => Err(NoAnswer::Malformed),
             Kind::Slow(time) => {
                 tokio::time::sleep(time).await;
-                Ok(peer.server.answer(id, request))
+                Ok(peer.server.respond(id, request))
             }
-            Kind::Liar(claimed) => Ok(match peer.server.answer(id, request) {
+            Kind::Liar(claimed) => Ok(match peer.server.respond(id, request) {
                 Response::Chunk { slice, .. } => Response::Chunk { size: claimed, slice },
                 other => other,
             }),
-            Kind::Honest | Kind::Corrupt => Ok(peer.server.answer(id, request)),
+            Kind::Corrupt => Ok(match peer.server.respond(id, request) {
+                Response::Chunk { size, mut slice } => {
+                    *slice.last_mut().unwrap() ^= 1;
+                    Response::Chunk { size, slice }
+                }
+                other => other,
+            }),
+            Kind::Honest => Ok(peer.server.respond(id, request)),
         }
     }
 
