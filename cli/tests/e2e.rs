@@ -258,7 +258,7 @@ async fn wrong_bytes_are_rejected_and_the_blob_comes_from_another_peer(site: &Si
         assert_eq!(charlie.blob_put(&blob).await.unwrap(), id);
         assert_eq!(dave.blob_get(&id).await.unwrap(), blob);
         let text = std::fs::read_to_string(&log).unwrap();
-        rejected = text.contains("sent wrong bytes for blob");
+        rejected = text.contains("sent invalid data for blob");
         if rejected {
             break;
         }

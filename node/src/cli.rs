@@ -7,48 +7,47 @@ use sc_cli::{
 };
 use std::{num::NonZeroU16, path::PathBuf, str::FromStr};
 
-/// The Agorai validator: chain, trainer and server in one binary.
+/// The Agorai validator: chain, trainer and inference server in one binary.
 ///
-/// Without a command it runs a node: `agorai-node --dev` for a chain of one's own,
+/// Without a command, runs a node: `agorai-node --dev` for a development chain with one validator,
 /// `agorai-node --chain local --alice` for one of the four validators of the local chain.
 #[derive(Debug, clap::Parser)]
 pub struct Cli {
-    /// What to do instead of running a node.
+    /// The command; without one, the node runs.
     #[command(subcommand)]
     pub subcommand: Option<Subcommand>,
 
-    /// How the node runs.
+    /// Options of every Substrate node.
     #[clap(flatten)]
     pub run: RunCmd,
 
-    /// How it computes and where it keeps blobs.
+    /// Options of the engine and the blob store.
     #[clap(flatten)]
-    pub work: WorkParams,
+    pub compute: ComputeParams,
 }
 
-/// Where jobs are computed and blobs are kept.
+/// Options of the engine and the blob store.
 #[derive(Debug, Clone, clap::Args)]
-pub struct WorkParams {
-    /// Where jobs are computed: in this process, or by a worker process at an address.
+pub struct ComputeParams {
+    /// Where jobs run: in this process, or in a worker process (`agorai-worker`) at an address.
     #[arg(long, value_name = "embedded|ws://HOST:PORT", default_value = "embedded")]
     pub compute: Compute,
 
-    /// Threads of one job of the embedded engine; by default all of the processor's.
+    /// Number of threads per job of the embedded engine [default: all of the processor].
     #[arg(long, value_name = "COUNT")]
     pub compute_threads: Option<NonZeroU16>,
 
-    /// Folder of the blobs: weights, dataset shards, contributions. By default it lies beside the
-    /// chain's database.
+    /// Folder of the blobs: weights, dataset shards, contributions [default: `blobs` beside the chain's database].
     #[arg(long, value_name = "PATH")]
     pub blobs: Option<PathBuf>,
 }
 
-/// Where jobs are computed.
+/// Where jobs run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Compute {
     /// On threads of this process.
     Embedded,
-    /// By the worker process that listens at this WebSocket address.
+    /// In the worker process at this WebSocket address.
     Remote(String),
 }
 
@@ -63,7 +62,7 @@ impl FromStr for Compute {
         match host.and_then(|host| host.rsplit_once(':')) {
             Some((name, port)) if !name.is_empty() && port.parse::<u16>().is_ok() => Ok(Self::Remote(text.into())),
             _ => Err(format!(
-                "`{text}` is neither `embedded` nor a worker's address such as ws://10.0.0.2:9955"
+                "`{text}` is neither `embedded` nor the address of a worker such as ws://10.0.0.2:9955"
             )),
         }
     }
@@ -71,35 +70,35 @@ impl FromStr for Compute {
 
 /// Commands other than running a node.
 #[derive(Debug, clap::Subcommand)]
-// One value per process: its size does not matter.
+// There is one value per process, so its size does not matter.
 #[allow(clippy::large_enum_variant)]
 pub enum Subcommand {
-    /// Make, show and insert keys; `cmte` is the key type of job messages.
+    /// Generate, inspect and insert keys. The key type of reports about jobs is `cmte`.
     #[command(subcommand)]
     Key(KeySubcommand),
 
-    /// Write a chain's specification to a file.
+    /// Export a chain spec.
     ExportChainSpec(ExportChainSpecCmd),
 
-    /// Write a chain's specification to the terminal, with this machine as boot node.
+    /// Export a chain spec with this node as a boot node.
     BuildSpec(BuildSpecCmd),
 
-    /// Execute a block again and compare the result.
+    /// Re-execute a block and verify the result.
     CheckBlock(CheckBlockCmd),
 
-    /// Write blocks to a file.
+    /// Export blocks to a file.
     ExportBlocks(ExportBlocksCmd),
 
-    /// Write the state at a block as a chain specification.
+    /// Export the state at a block as a chain spec.
     ExportState(ExportStateCmd),
 
-    /// Read blocks from a file.
+    /// Import blocks from a file.
     ImportBlocks(ImportBlocksCmd),
 
-    /// Delete the chain's database. Keys and blobs stay.
+    /// Delete the chain's database. Keys and blobs are retained.
     PurgeChain(PurgeChainCmd),
 
-    /// Go back some blocks that are not final yet.
+    /// Revert the newest blocks that are not finalized.
     Revert(RevertCmd),
 }
 
@@ -109,7 +108,7 @@ mod tests {
     use clap::{CommandFactory, Parser};
 
     #[test]
-    fn command_line_is_consistent() {
+    fn command_line_definition_is_valid() {
         Cli::command().debug_assert();
     }
 
@@ -122,15 +121,15 @@ mod tests {
     }
 
     #[test]
-    fn compute_is_embedded_by_default_and_an_address_when_given() {
+    fn compute_defaults_to_embedded_and_accepts_an_address() {
         let cli = Cli::try_parse_from(["agorai-node", "--alice", "--chain", "local"]).unwrap();
-        assert_eq!(cli.work.compute, Compute::Embedded);
+        assert_eq!(cli.compute.compute, Compute::Embedded);
         let remote: Compute = "ws://gpu.example:9955".parse().unwrap();
         assert_eq!(remote, Compute::Remote("ws://gpu.example:9955".into()));
     }
 
     #[test]
-    fn compute_is_refused_when_it_is_no_address() {
+    fn compute_is_refused_when_it_is_not_an_address() {
         for wrong in ["", "cuda", "http://a:1", "ws://host", "ws://:99", "ws://host:port"] {
             let error = wrong.parse::<Compute>().unwrap_err();
             assert!(error.contains("ws://10.0.0.2:9955"), "{error}");

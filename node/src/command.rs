@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! What each command does.
+//! Runs the commands.
 
 use crate::{
     chain_spec,
@@ -31,7 +31,7 @@ impl SubstrateCli for Cli {
     }
 
     fn support_url() -> String {
-        "the project's list of issues".into()
+        "the project's issue tracker".into()
     }
 
     fn copyright_start_year() -> i32 {
@@ -43,7 +43,7 @@ impl SubstrateCli for Cli {
     }
 }
 
-/// Removes what consensus remembers about the last `blocks` blocks.
+/// Removes the consensus data of the newest `blocks` blocks.
 fn revert_consensus(client: Arc<FullClient>, backend: Arc<FullBackend>, blocks: BlockNumber) -> sc_cli::Result<()> {
     sc_consensus_babe::revert(client.clone(), backend, blocks)?;
     sc_consensus_grandpa::revert(client, blocks)?;
@@ -56,9 +56,9 @@ pub fn run(blob_responder: BlobResponder) -> sc_cli::Result<()> {
     match &cli.subcommand {
         None => {
             let runner = cli.create_runner(&cli.run)?;
-            let work = cli.work.clone();
+            let compute = cli.compute.clone();
             runner.run_node_until_exit(|config| async move {
-                service::new_full(config, work, blob_responder).map_err(sc_cli::Error::Service)
+                service::new_full(config, compute, blob_responder).map_err(sc_cli::Error::Service)
             })
         }
         Some(Subcommand::Key(cmd)) => cmd.run(&cli),

@@ -1,58 +1,58 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! Where jobs are computed and blobs are kept.
+//! The blob store and the engine that the options select.
 
 use crate::{
-    cli::{Compute, WorkParams},
+    cli::{Compute, ComputeParams},
     rpc::local::EngineInfo,
 };
-use agorai_blobs::{Blobs, Limits, Store};
+use agorai_blobs::{Blobs, Store, StoreLimits};
 use agorai_engine::EngineConfig;
 use agorai_engine_interface::Engine;
 use agorai_exact::Isa;
-use agorai_worker::{EngineRun, Remote, RemoteConfig, Worker, WorkerConfig};
+use agorai_worker::{EngineRunner, RemoteConfig, RemoteEngine, Worker, WorkerConfig};
 use sc_service::{error::Error as ServiceError, Configuration};
 use std::{sync::Arc, thread};
 use tokio::runtime::Handle;
 
-/// Opens the blobs: the folder of `--blobs`, or one beside the chain's database.
-pub fn open_store(config: &Configuration, work: &WorkParams) -> Result<Arc<Store>, ServiceError> {
-    let folder = match &work.blobs {
+/// Opens the blob store in the folder of `--blobs`, by default `blobs` beside the chain's database.
+pub fn open_store(config: &Configuration, params: &ComputeParams) -> Result<Arc<Store>, ServiceError> {
+    let folder = match &params.blobs {
         Some(folder) => folder.clone(),
         None => config.base_path.config_dir(config.chain_spec.id()).join("blobs"),
     };
-    let store = Store::open(&folder, Limits::default()).map_err(|error| {
+    let store = Store::open(&folder, StoreLimits::default()).map_err(|error| {
         ServiceError::Other(format!(
-            "cannot keep blobs in {}: {error}; name another folder with --blobs PATH",
+            "cannot open the blob store in {}: {error}; select another folder with --blobs PATH",
             folder.display()
         ))
     })?;
     Ok(Arc::new(store))
 }
 
-/// Starts what computes jobs.
-pub fn start(work: &WorkParams, blobs: Blobs, handle: &Handle) -> Result<Arc<dyn Engine>, ServiceError> {
-    Ok(match &work.compute {
+/// Starts the engine that `--compute` selects. It reads and writes `blobs`.
+pub fn start_engine(params: &ComputeParams, blobs: Blobs, handle: &Handle) -> Result<Arc<dyn Engine>, ServiceError> {
+    Ok(match &params.compute {
         Compute::Embedded => {
             let config = EngineConfig {
-                threads: threads(work),
+                threads: threads(params),
                 ..EngineConfig::default()
             };
-            let worker = Worker::start(EngineRun::new(config, blobs), WorkerConfig::default());
+            let worker = Worker::start(EngineRunner::new(config, blobs), WorkerConfig::default());
             Arc::new(worker.map_err(|error| {
                 ServiceError::Other(format!(
-                    "cannot start the threads of the engine: {error}; raise the limit of \
-                     processes, or use --compute ws://HOST:PORT"
+                    "cannot start the engine's threads: {error}; raise the process limit (ulimit -u), or use \
+                     --compute ws://HOST:PORT"
                 ))
             })?)
         }
-        Compute::Remote(url) => Arc::new(Remote::start(RemoteConfig::new(url.clone()), blobs, handle)),
+        Compute::Remote(url) => Arc::new(RemoteEngine::start(RemoteConfig::new(url.clone()), blobs, handle)),
     })
 }
 
-/// How this node computes, for those who ask.
-pub fn info(work: &WorkParams) -> EngineInfo {
-    let (compute, threads) = match &work.compute {
-        Compute::Embedded => ("embedded".into(), threads(work)),
+/// Describes the engine for the RPC method `agorai_engine`.
+pub fn info(params: &ComputeParams) -> EngineInfo {
+    let (compute, threads) = match &params.compute {
+        Compute::Embedded => ("embedded".into(), threads(params)),
         Compute::Remote(url) => (url.clone(), 0),
     };
     EngineInfo {
@@ -62,9 +62,10 @@ pub fn info(work: &WorkParams) -> EngineInfo {
     }
 }
 
-/// Threads of one job of the embedded engine.
-fn threads(work: &WorkParams) -> usize {
+/// Returns the number of threads of one job of the embedded engine.
+fn threads(params: &ComputeParams) -> usize {
     let processors = || thread::available_parallelism().map_or(1, usize::from);
-    work.compute_threads
+    params
+        .compute_threads
         .map_or_else(processors, |threads| threads.get().into())
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! What every command that reads the chain needs: client, database, import queue.
+//! The components of a node that need no network: client, database, transaction pool, import queue.
 
 use crate::{
     client::{Block, FullBackend, FullClient, HostFunctions, SelectChain},
@@ -21,26 +21,26 @@ use sp_consensus_babe::inherents::BabeCreateInherentDataProviders;
 use std::sync::Arc;
 
 type GrandpaImport = GrandpaBlockImport<FullBackend, Block, FullClient, SelectChain>;
-/// Checks blocks, and then keeps them.
+/// The block import pipeline: BABE, then GRANDPA, then the client.
 pub type BlockImport =
     BabeBlockImport<Block, FullClient, GrandpaImport, BabeCreateInherentDataProviders<Block>, SelectChain>;
-/// Makes the node's own RPC methods.
+/// Builds the RPC module of a node.
 pub type RpcBuilder = Box<dyn Fn(SubscriptionTaskExecutor) -> Result<jsonrpsee::RpcModule<()>, ServiceError>>;
 
-/// What consensus needs when the node runs.
+/// The consensus components of a running node.
 pub struct Consensus {
-    /// Checks and keeps blocks.
+    /// Verifies and imports blocks.
     pub block_import: BlockImport,
-    /// GRANDPA's voter, not yet started.
+    /// Connects the block import with the GRANDPA voter.
     pub grandpa: LinkHalf<Block, FullClient, SelectChain>,
-    /// BABE's epochs.
+    /// BABE's configuration and epoch changes.
     pub babe: BabeLink<Block>,
-    /// Votes, shared with the RPC.
+    /// State of the GRANDPA voter, shared with the RPC.
     pub voter_state: SharedVoterState,
 }
 
-/// See [`new`].
-pub type Parts = PartialComponents<
+/// The components that [`new`] returns.
+pub type PartialNode = PartialComponents<
     FullClient,
     FullBackend,
     SelectChain,
@@ -49,11 +49,11 @@ pub type Parts = PartialComponents<
     (RpcBuilder, Consensus, Option<Telemetry>),
 >;
 
-/// Blocks between justifications that are kept.
+/// Interval in blocks at which GRANDPA justifications are stored.
 pub const JUSTIFICATION_PERIOD: u32 = 512;
 
-/// Opens the database and builds everything on top of it that needs no network.
-pub fn new(config: &Configuration) -> Result<Parts, ServiceError> {
+/// Opens the database and builds the components that need no network.
+pub fn new(config: &Configuration) -> Result<PartialNode, ServiceError> {
     let telemetry = config
         .telemetry_endpoints
         .clone()
@@ -83,7 +83,7 @@ pub fn new(config: &Configuration) -> Result<Parts, ServiceError> {
         config,
         telemetry.as_ref().map(|(_, telemetry)| telemetry.handle()),
         executor,
-        // Warp sync needs the blocks with GRANDPA's justifications.
+        // Warp sync proofs need the blocks with GRANDPA justifications.
         vec![Arc::new(GrandpaPruningFilter)],
     )?;
     let client = Arc::new(client);
@@ -188,9 +188,9 @@ pub fn new(config: &Configuration) -> Result<Parts, ServiceError> {
     })
 }
 
-/// The hash of the chain's first block.
+/// Returns the hash of the genesis block.
 pub fn genesis_hash(client: &FullClient) -> Result<Hash, ServiceError> {
     client
         .block_hash(0)?
-        .ok_or_else(|| ServiceError::Other("the database has no genesis block: purge it".into()))
+        .ok_or_else(|| ServiceError::Other("the database has no genesis block: delete it with purge-chain".into()))
 }

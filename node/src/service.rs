@@ -2,10 +2,10 @@
 //! The running node: network, consensus, offchain workers.
 
 use crate::{
-    cli::WorkParams,
+    cli::ComputeParams,
     client::Block,
     compute,
-    partial::{self, Consensus, Parts, JUSTIFICATION_PERIOD},
+    partial::{self, Consensus, PartialNode, JUSTIFICATION_PERIOD},
     rpc::local::{LocalRpc, LocalServer},
 };
 use agorai_blobs::serve::{Responder, ServeLimits, Server};
@@ -22,30 +22,30 @@ use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use sp_runtime::traits::Block as BlockT;
 use std::{sync::Arc, time::Duration};
 
-/// Part of a slot after which a block must be on its way.
+/// Fraction of a slot in which a block must be built.
 const PROPOSAL_PORTION: f32 = 2f32 / 3f32;
-/// Time over which GRANDPA's messages are gathered before they are gossiped.
+/// Interval at which GRANDPA gossips its messages.
 const GOSSIP_DURATION: Duration = Duration::from_millis(333);
 
 type BlockHash = <Block as BlockT>::Hash;
-/// The one network backend that is built in.
+/// The only supported network backend.
 type Network = sc_network::Litep2pNetworkBackend;
 
-/// Makes the responder that answers the blob requests of peers from the server of the node's store.
+/// Returns the responder for blob requests of peers, given the server of the node's store.
 pub type BlobResponder = fn(Server) -> Arc<dyn Responder>;
 
-/// Starts a node.
+/// Starts a full node; a validator if the role in `config` is authority.
 pub fn new_full(
     config: Configuration,
-    work: WorkParams,
+    compute: ComputeParams,
     blob_responder: BlobResponder,
 ) -> Result<TaskManager, ServiceError> {
     if !matches!(config.network.network_backend, NetworkBackendType::Litep2p) {
         return Err(ServiceError::Other(
-            "this node has no network backend but litep2p; leave out --network-backend".into(),
+            "the only supported network backend is litep2p: omit --network-backend".into(),
         ));
     }
-    let parts: Parts = partial::new(&config)?;
+    let parts: PartialNode = partial::new(&config)?;
     let PartialComponents {
         client,
         backend,
@@ -79,7 +79,7 @@ pub fn new_full(
         );
     net_config.add_notification_protocol(grandpa_protocol_config);
 
-    let store = compute::open_store(&config, &work)?;
+    let store = compute::open_store(&config, &compute)?;
     let blob_protocol = agorai_blobs::service::protocol_name(genesis_hash, config.chain_spec.fork_id());
     let (blob_config, blob_server) = agorai_blobs::service::request_response_config::<Block, Network>(
         blob_protocol.clone(),
@@ -117,12 +117,12 @@ pub fn new_full(
         blob_protocol,
         tokio.clone(),
     );
-    let engine = compute::start(&work, blobs.clone(), &tokio)?;
+    let engine = compute::start_engine(&compute, blobs.clone(), &tokio)?;
     let local = LocalRpc {
         client: client.clone(),
         blobs,
         engine: engine.clone(),
-        info: compute::info(&work),
+        info: compute::info(&compute),
     };
     let rpc_builder = Box::new(move |executor| {
         let mut module = rpc_builder(executor)?;
@@ -225,7 +225,7 @@ pub fn new_full(
                 Ok((slot, timestamp))
             },
             force_authoring,
-            // Blocks go on when finality lags: jobs in flight must not wait for a missing voter.
+            // Block production continues when finality lags, so that running jobs do not depend on offline voters.
             backoff_authoring_blocks: None::<()>,
             babe_link: babe,
             block_proposal_slot_portion: sc_consensus_babe::SlotProportion::new(PROPOSAL_PORTION),

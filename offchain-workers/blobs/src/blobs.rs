@@ -1,45 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What an engine uses: the store, and a source for what it lacks.
+//! Read access to all blobs: the local store, and a source for blobs that it does not contain.
 
 use crate::{
-    exchange::FetchError,
+    source::{FetchError, Source},
     store::{Store, StoreError},
 };
 use agorai_primitives::BlobId;
-use async_trait::async_trait;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
-/// Where blobs come from that the store lacks.
-#[async_trait]
-pub trait Source: Send + Sync + 'static {
-    /// Brings the blob into the store, or says why not.
-    async fn obtain(&self, blob: BlobId) -> Result<(), FetchError>;
-}
-
-/// A source that has nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Nowhere;
-
-#[async_trait]
-impl Source for Nowhere {
-    async fn obtain(&self, blob: BlobId) -> Result<(), FetchError> {
-        Err(FetchError::Nowhere(blob))
-    }
-}
-
-/// Why there are no bytes.
+/// Why a blob could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobsError {
-    /// The disk or a limit said no.
+    /// The store failed or refused the blob.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It could not be fetched.
+    /// The blob could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
 }
 
-/// Blobs, wherever they are. Cheap to clone.
+/// The blobs of a store, completed from a source. Cheap to clone.
 #[derive(Clone)]
 pub struct Blobs {
     store: Arc<Store>,
@@ -48,51 +29,50 @@ pub struct Blobs {
 }
 
 impl Blobs {
-    /// Blobs of a store, and from a source what the store lacks.
+    /// Combines a store with a source. Fetches and disk reads run on `handle`.
     pub fn new(store: Arc<Store>, source: Arc<dyn Source>, handle: Handle) -> Self {
         Self { store, source, handle }
     }
 
-    /// The store.
+    /// Returns the store.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
     }
 
-    /// The bytes of a blob, verified; fetched where the store lacks it. A copy that the disk has damaged
-    /// is fetched again.
+    /// Returns the verified bytes of a blob. A blob that is missing or damaged on disk is fetched first.
     pub async fn get(&self, blob: BlobId) -> Result<Vec<u8>, BlobsError> {
         if let Some(bytes) = self.read(blob).await? {
             return Ok(bytes);
         }
-        self.source.obtain(blob).await?;
+        self.source.fetch(blob).await?;
         let bytes = self.read(blob).await?;
         bytes.ok_or(BlobsError::Store(StoreError::Damaged(blob)))
     }
 
-    /// As [`Self::get`], for threads that may block. Not for use inside an async runtime.
+    /// As [`Self::get`], for threads that may block. Must not be called inside an async runtime.
     pub fn get_blocking(&self, blob: BlobId) -> Result<Vec<u8>, BlobsError> {
         if let Some(bytes) = self.store.get(&blob)? {
             return Ok(bytes);
         }
-        self.handle.block_on(self.source.obtain(blob))?;
+        self.handle.block_on(self.source.fetch(blob))?;
         let bytes = self.store.get(&blob)?;
         bytes.ok_or(BlobsError::Store(StoreError::Damaged(blob)))
     }
 
-    /// Sees to it that the store has the blob, without reading it.
-    pub async fn obtain(&self, blob: BlobId) -> Result<(), BlobsError> {
+    /// Fetches a blob into the store unless the store contains it. Does not read or verify a stored copy.
+    pub async fn ensure(&self, blob: BlobId) -> Result<(), BlobsError> {
         if !self.store.has(&blob) {
-            self.source.obtain(blob).await?;
+            self.source.fetch(blob).await?;
         }
         Ok(())
     }
 
-    /// Keeps bytes; they are served to others.
+    /// Stores bytes and returns their id. Peers can fetch them from then on.
     pub fn put(&self, bytes: &[u8]) -> Result<BlobId, StoreError> {
         self.store.put(bytes)
     }
 
-    /// Forgets a blob.
+    /// Deletes a blob. Returns `false` if the store did not contain it.
     pub fn delete(&self, blob: &BlobId) -> Result<bool, StoreError> {
         self.store.delete(blob)
     }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Chunks of a blob and their proofs.
 //!
-//! A *slice* is a chunk together with the hash pairs on its path from the root, in the pre-order of the
-//! Bao encoding (<https://github.com/oconnor663/bao/blob/master/docs/spec.md>) with chunk groups of
-//! 1 MiB. The *outboard* is all hash pairs above the groups: 64 bytes for every chunk but one.
+//! A *slice* is a chunk together with the hash pairs on its path from the root, in the pre-order of the Bao encoding
+//! (<https://github.com/oconnor663/bao/blob/master/docs/spec.md>) with chunk groups of 1 MiB. The *outboard* consists of
+//! all hash pairs above the groups: 64 bytes for every chunk but one.
 //!
-//! The size that comes with a slice is only known to be right once the **last** chunk has been checked
-//! under it: a leaf's hash covers its position and length, and the path to the last chunk turns right
-//! at every node. So a fetch begins with the last chunk.
+//! Only the **last** chunk proves the size that is sent with a slice: the hash of a leaf covers its position and length,
+//! and the path to the last chunk is the right child at every node. A fetch therefore starts with the last chunk.
 
 use agorai_primitives::{BlobId, CHUNK_BYTES};
 use bao_tree::{
@@ -20,26 +19,26 @@ use bao_tree::{
 };
 use std::{fs::File, io};
 
-/// Bytes that BLAKE3 hashes as one of its own chunks.
+/// Size of a BLAKE3 chunk in bytes.
 const BLAKE3_CHUNK: u64 = 1024;
-/// 1 MiB is 2^10 of BLAKE3's chunks.
-const GROUP: BlockSize = BlockSize::from_chunk_log(10);
-/// Sizes from which on a blob is refused whatever the configuration: keeps all arithmetic in range.
-pub const SIZE_CEILING: u64 = 1 << 48;
-/// Most bytes of a slice: a chunk and a path of 28 pairs, enough for [`SIZE_CEILING`].
+/// Chunk groups of 2^10 BLAKE3 chunks: 1 MiB.
+const CHUNK_GROUP: BlockSize = BlockSize::from_chunk_log(10);
+/// Maximum size of a blob in bytes, whatever the configuration. Keeps all arithmetic in range.
+pub const MAX_BLOB_SIZE: u64 = 1 << 48;
+/// Maximum size of a slice in bytes: a chunk and a path of 28 hash pairs, which suffices for [`MAX_BLOB_SIZE`].
 pub const MAX_SLICE: usize = CHUNK_BYTES as usize + 28 * 64;
 
-/// What was sent is not the chunk.
+/// A slice is not the requested chunk with its proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a chunk of this blob")]
-pub struct NotTheChunk;
+#[error("the slice does not prove a chunk of this blob")]
+pub struct InvalidChunk;
 
-/// Number of chunks of a blob; the empty blob has one, empty.
+/// Returns the number of chunks of a blob of `size` bytes. The empty blob has one empty chunk.
 pub fn count(size: u64) -> u64 {
     size.div_ceil(CHUNK_BYTES).max(1)
 }
 
-/// Bytes of the chunk at `index`, or `None` beyond the end.
+/// Returns the size in bytes of the chunk at `index`, or `None` beyond the last chunk.
 pub fn length(size: u64, index: u64) -> Option<u64> {
     if index >= count(size) {
         return None;
@@ -52,9 +51,9 @@ fn ranges(index: u64) -> ChunkRanges {
     ChunkRanges::from(ChunkNum(index * per_group)..ChunkNum((index + 1) * per_group))
 }
 
-/// Name and outboard of bytes that are read from the start, in one pass.
+/// Reads `size` bytes in one pass and returns their blob id and outboard.
 ///
-/// Errors: reading fails or ends before `size`, or `size` is out of range.
+/// Errors: `data` fails or ends before `size`, or `size` exceeds [`MAX_BLOB_SIZE`].
 pub fn hash(data: impl io::Read, size: u64) -> io::Result<(BlobId, Vec<u8>)> {
     let tree = tree(size)?;
     let bytes = usize::try_from(tree.outboard_size()).map_err(|_| out_of_range())?;
@@ -67,9 +66,9 @@ pub fn hash(data: impl io::Read, size: u64) -> io::Result<(BlobId, Vec<u8>)> {
     Ok((BlobId(root.into()), pairs.data))
 }
 
-/// The slice of the chunk at `index`, checked on the way.
+/// Returns the slice of the chunk at `index`, after verifying it.
 ///
-/// Errors: `InvalidData` where data or outboard do not belong to `id`, else what reading says.
+/// Errors: `InvalidData` if data or outboard do not match `id`, or reading `data` fails.
 pub fn encode(data: &File, id: &BlobId, size: u64, outboard: Vec<u8>, index: u64) -> io::Result<Vec<u8>> {
     let tree = tree(size)?;
     if outboard.len() as u64 != tree.outboard_size() || index >= count(size) {
@@ -86,45 +85,45 @@ pub fn encode(data: &File, id: &BlobId, size: u64, outboard: Vec<u8>, index: u64
     Ok(slice)
 }
 
-/// The bytes of the chunk at `index` of the blob `id` of `size` bytes.
+/// Verifies a slice and returns the bytes of its chunk: the one at `index` of the blob `id` of `size` bytes.
 ///
-/// Nothing but the very bytes that [`encode`] makes passes.
-pub fn verify(id: &BlobId, size: u64, index: u64, slice: &[u8]) -> Result<Vec<u8>, NotTheChunk> {
-    let expected = length(size, index).ok_or(NotTheChunk)?;
-    let tree = tree(size).map_err(|_| NotTheChunk)?;
+/// Accepts only the exact bytes that [`encode`] returns.
+pub fn verify(id: &BlobId, size: u64, index: u64, slice: &[u8]) -> Result<Vec<u8>, InvalidChunk> {
+    let expected = length(size, index).ok_or(InvalidChunk)?;
+    let tree = tree(size).map_err(|_| InvalidChunk)?;
     if slice.len() > MAX_SLICE {
-        return Err(NotTheChunk);
+        return Err(InvalidChunk);
     }
     let mut rest = slice;
     let wanted = ranges(index);
     let mut chunk = None;
     for item in DecodeResponseIter::new(blake3::Hash::from(id.0), tree, &mut rest, &wanted) {
-        match item.map_err(|_| NotTheChunk)? {
+        match item.map_err(|_| InvalidChunk)? {
             BaoContentItem::Parent(_) => {}
             BaoContentItem::Leaf(leaf) => {
                 let fits = leaf.offset == index * CHUNK_BYTES && leaf.data.len() as u64 == expected;
                 if chunk.is_some() || !fits {
-                    return Err(NotTheChunk);
+                    return Err(InvalidChunk);
                 }
                 chunk = Some(leaf.data.to_vec());
             }
         }
     }
     if !rest.is_empty() {
-        return Err(NotTheChunk);
+        return Err(InvalidChunk);
     }
-    chunk.ok_or(NotTheChunk)
+    chunk.ok_or(InvalidChunk)
 }
 
 fn tree(size: u64) -> io::Result<BaoTree> {
-    if size > SIZE_CEILING {
+    if size > MAX_BLOB_SIZE {
         return Err(out_of_range());
     }
-    Ok(BaoTree::new(size, GROUP))
+    Ok(BaoTree::new(size, CHUNK_GROUP))
 }
 
 fn out_of_range() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "size of a blob out of range")
+    io::Error::new(io::ErrorKind::InvalidInput, "the size of the blob is out of range")
 }
 
 #[cfg(test)]
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_come_back_for_every_shape_of_blob() {
+    fn chunks_of_blobs_of_every_size_verify_and_concatenate() {
         let mib = MIB;
         for size in [
             0,
@@ -168,76 +167,76 @@ mod tests {
         ] {
             let bytes = bytes(size);
             let (id, slices) = slices(&bytes);
-            assert_eq!(id, BlobId::of(&bytes), "name of {size} bytes");
-            let mut joined = Vec::new();
+            assert_eq!(id, BlobId::of(&bytes), "id of {size} bytes");
+            let mut concatenated = Vec::new();
             for (index, slice) in slices.iter().enumerate() {
                 assert!(slice.len() <= MAX_SLICE);
-                joined.extend(verify(&id, size as u64, index as u64, slice).unwrap());
+                concatenated.extend(verify(&id, size as u64, index as u64, slice).unwrap());
             }
-            assert_eq!(joined, bytes);
+            assert_eq!(concatenated, bytes);
         }
     }
 
     #[test]
-    fn last_chunk_is_refused_under_any_other_size() {
+    fn last_chunk_is_rejected_with_any_other_size() {
         for size in [1024, MIB, MIB + 1, 3 * MIB, 4 * MIB + 9] {
             let (id, slices) = slices(&bytes(size));
             let last = slices.last().unwrap();
             let wrong = [0, 1, size - 1, size + 1, size + 1024, size + MIB, size * 2];
             for claimed in wrong.into_iter().filter(|claimed| *claimed != size) {
                 let index = count(claimed as u64) - 1;
-                assert_eq!(verify(&id, claimed as u64, index, last), Err(NotTheChunk));
+                assert_eq!(verify(&id, claimed as u64, index, last), Err(InvalidChunk));
             }
         }
     }
 
     #[test]
-    fn chunk_is_refused_when_size_is_out_of_range() {
+    fn chunk_is_rejected_when_size_is_out_of_range() {
         let (id, slices) = slices(&bytes(10));
-        for size in [u64::MAX, SIZE_CEILING + 1, SIZE_CEILING] {
-            assert_eq!(verify(&id, size, 0, &slices[0]), Err(NotTheChunk));
-            assert_eq!(verify(&id, size, count(size) - 1, &slices[0]), Err(NotTheChunk));
+        for size in [u64::MAX, MAX_BLOB_SIZE + 1, MAX_BLOB_SIZE] {
+            assert_eq!(verify(&id, size, 0, &slices[0]), Err(InvalidChunk));
+            assert_eq!(verify(&id, size, count(size) - 1, &slices[0]), Err(InvalidChunk));
         }
     }
 
     #[test]
-    fn chunk_is_refused_in_the_place_of_another() {
+    fn chunk_is_rejected_at_another_index() {
         let size = 3 * MIB;
         let (id, slices) = slices(&bytes(size));
-        assert_eq!(verify(&id, size as u64, 1, &slices[0]), Err(NotTheChunk));
-        assert_eq!(verify(&id, size as u64, 3, &slices[2]), Err(NotTheChunk));
-        assert_eq!(verify(&id, size as u64, 0, &[]), Err(NotTheChunk));
+        assert_eq!(verify(&id, size as u64, 1, &slices[0]), Err(InvalidChunk));
+        assert_eq!(verify(&id, size as u64, 3, &slices[2]), Err(InvalidChunk));
+        assert_eq!(verify(&id, size as u64, 0, &[]), Err(InvalidChunk));
         let mut longer = slices[0].clone();
         longer.push(0);
-        assert_eq!(verify(&id, size as u64, 0, &longer), Err(NotTheChunk));
+        assert_eq!(verify(&id, size as u64, 0, &longer), Err(InvalidChunk));
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn flipped_bit_is_refused_wherever_it_is(
+        fn flipped_bit_is_rejected_at_any_position(
             size in 0usize..3 * MIB,
             index in any::<prop::sample::Index>(),
-            place in any::<prop::sample::Index>(),
+            position in any::<prop::sample::Index>(),
             bit in 0u8..8,
         ) {
             let (id, slices) = slices(&bytes(size));
             let index = index.index(slices.len());
             let mut slice = slices[index].clone();
             prop_assume!(!slice.is_empty());
-            let place = place.index(slice.len());
-            slice[place] ^= 1 << bit;
-            prop_assert_eq!(verify(&id, size as u64, index as u64, &slice), Err(NotTheChunk));
+            let position = position.index(slice.len());
+            slice[position] ^= 1 << bit;
+            prop_assert_eq!(verify(&id, size as u64, index as u64, &slice), Err(InvalidChunk));
         }
 
         #[test]
-        fn garbage_is_refused_without_panic(
+        fn random_slice_is_rejected_without_panic(
             id in any::<[u8; 32]>(),
             size in any::<u64>(),
             index in any::<u64>(),
             slice in proptest::collection::vec(any::<u8>(), 0..2048),
         ) {
-            prop_assert_eq!(verify(&BlobId(id), size, index, &slice), Err(NotTheChunk));
+            prop_assert_eq!(verify(&BlobId(id), size, index, &slice), Err(InvalidChunk));
         }
     }
 }

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A content-addressed blob store and its node-to-node protocol.
 //!
-//! A blob is any bytes, named by their BLAKE3 hash. It travels in chunks of 1 MiB, each with a proof
-//! (its path in the blob's BLAKE3 tree), so that no byte is kept before it is known to belong to the
-//! blob, whoever sent it.
+//! A blob is a byte string whose id is its BLAKE3 hash. Blobs are transferred in chunks of 1 MiB, each with a proof (its
+//! path in the blob's BLAKE3 tree), so that every chunk is verified before it is stored.
 //!
-//! | module | what is in it |
+//! | module | contents |
 //! |---|---|
-//! | [`chunk`] | the geometry of chunks, their proofs, and the check of one |
+//! | [`chunk`] | chunks: sizes, proofs, verification |
 //! | [`store`] | blobs on disk |
-//! | [`protocol`] | what nodes ask each other and answer |
-//! | [`serve`] | answering, within limits |
-//! | [`exchange`] | fetching a blob from peers, over any transport |
-//! | [`service`] | the transport over a node's network |
-//! | [`Blobs`] | what an engine uses: the store, and a source for what it lacks |
+//! | [`source`] | the interface through which missing blobs are fetched |
+//! | [`Blobs`] | read access to all blobs: a store, completed from a source |
+//! | [`protocol`] | the messages between nodes |
+//! | [`serve`] | serving chunks to peers, with a rate limit per peer |
+//! | [`exchange`] | fetching blobs from peers, over any transport |
+//! | [`service`] | the binding of the protocol to the network of a Substrate node |
 #![forbid(unsafe_code)]
 
 mod blobs;
@@ -22,7 +22,9 @@ pub mod exchange;
 pub mod protocol;
 pub mod serve;
 pub mod service;
+pub mod source;
 pub mod store;
 
-pub use blobs::{Blobs, BlobsError, Nowhere, Source};
-pub use store::{Limits, Store, StoreError};
+pub use blobs::{Blobs, BlobsError};
+pub use source::{FetchError, NoSource, Source};
+pub use store::{Store, StoreError, StoreLimits};

@@ -1,72 +1,72 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What nodes ask each other and answer. SCALE, bounded, one chunk a request.
+//! The messages of the blob protocol: SCALE-encoded, of bounded size, one chunk per request.
 
 use crate::chunk::MAX_SLICE;
 use agorai_primitives::BlobId;
 use codec::{Decode, DecodeAll, Encode};
 
-/// The protocol's name behind the genesis hash.
+/// Name of the protocol, after the genesis hash.
 pub const NAME: &str = "agorai/blob/1";
-/// Most bytes of an encoded request.
+/// Maximum size of an encoded request in bytes.
 pub const MAX_REQUEST: u64 = 64;
-/// Most bytes of an encoded response.
+/// Maximum size of an encoded response in bytes.
 pub const MAX_RESPONSE: u64 = MAX_SLICE as u64 + 32;
 
-/// Which chunk of a blob.
+/// Selects a chunk of a blob.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
-pub enum Which {
-    /// The last one, wherever it is: its proof also proves the blob's size.
+pub enum ChunkSelector {
+    /// The last chunk. Its proof also proves the blob's size.
     Last,
-    /// The one at an index.
+    /// The chunk at an index.
     At(u32),
 }
 
-/// Asks for one chunk.
+/// Requests one chunk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct Request {
     /// The blob.
     pub blob: BlobId,
     /// The chunk.
-    pub which: Which,
+    pub selector: ChunkSelector,
 }
 
-/// Answers a [`Request`].
+/// The response to a [`Request`].
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub enum Response {
     /// The chunk.
     Chunk {
-        /// Bytes of the whole blob.
+        /// Size of the whole blob in bytes.
         size: u64,
-        /// Chunk and proof, see [`crate::chunk`].
+        /// Chunk and proof, as encoded by [`crate::chunk::encode`].
         slice: Vec<u8>,
     },
     /// This node does not have the blob, or the blob has no such chunk.
     Missing,
-    /// You ask too much; try again in a moment.
+    /// The requester exceeded its rate limit and may ask again later.
     Busy,
 }
 
-/// Bytes that are no message of this protocol.
+/// Bytes that do not decode as a message of this protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a message of the blob protocol")]
+#[error("malformed message of the blob protocol")]
 pub struct Malformed;
 
 impl Request {
-    /// From what a peer sent.
+    /// Decodes a request of a peer.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
-        bounded(bytes, MAX_REQUEST)
+        decode_bounded(bytes, MAX_REQUEST)
     }
 }
 
 impl Response {
-    /// From what a peer sent.
+    /// Decodes a response of a peer.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
-        bounded(bytes, MAX_RESPONSE)
+        decode_bounded(bytes, MAX_RESPONSE)
     }
 }
 
-fn bounded<T: Decode>(mut bytes: &[u8], most: u64) -> Result<T, Malformed> {
-    if bytes.len() as u64 > most {
+fn decode_bounded<T: Decode>(mut bytes: &[u8], limit: u64) -> Result<T, Malformed> {
+    if bytes.len() as u64 > limit {
         return Err(Malformed);
     }
     T::decode_all(&mut bytes).map_err(|_| Malformed)
@@ -78,10 +78,10 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn messages_survive_the_wire_within_their_bounds() {
+    fn messages_round_trip_within_their_size_limits() {
         let request = Request {
             blob: BlobId::of(b"x"),
-            which: Which::At(u32::MAX),
+            selector: ChunkSelector::At(u32::MAX),
         };
         let bytes = request.encode();
         assert!(bytes.len() as u64 <= MAX_REQUEST);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn message_is_refused_when_it_is_too_long_or_has_a_tail() {
+    fn message_is_rejected_when_it_is_too_long_or_has_trailing_bytes() {
         let mut bytes = Response::Missing.encode();
         bytes.push(0);
         assert_eq!(Response::from_bytes(&bytes), Err(Malformed));
@@ -110,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn garbage_is_decoded_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+        fn random_bytes_are_decoded_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
             let _ = Request::from_bytes(&bytes);
             let _ = Response::from_bytes(&bytes);
         }

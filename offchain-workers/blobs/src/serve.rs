@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Answering requests for chunks, within limits.
+//! Serves chunks to peers, with a rate limit per peer.
 
 use crate::{
     chunk,
-    protocol::{Request, Response, Which},
+    protocol::{ChunkSelector, Request, Response},
     store::Store,
 };
 use parking_lot::Mutex;
 use sc_network_types::PeerId;
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
-/// Most peers whose rate is remembered.
-const MOST_PEERS: usize = 1024;
+/// Maximum number of peers whose rate is tracked.
+const MAX_TRACKED_PEERS: usize = 1024;
 
-/// How much is served.
+/// Rate limits of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct ServeLimits {
-    /// Chunks a second to one peer, in the long run.
+    /// Sustained rate per peer, in chunks per second.
     pub chunks_per_second: u32,
-    /// Chunks to one peer at once.
+    /// Maximum number of chunks that a peer may request in a burst.
     pub burst: u32,
 }
 
 impl Default for ServeLimits {
-    /// 64 MiB a second to one peer, twice as much at once.
+    /// 64 MiB per second and peer, with a burst of 128 MiB.
     fn default() -> Self {
         Self {
             chunks_per_second: 64,
@@ -45,9 +45,10 @@ pub struct Server {
     buckets: Mutex<HashMap<PeerId, Bucket>>,
 }
 
+/// A token bucket; one token is one chunk.
 struct Bucket {
     tokens: f64,
-    at: Instant,
+    updated: Instant,
 }
 
 impl Server {
@@ -60,24 +61,27 @@ impl Server {
         }
     }
 
-    /// A bucket of tokens for every peer.
+    /// Takes a token from the bucket of `peer`. Returns `false` if it has none.
     fn admit(&self, peer: PeerId, now: Instant) -> bool {
         let (rate, burst) = (
             f64::from(self.limits.chunks_per_second),
             f64::from(self.limits.burst.max(1)),
         );
         let mut buckets = self.buckets.lock();
-        if buckets.len() >= MOST_PEERS && !buckets.contains_key(&peer) {
-            // The peer that was served longest ago has a full bucket, or nearly so.
-            let idle = buckets.iter().min_by_key(|(_, bucket)| bucket.at);
+        if buckets.len() >= MAX_TRACKED_PEERS && !buckets.contains_key(&peer) {
+            // The bucket that was updated first is full, or nearly so, and can be recreated without loss.
+            let idle = buckets.iter().min_by_key(|(_, bucket)| bucket.updated);
             if let Some(idle) = idle.map(|(peer, _)| *peer) {
                 buckets.remove(&idle);
             }
         }
-        let bucket = buckets.entry(peer).or_insert(Bucket { tokens: burst, at: now });
-        let passed = now.saturating_duration_since(bucket.at).as_secs_f64();
-        bucket.tokens = (bucket.tokens + passed * rate).min(burst);
-        bucket.at = now;
+        let bucket = buckets.entry(peer).or_insert(Bucket {
+            tokens: burst,
+            updated: now,
+        });
+        let elapsed = now.saturating_duration_since(bucket.updated).as_secs_f64();
+        bucket.tokens = (bucket.tokens + elapsed * rate).min(burst);
+        bucket.updated = now;
         if bucket.tokens < 1.0 {
             return false;
         }
@@ -91,9 +95,9 @@ impl Responder for Server {
         if !self.admit(peer, Instant::now()) {
             return Response::Busy;
         }
-        let index = match request.which {
-            Which::Last => None,
-            Which::At(index) => Some(u64::from(index)),
+        let index = match request.selector {
+            ChunkSelector::Last => None,
+            ChunkSelector::At(index) => Some(u64::from(index)),
         };
         match self.store.slice(&request.blob, index) {
             Ok(Some(found)) => Response::Chunk {
@@ -109,35 +113,35 @@ impl Responder for Server {
     }
 }
 
-/// Every response fits the protocol.
+// Every response fits into the protocol's limit.
 const _: () = assert!(chunk::MAX_SLICE < crate::protocol::MAX_RESPONSE as usize);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Limits;
+    use crate::store::StoreLimits;
     use agorai_primitives::BlobId;
     use std::time::Duration;
 
     fn server(limits: ServeLimits) -> (tempfile::TempDir, Server) {
         let folder = tempfile::tempdir().unwrap();
-        let store = Arc::new(Store::open(folder.path(), Limits::default()).unwrap());
+        let store = Arc::new(Store::open(folder.path(), StoreLimits::default()).unwrap());
         (folder, Server::new(store, limits))
     }
 
     #[test]
-    fn missing_blob_and_chunk_beyond_the_end_are_said_to_be_missing() {
+    fn unknown_blob_and_chunk_beyond_the_end_are_reported_missing() {
         let (_folder, server) = server(ServeLimits::default());
         let peer = PeerId::random();
         let blob = server.store.put(b"here").unwrap();
-        let ask = |blob, which| server.respond(peer, Request { blob, which });
-        assert_eq!(ask(BlobId::of(b"gone"), Which::Last), Response::Missing);
-        assert_eq!(ask(blob, Which::At(1)), Response::Missing);
-        assert_eq!(ask(blob, Which::Last), ask(blob, Which::At(0)));
+        let ask = |blob, selector| server.respond(peer, Request { blob, selector });
+        assert_eq!(ask(BlobId::of(b"gone"), ChunkSelector::Last), Response::Missing);
+        assert_eq!(ask(blob, ChunkSelector::At(1)), Response::Missing);
+        assert_eq!(ask(blob, ChunkSelector::Last), ask(blob, ChunkSelector::At(0)));
     }
 
     #[test]
-    fn peer_is_put_off_when_it_asks_too_much_and_others_are_not() {
+    fn peer_above_its_rate_limit_is_refused_and_others_are_not() {
         let limits = ServeLimits {
             chunks_per_second: 10,
             burst: 3,
@@ -153,20 +157,20 @@ mod tests {
     }
 
     #[test]
-    fn memory_of_peers_is_bounded() {
+    fn number_of_tracked_peers_is_bounded() {
         let (_folder, server) = server(ServeLimits::default());
-        for _ in 0..MOST_PEERS + 50 {
+        for _ in 0..MAX_TRACKED_PEERS + 50 {
             server.admit(PeerId::random(), Instant::now());
         }
-        assert_eq!(server.buckets.lock().len(), MOST_PEERS);
+        assert_eq!(server.buckets.lock().len(), MAX_TRACKED_PEERS);
     }
 
     #[test]
     fn served_chunk_does_not_verify_after_a_bit_is_flipped() {
         let (_folder, server) = server(ServeLimits::default());
         let blob = server.store.put(b"truth").unwrap();
-        let which = Which::Last;
-        match server.respond(PeerId::random(), Request { blob, which }) {
+        let selector = ChunkSelector::Last;
+        match server.respond(PeerId::random(), Request { blob, selector }) {
             Response::Chunk { size, mut slice } => {
                 assert!(chunk::verify(&blob, size, 0, &slice).is_ok());
                 *slice.last_mut().unwrap() ^= 1;

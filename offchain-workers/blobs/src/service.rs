@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The blob protocol over a node's network.
+//! Binds the blob protocol to the network of a Substrate node.
 //!
 //! ```text
-//! let store = Arc::new(Store::open(folder, Limits::default())?);
+//! let store = Arc::new(Store::open(folder, StoreLimits::default())?);
 //! let name = service::protocol_name(genesis_hash, fork_id);
-//! let (config, server) = service::request_response_config::<Block, N>(
+//! let (config, responses) = service::request_response_config::<Block, N>(
 //!     name.clone(), Arc::new(Server::new(store.clone(), ServeLimits::default())));
 //! net_config.add_request_response_protocol(config);
 //! // … build_network …
-//! task_manager.spawn_handle().spawn("blobs", Some("blobs"), server);
+//! task_manager.spawn_handle().spawn("blobs", Some("blobs"), responses);
 //! let blobs = service::blobs(store, network, sync_service, name, tokio_handle);
 //! ```
 
 use crate::{
-    exchange::{FetchLimits, Fetcher, NoAnswer, Transport},
+    exchange::{FetchLimits, Fetcher, RequestError, Transport},
     protocol::{Request, Response, MAX_REQUEST, MAX_RESPONSE, NAME},
     serve::Responder,
     store::Store,
@@ -33,18 +33,18 @@ use sp_runtime::traits::Block as BlockT;
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::runtime::Handle;
 
-/// Requests that wait to be answered; beyond it the network refuses them.
+/// Maximum number of queued incoming requests. The network refuses further ones.
 const QUEUE: usize = 64;
-/// Requests that are answered at a time; each may read from the disk.
+/// Maximum number of requests that are answered concurrently; each may read from the disk.
 const CONCURRENT_REQUESTS: usize = 4;
-/// After this long the network gives a request up. Above [`FetchLimits::request`], which comes first.
+/// Timeout of outgoing requests in the network. Longer than [`FetchLimits::request_timeout`], which applies first.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-/// For bytes that do not belong to the blob.
-const WRONG_BYTES: ReputationChange = ReputationChange::new(-(1 << 28), "blob: wrong bytes");
-/// For a request that is none.
+/// Cost of a chunk that does not verify.
+const INVALID_DATA: ReputationChange = ReputationChange::new(-(1 << 28), "blob: invalid data");
+/// Cost of a request that does not decode.
 const BAD_REQUEST: ReputationChange = ReputationChange::new(-(1 << 12), "blob: bad request");
 
-/// The name of the protocol on a chain.
+/// Returns the name of the protocol on a chain.
 pub fn protocol_name(genesis_hash: impl AsRef<[u8]>, fork_id: Option<&str>) -> ProtocolName {
     let genesis = hex::encode(genesis_hash.as_ref());
     match fork_id {
@@ -104,11 +104,11 @@ async fn answer(responder: Arc<dyn Responder>, incoming: IncomingRequest) {
             }
         }
     };
-    // A requester that is gone is no error.
+    // The peer may have disconnected meanwhile.
     let _ = pending_response.send(response);
 }
 
-/// Requests over the node's network to the peers with which it syncs.
+/// Sends requests over the node's network to the peers with which it syncs.
 pub struct NetworkTransport<B: BlockT> {
     network: Arc<dyn NetworkService>,
     sync: Arc<SyncingService<B>>,
@@ -116,7 +116,7 @@ pub struct NetworkTransport<B: BlockT> {
 }
 
 impl<B: BlockT> NetworkTransport<B> {
-    /// Over these services, under this protocol name.
+    /// Creates a transport for the protocol called `name`.
     pub fn new(network: Arc<dyn NetworkService>, sync: Arc<SyncingService<B>>, name: ProtocolName) -> Self {
         Self { network, sync, name }
     }
@@ -129,7 +129,7 @@ impl<B: BlockT> Transport for NetworkTransport<B> {
         peers.into_iter().map(|(peer, _)| peer).collect()
     }
 
-    async fn request(&self, peer: PeerId, request: Request) -> Result<Response, NoAnswer> {
+    async fn request(&self, peer: PeerId, request: Request) -> Result<Response, RequestError> {
         let sent = self.network.request(
             peer,
             self.name.clone(),
@@ -138,18 +138,18 @@ impl<B: BlockT> Transport for NetworkTransport<B> {
             IfDisconnected::ImmediateError,
         );
         let (bytes, _) = sent.await.map_err(|error| {
-            log::debug!(target: "blobs", "no answer from {peer}: {error}");
-            NoAnswer::Silent
+            log::debug!(target: "blobs", "no response from {peer}: {error}");
+            RequestError::NoResponse
         })?;
-        Response::from_bytes(&bytes).map_err(|_| NoAnswer::Malformed)
+        Response::from_bytes(&bytes).map_err(|_| RequestError::Malformed)
     }
 
     fn report(&self, peer: PeerId) {
-        self.network.report_peer(peer, WRONG_BYTES);
+        self.network.report_peer(peer, INVALID_DATA);
     }
 }
 
-/// Blobs of a node: its store, and its peers for what the store lacks.
+/// Returns the blobs of a node: those in its store, and those that its peers serve.
 pub fn blobs<B: BlockT>(
     store: Arc<Store>,
     network: Arc<dyn NetworkService>,
@@ -168,14 +168,14 @@ mod tests {
     use super::*;
     use crate::{
         chunk,
-        protocol::Which,
+        protocol::ChunkSelector,
         serve::{ServeLimits, Server},
-        store::Limits,
+        store::StoreLimits,
     };
     use futures::channel::oneshot;
 
     #[test]
-    fn protocol_is_named_after_its_chain() {
+    fn protocol_name_contains_genesis_hash_and_fork_id() {
         let genesis = [0xab; 32];
         let plain = protocol_name(genesis, None);
         let expected = format!("/{}/agorai/blob/1", "ab".repeat(32));
@@ -184,9 +184,9 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn requests_are_answered_and_bad_ones_cost_reputation() {
+    async fn requests_are_answered_and_malformed_ones_cost_reputation() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Arc::new(Store::open(folder.path(), Limits::default()).unwrap());
+        let store = Arc::new(Store::open(folder.path(), StoreLimits::default()).unwrap());
         let blob = store.put(b"agora").unwrap();
         let (requests, receiver) = async_channel::bounded(QUEUE);
         let server = Arc::new(Server::new(store, ServeLimits::default()));
@@ -205,8 +205,8 @@ mod tests {
             }
         };
 
-        let which = Which::Last;
-        let answered = ask(Request { blob, which }.encode()).await;
+        let selector = ChunkSelector::Last;
+        let answered = ask(Request { blob, selector }.encode()).await;
         assert!(answered.reputation_changes.is_empty());
         match Response::from_bytes(&answered.result.unwrap()).unwrap() {
             Response::Chunk { size, slice } => {

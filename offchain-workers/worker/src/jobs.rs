@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! Which jobs wait, run and are done. Plain data: no threads, no clock.
+//! The state of all jobs: queued, running or finished. Plain data, without threads or a clock.
 
-use crate::run::Watch;
+use crate::runner::JobProgress;
 use agorai_primitives::{
     job::{JobFailure, JobResult, JobSpec, JobStatus},
     JobId,
@@ -11,138 +11,145 @@ use std::{
     sync::Arc,
 };
 
-/// Which jobs come first. What others wait for comes before what only fills time.
+/// Priority of a job, highest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Class {
-    /// Checks and audits: a committee's deadline runs.
+pub enum Priority {
+    /// Checks and audits, which have the shortest deadlines.
     Receipt,
-    /// Generations: a user waits.
+    /// Generations: a user waits for the answer.
     Claim,
-    /// Scores and aggregation: a round's last phases.
+    /// Scores and aggregation: the last phases of a round.
     Round,
-    /// Training: takes long.
+    /// Training, which takes longest.
     Training,
 }
 
-impl Class {
-    /// Of a job.
+impl Priority {
+    /// Returns the priority of a job.
     pub fn of(spec: &JobSpec) -> Self {
         match spec {
-            JobSpec::Check(_) | JobSpec::Audit(_) => Class::Receipt,
-            JobSpec::Generate(_) => Class::Claim,
-            JobSpec::Score(_) | JobSpec::Aggregate(_) => Class::Round,
-            JobSpec::Train(_) => Class::Training,
+            JobSpec::Check(_) | JobSpec::Audit(_) => Priority::Receipt,
+            JobSpec::Generate(_) => Priority::Claim,
+            JobSpec::Score(_) | JobSpec::Aggregate(_) => Priority::Round,
+            JobSpec::Train(_) => Priority::Training,
         }
     }
 }
 
-type Place = (Class, u64);
+/// Priority and order of arrival.
+type QueueKey = (Priority, u64);
 type Outcome = Result<JobResult, JobFailure>;
 
-/// Which jobs wait, run and are done.
+/// All jobs: queued, running or finished.
 pub struct Jobs {
-    most_waiting: usize,
-    most_finished: usize,
+    max_queued: usize,
+    max_finished: usize,
+    /// Logical time: the number of recorded accesses.
     clock: u64,
-    queue: BTreeMap<Place, JobSpec>,
-    waiting: HashMap<JobId, Place>,
-    running: HashMap<JobId, Arc<dyn Watch>>,
+    queue: BTreeMap<QueueKey, JobSpec>,
+    queued: HashMap<JobId, QueueKey>,
+    running: HashMap<JobId, Arc<dyn JobProgress>>,
+    /// Outcomes and the time of the last access to each.
     finished: HashMap<JobId, (u64, Outcome)>,
-    /// When each finished job was last asked for.
-    order: BTreeMap<u64, JobId>,
+    /// Finished jobs by the time of the last access.
+    last_access: BTreeMap<u64, JobId>,
 }
 
 impl Jobs {
-    /// Bounds on what waits and on what is remembered.
-    pub fn new(most_waiting: usize, most_finished: usize) -> Self {
+    /// Creates an empty queue with a maximum number of queued jobs and of retained outcomes.
+    pub fn new(max_queued: usize, max_finished: usize) -> Self {
         Self {
-            most_waiting,
-            most_finished,
+            max_queued,
+            max_finished,
             clock: 0,
             queue: BTreeMap::new(),
-            waiting: HashMap::new(),
+            queued: HashMap::new(),
             running: HashMap::new(),
             finished: HashMap::new(),
-            order: BTreeMap::new(),
+            last_access: BTreeMap::new(),
         }
     }
 
-    /// Takes a job on; `true` if it has to be run (again).
+    /// Adds a job to the queue. Returns `false` if it is queued, running or completed already; a failed job is queued
+    /// again.
+    ///
+    /// Errors: `Busy` if the queue is full.
     pub fn enqueue(&mut self, spec: JobSpec) -> Result<bool, JobFailure> {
         let job = spec.id();
         let done = matches!(self.finished.get(&job), Some((_, Ok(_))));
-        if done || self.waiting.contains_key(&job) || self.running.contains_key(&job) {
+        if done || self.queued.contains_key(&job) || self.running.contains_key(&job) {
             return Ok(false);
         }
-        if self.queue.len() >= self.most_waiting {
+        if self.queue.len() >= self.max_queued {
             return Err(JobFailure::Busy);
         }
-        self.forget(&job);
-        let place = (Class::of(&spec), self.tick());
-        self.waiting.insert(job, place);
-        self.queue.insert(place, spec);
+        self.remove_finished(&job);
+        let key = (Priority::of(&spec), self.tick());
+        self.queued.insert(job, key);
+        self.queue.insert(key, spec);
         Ok(true)
     }
 
-    /// The first waiting job that is of class `last` or before it; it counts as running now.
-    pub fn take(&mut self, last: Class, watch: Arc<dyn Watch>) -> Option<JobSpec> {
-        let (class, _) = *self.queue.keys().next()?;
-        if class > last {
+    /// Starts the first queued job of priority `lowest` or higher: moves it from the queue to the running jobs and returns
+    /// it.
+    pub fn start_next(&mut self, lowest: Priority, progress: Arc<dyn JobProgress>) -> Option<JobSpec> {
+        let (priority, _) = *self.queue.keys().next()?;
+        if priority > lowest {
             return None;
         }
         let (_, spec) = self.queue.pop_first()?;
         let job = spec.id();
-        self.waiting.remove(&job);
-        self.running.insert(job, watch);
+        self.queued.remove(&job);
+        self.running.insert(job, progress);
         Some(spec)
     }
 
-    /// Notes how a running job ended.
+    /// Records the outcome of a running job. Beyond the maximum, the outcome with the oldest access is dropped.
     pub fn finish(&mut self, job: JobId, outcome: Outcome) {
         self.running.remove(&job);
-        self.forget(&job);
-        while self.finished.len() >= self.most_finished.max(1) {
-            let Some((_, oldest)) = self.order.pop_first() else {
+        self.remove_finished(&job);
+        while self.finished.len() >= self.max_finished.max(1) {
+            let Some((_, oldest)) = self.last_access.pop_first() else {
                 break;
             };
             self.finished.remove(&oldest);
         }
         let now = self.tick();
-        self.order.insert(now, job);
+        self.last_access.insert(now, job);
         self.finished.insert(job, (now, outcome));
     }
 
-    /// Where a job stands. Asking keeps a result from being forgotten.
+    /// Returns the status of a job, and records an access to its outcome.
     pub fn status(&mut self, job: &JobId) -> JobStatus {
-        if self.waiting.contains_key(job) || self.running.contains_key(job) {
+        if self.queued.contains_key(job) || self.running.contains_key(job) {
             return JobStatus::Pending;
         }
         let now = self.tick();
-        let Some((asked, outcome)) = self.finished.get_mut(job) else {
+        let Some((accessed, outcome)) = self.finished.get_mut(job) else {
             return JobStatus::Unknown;
         };
-        self.order.remove(asked);
-        self.order.insert(now, *job);
-        *asked = now;
+        self.last_access.remove(accessed);
+        self.last_access.insert(now, *job);
+        *accessed = now;
         match outcome {
             Ok(result) => JobStatus::Done(result.clone()),
             Err(failure) => JobStatus::Failed(*failure),
         }
     }
 
-    /// How to watch a running job.
-    pub fn watch(&self, job: &JobId) -> Option<Arc<dyn Watch>> {
+    /// Returns the progress of a running job.
+    pub fn progress(&self, job: &JobId) -> Option<Arc<dyn JobProgress>> {
         self.running.get(job).cloned()
     }
 
-    /// All running jobs.
-    pub fn running(&self) -> impl Iterator<Item = &Arc<dyn Watch>> {
+    /// Returns the progress of every running job.
+    pub fn running(&self) -> impl Iterator<Item = &Arc<dyn JobProgress>> {
         self.running.values()
     }
 
-    fn forget(&mut self, job: &JobId) {
-        if let Some((asked, _)) = self.finished.remove(job) {
-            self.order.remove(&asked);
+    fn remove_finished(&mut self, job: &JobId) {
+        if let Some((accessed, _)) = self.finished.remove(job) {
+            self.last_access.remove(&accessed);
         }
     }
 
@@ -155,24 +162,24 @@ impl Jobs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{audited, generate, train, Nothing};
+    use crate::testing::{audited, generate, train, NoProgress};
 
     fn jobs() -> Jobs {
         Jobs::new(3, 2)
     }
 
-    fn take(jobs: &mut Jobs, last: Class) -> Option<JobSpec> {
-        jobs.take(last, Arc::new(Nothing))
+    fn start_next(jobs: &mut Jobs, lowest: Priority) -> Option<JobSpec> {
+        jobs.start_next(lowest, Arc::new(NoProgress))
     }
 
     #[test]
-    fn job_is_taken_on_once_until_it_has_failed() {
+    fn job_is_queued_once_until_it_has_failed() {
         let mut jobs = jobs();
         let spec = generate(1);
         assert_eq!(jobs.status(&spec.id()), JobStatus::Unknown);
         assert_eq!(jobs.enqueue(spec.clone()), Ok(true));
         assert_eq!(jobs.enqueue(spec.clone()), Ok(false));
-        assert_eq!(take(&mut jobs, Class::Training), Some(spec.clone()));
+        assert_eq!(start_next(&mut jobs, Priority::Training), Some(spec.clone()));
         assert_eq!(jobs.enqueue(spec.clone()), Ok(false));
         assert_eq!(jobs.status(&spec.id()), JobStatus::Pending);
         jobs.finish(spec.id(), Err(JobFailure::BlobUnavailable));
@@ -180,37 +187,37 @@ mod tests {
         assert_eq!(jobs.status(&spec.id()), failed);
         assert_eq!(jobs.enqueue(spec.clone()), Ok(true));
         assert_eq!(jobs.status(&spec.id()), JobStatus::Pending);
-        take(&mut jobs, Class::Training);
+        start_next(&mut jobs, Priority::Training);
         jobs.finish(spec.id(), Ok(audited()));
         assert_eq!(jobs.status(&spec.id()), JobStatus::Done(audited()));
         assert_eq!(jobs.enqueue(spec), Ok(false));
     }
 
     #[test]
-    fn jobs_are_refused_when_too_many_wait() {
+    fn jobs_are_refused_when_the_queue_is_full() {
         let mut jobs = jobs();
         for nonce in 0..3 {
             assert_eq!(jobs.enqueue(generate(nonce)), Ok(true));
         }
         assert_eq!(jobs.enqueue(generate(3)), Err(JobFailure::Busy));
-        take(&mut jobs, Class::Training);
+        start_next(&mut jobs, Priority::Training);
         assert_eq!(jobs.enqueue(generate(3)), Ok(true));
     }
 
     #[test]
-    fn what_others_wait_for_comes_first_and_training_last() {
+    fn jobs_start_by_priority_then_by_arrival() {
         let mut jobs = jobs();
         jobs.enqueue(train(1)).unwrap();
         jobs.enqueue(generate(1)).unwrap();
         jobs.enqueue(generate(2)).unwrap();
-        assert_eq!(take(&mut jobs, Class::Round), Some(generate(1)));
-        assert_eq!(take(&mut jobs, Class::Round), Some(generate(2)));
-        assert_eq!(take(&mut jobs, Class::Round), None);
-        assert_eq!(take(&mut jobs, Class::Training), Some(train(1)));
+        assert_eq!(start_next(&mut jobs, Priority::Round), Some(generate(1)));
+        assert_eq!(start_next(&mut jobs, Priority::Round), Some(generate(2)));
+        assert_eq!(start_next(&mut jobs, Priority::Round), None);
+        assert_eq!(start_next(&mut jobs, Priority::Training), Some(train(1)));
     }
 
     #[test]
-    fn result_asked_for_longest_ago_is_forgotten_first() {
+    fn outcome_with_the_oldest_access_is_dropped_first() {
         let mut jobs = jobs();
         let ids = [1, 2, 3].map(|nonce| generate(nonce).id());
         jobs.finish(ids[0], Ok(audited()));
@@ -219,6 +226,6 @@ mod tests {
         jobs.finish(ids[2], Ok(audited()));
         assert_eq!(jobs.status(&ids[1]), JobStatus::Unknown);
         assert_eq!(jobs.status(&ids[0]), JobStatus::Done(audited()));
-        assert_eq!(jobs.order.len(), 2);
+        assert_eq!(jobs.last_access.len(), 2);
     }
 }

@@ -1,42 +1,48 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! Runs the engine's jobs on threads of its own, in the node or as a separate process.
+//! Runs the engine's jobs on background threads, in the node or in a separate process.
 //!
-//! | module | what is in it |
+//! | module | contents |
 //! |---|---|
-//! | [`worker`] | [`Worker`]: jobs on threads of this process |
-//! | [`remote`] | [`Remote`]: jobs in a worker process, over WebSocket |
-//! | [`server`] | the worker process' side of it |
-//! | [`jobs`] | which jobs wait, run and are done |
-//! | [`run`] | what runs a job: the engine on a node's blobs |
+//! | [`worker`] | [`Worker`]: runs jobs on threads of this process |
+//! | [`remote`] | [`RemoteEngine`]: runs jobs in a worker process, over WebSocket |
+//! | [`server`] | the worker process' side of the connection |
+//! | [`missing_blobs`] | the blobs that jobs of a worker process wait for |
+//! | [`wire`] | the protocol between node and worker process |
+//! | [`jobs`] | the state of all jobs: queued, running or finished |
+//! | [`runner`] | the interface between the job queue and the code that computes a job |
+//! | [`engine_runner`] | computes jobs with the engine, on the blobs of a node |
+//! | [`panic_hook`] | lets a panic of a job unwind |
 //!
-//! Both [`Worker`] and [`Remote`] are an [`agorai_engine_interface::Engine`]: whatever happens to a job (a panic, a
-//! crash of the worker process, a lost connection) its status says so, and no call waits.
+//! [`Worker`] and [`RemoteEngine`] both implement [`agorai_engine_interface::Engine`]. No call blocks, and every failure (a panic, a
+//! crash of the worker process, a lost connection) becomes the status of its job.
 //!
 //! # The worker process
 //!
 //! ```text
 //! agorai-worker --blobs /var/lib/agorai/blobs --listen 127.0.0.1:9955 --threads 8
-//! agorai-node … --compute ws://127.0.0.1:9955
+//! agorai-node ... --compute ws://127.0.0.1:9955
 //! ```
 //!
-//! Worker and node use the **same blob folder** (the node's `blobs`, on one machine or on a shared
-//! disk). Blobs that a job needs and the folder lacks are fetched by the node from its peers; what the
-//! job makes is in the folder, so that the node serves it. There is no authentication: whoever reaches
-//! the port can have the machine compute, so it belongs on the loopback or a private network. A wrong
-//! answer of the worker is a wrong answer of the validator.
+//! Worker and node share **one blob folder** (the node's `--blobs`, on the same machine or on a shared disk). The node
+//! fetches blobs that a job needs and the folder does not contain; it serves the blobs that the job writes. The
+//! connection is not authenticated: any client that reaches the port can enqueue jobs, so the worker must listen on
+//! loopback or a private network. The node trusts the worker: it claims the worker's results under its own bond.
 #![forbid(unsafe_code)]
 
+pub mod engine_runner;
 pub mod jobs;
-pub mod panics;
+pub mod missing_blobs;
+pub mod panic_hook;
 pub mod remote;
-pub mod run;
+mod retention;
+pub mod runner;
 pub mod server;
-mod states;
 #[cfg(test)]
 mod testing;
 pub mod wire;
 pub mod worker;
 
-pub use remote::{Remote, RemoteConfig};
-pub use run::{EngineRun, Run, Watch};
+pub use engine_runner::EngineRunner;
+pub use remote::{RemoteConfig, RemoteEngine};
+pub use runner::{JobProgress, JobRunner};
 pub use worker::{Worker, WorkerConfig};

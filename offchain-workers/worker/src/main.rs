@@ -1,35 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! The worker process: the engine beside a node, see the library's page.
+//! The binary `agorai-worker`: the engine in a process beside a node. See the library's documentation.
 
-use agorai_blobs::{Blobs, Limits, Store};
+use agorai_blobs::{Blobs, Store, StoreLimits};
 use agorai_engine::EngineConfig;
-use agorai_worker::{
-    server::{serve, Wanted},
-    EngineRun, Worker, WorkerConfig,
-};
+use agorai_worker::{missing_blobs::MissingBlobs, server::serve, EngineRunner, Worker, WorkerConfig};
 use anyhow::Context;
 use clap::Parser;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 use tokio::{runtime::Handle, signal};
 
-/// How long a job waits for its node to fetch a blob.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Maximum time that a job waits for the node to fetch a blob.
+const BLOB_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Runs a validator's jobs beside its node, which is started with `--compute ws://<this address>`.
+/// Runs the jobs of a validator, whose node is started with `--compute ws://<address of this worker>`.
 #[derive(Parser)]
 #[command(name = "agorai-worker", version)]
 struct Arguments {
-    /// Where the node connects. There is no authentication: keep it on the loopback or a private network.
+    /// Address on which to listen for the node. Connections are not authenticated: use loopback or a private network.
     #[arg(long, default_value = "127.0.0.1:9955")]
     listen: SocketAddr,
-    /// The node's blob folder.
+    /// Blob folder of the node, which the worker shares.
     #[arg(long)]
     blobs: PathBuf,
-    /// Threads of one job; by default the processor's.
+    /// Number of threads per job [default: all of the processor].
     #[arg(long)]
     threads: Option<usize>,
-    /// Jobs that run at a time.
-    #[arg(long, default_value_t = WorkerConfig::default().at_once)]
+    /// Maximum number of concurrent jobs.
+    #[arg(long, default_value_t = WorkerConfig::default().max_running)]
     jobs: usize,
 }
 
@@ -37,26 +34,26 @@ struct Arguments {
 async fn main() -> anyhow::Result<()> {
     sp_tracing::try_init_simple();
     let arguments = Arguments::parse();
-    let store = Store::open(&arguments.blobs, Limits::default())
-        .with_context(|| format!("blobs in {}", arguments.blobs.display()))?;
+    let store = Store::open(&arguments.blobs, StoreLimits::default())
+        .with_context(|| format!("cannot open the blob folder {}", arguments.blobs.display()))?;
     let store = Arc::new(store);
-    let wanted = Wanted::new(store.clone(), PATIENCE);
-    let blobs = Blobs::new(store, wanted.clone(), Handle::current());
+    let missing = MissingBlobs::new(store.clone(), BLOB_TIMEOUT);
+    let blobs = Blobs::new(store, missing.clone(), Handle::current());
     let config = EngineConfig {
         threads: arguments.threads.unwrap_or_else(processors),
         ..EngineConfig::default()
     };
     let worker = WorkerConfig {
-        at_once: arguments.jobs,
+        max_running: arguments.jobs,
         ..WorkerConfig::default()
     };
-    let engine = Worker::start(EngineRun::new(config, blobs), worker).context("threads")?;
-    let (address, server) = serve(arguments.listen, Arc::new(engine), wanted)
+    let engine = Worker::start(EngineRunner::new(config, blobs), worker).context("cannot start the compute threads")?;
+    let (address, server) = serve(arguments.listen, Arc::new(engine), missing)
         .await
-        .with_context(|| format!("listen on {}", arguments.listen))?;
+        .with_context(|| format!("cannot listen on {}", arguments.listen))?;
     println!("agorai-worker listens on ws://{address}");
     tokio::select! {
-        stopped = signal::ctrl_c() => stopped.context("wait for ctrl-c")?,
+        stopped = signal::ctrl_c() => stopped.context("cannot wait for ctrl-c")?,
         () = server.stopped() => {}
     }
     Ok(())
@@ -72,7 +69,7 @@ mod tests {
     use clap::{error::ErrorKind, CommandFactory};
 
     #[test]
-    fn command_line_is_consistent() {
+    fn command_line_definition_is_valid() {
         Arguments::command().debug_assert();
     }
 

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! Jobs in a worker process. Calls are answered from what is known here; a task talks to the worker.
+//! Runs jobs in a worker process. Calls are answered from local state, which a background task synchronises with the
+//! worker.
 //!
-//! The connection is made again whenever it breaks, and what the worker has forgotten is sent again.
-//! A worker that is not heard of for [`RemoteConfig::grace`] is taken for dead: its jobs have failed
-//! (`Interrupted`), and new ones are refused (`NoEngine`), until it is heard of again.
+//! The task reconnects whenever the connection fails, and sends jobs again that the worker does not know any more. A
+//! worker without contact for [`RemoteConfig::grace_period`] counts as dead: its jobs fail as `Interrupted`, and new ones
+//! are refused as `NoEngine`, until there is contact again.
 
 use crate::{
-    jobs::{Class, Jobs},
-    run::Watch,
-    wire::{from_text, to_text, Standing, ENQUEUE, MAX_MESSAGE, MOST_JOBS, MOST_WANTED, STANDING, WANTED},
+    jobs::{Jobs, Priority},
+    runner::JobProgress,
+    wire::{from_hex, to_hex, WorkerJobStatus, ENQUEUE, MAX_BLOBS, MAX_JOBS, MAX_MESSAGE, MISSING_BLOBS, STATUS},
 };
 use agorai_blobs::Blobs;
 use agorai_engine_interface::Engine;
 use agorai_primitives::{
-    job::{JobFailure, JobSpec, JobStatus},
+    job::{JobFailure, JobResult, JobSpec, JobStatus},
     BlobId, JobId,
 };
 use jsonrpsee::{
@@ -32,88 +33,88 @@ use std::{
 };
 use tokio::{runtime::Handle, sync::Notify};
 
-/// How a worker process is reached.
+/// Configuration of a [`RemoteEngine`].
 #[derive(Clone, Debug)]
 pub struct RemoteConfig {
-    /// `ws://host:port`.
+    /// Address of the worker process: `ws://host:port`.
     pub url: String,
-    /// How often its jobs are looked at.
-    pub refresh: Duration,
-    /// How long connecting or one question may take.
-    pub question: Duration,
-    /// How long it may not be heard of before it counts as dead.
-    pub grace: Duration,
-    /// Jobs that wait here or there.
-    pub waiting: usize,
-    /// Results that are remembered.
-    pub finished: usize,
+    /// Interval at which the status of jobs is requested.
+    pub poll_interval: Duration,
+    /// Timeout of connecting and of one request.
+    pub request_timeout: Duration,
+    /// Time without contact after which the worker counts as dead.
+    pub grace_period: Duration,
+    /// Maximum number of jobs that are queued in the node, and of unfinished jobs in the worker.
+    pub max_queued: usize,
+    /// Maximum number of retained outcomes.
+    pub max_finished: usize,
 }
 
 impl RemoteConfig {
-    /// The worker at this address.
+    /// Returns the default configuration for the worker at `url`.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
-            refresh: Duration::from_millis(200),
-            question: Duration::from_secs(5),
-            grace: Duration::from_secs(15),
-            waiting: 256,
-            finished: 512,
+            poll_interval: Duration::from_millis(200),
+            request_timeout: Duration::from_secs(5),
+            grace_period: Duration::from_secs(15),
+            max_queued: 256,
+            max_finished: 512,
         }
     }
 }
 
-/// A worker process as an engine, see the [module](self).
-pub struct Remote {
+/// An engine in a worker process, see the [module](self).
+pub struct RemoteEngine {
     shared: Arc<Shared>,
 }
 
 struct Shared {
     config: RemoteConfig,
     jobs: Mutex<Jobs>,
-    heard: Mutex<Instant>,
+    last_contact: Mutex<Instant>,
     wake: Notify,
     closed: AtomicBool,
 }
 
-/// The provisional output as it was last heard of.
+/// The provisional output that the worker last reported.
 #[derive(Default)]
-struct Heard(Mutex<Vec<u8>>);
+struct ReportedOutput(Mutex<Vec<u8>>);
 
-impl Watch for Heard {
+impl JobProgress for ReportedOutput {
     fn partial(&self) -> Vec<u8> {
         self.0.lock().clone()
     }
 
-    /// The worker goes on: another node, or this one after a restart, may want the result.
+    /// Does nothing: another node, or this node after a restart, may need the result.
     fn cancel(&self) {}
 }
 
-impl Remote {
-    /// Starts the task that talks to the worker. Blobs that the worker lacks are obtained from `blobs`,
-    /// whose folder the worker shares.
+impl RemoteEngine {
+    /// Starts the background task on `handle`. Blobs that the worker misses are fetched through `blobs`, whose folder the
+    /// worker shares.
     pub fn start(config: RemoteConfig, blobs: Blobs, handle: &Handle) -> Self {
         let shared = Arc::new(Shared {
-            jobs: Mutex::new(Jobs::new(config.waiting, config.finished)),
+            jobs: Mutex::new(Jobs::new(config.max_queued, config.max_finished)),
             config,
-            heard: Mutex::new(Instant::now()),
+            last_contact: Mutex::new(Instant::now()),
             wake: Notify::new(),
             closed: AtomicBool::new(false),
         });
-        let talk = Talk {
+        let task = SyncTask {
             shared: shared.clone(),
             blobs,
             sent: HashMap::new(),
-            obtaining: Arc::default(),
+            fetching: Arc::default(),
         };
-        handle.spawn(talk.run());
+        handle.spawn(task.run());
         Self { shared }
     }
 }
 
-impl Engine for Remote {
+impl Engine for RemoteEngine {
     fn enqueue(&self, spec: JobSpec) -> Result<(), JobFailure> {
-        if self.shared.dead() {
+        if self.shared.is_dead() {
             return Err(JobFailure::NoEngine);
         }
         if self.shared.jobs.lock().enqueue(spec)? {
@@ -127,12 +128,12 @@ impl Engine for Remote {
     }
 
     fn partial(&self, job: JobId) -> Vec<u8> {
-        let watch = self.shared.jobs.lock().watch(&job);
-        watch.map_or_else(Vec::new, |watch| watch.partial())
+        let progress = self.shared.jobs.lock().progress(&job);
+        progress.map_or_else(Vec::new, |progress| progress.partial())
     }
 }
 
-impl Drop for Remote {
+impl Drop for RemoteEngine {
     fn drop(&mut self) {
         self.shared.closed.store(true, Relaxed);
         self.shared.wake.notify_one();
@@ -140,132 +141,133 @@ impl Drop for Remote {
 }
 
 impl Shared {
-    fn dead(&self) -> bool {
-        self.heard.lock().elapsed() > self.config.grace
+    fn is_dead(&self) -> bool {
+        self.last_contact.lock().elapsed() > self.config.grace_period
     }
 
-    fn hear(&self) {
-        *self.heard.lock() = Instant::now();
+    fn record_contact(&self) {
+        *self.last_contact.lock() = Instant::now();
     }
 
-    fn open(&self) -> bool {
+    fn is_open(&self) -> bool {
         !self.closed.load(Relaxed)
     }
 }
 
-/// Why talking ended.
-enum Broken {
-    Connection(jsonrpsee::core::ClientError),
-    /// Somebody listens, but does not speak.
-    Mute,
-    /// The other side is no worker, or one of another version.
-    Nonsense,
+/// Why a connection ended.
+enum ConnectionError {
+    Client(jsonrpsee::core::ClientError),
+    /// The server accepted the connection, but did not complete the handshake.
+    HandshakeTimeout,
+    /// A response does not decode: the server is no worker, or a worker of another version.
+    InvalidResponse,
 }
 
-impl std::fmt::Display for Broken {
+impl std::fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Broken::Connection(error) => write!(f, "{error}"),
-            Broken::Mute => f.write_str("no handshake"),
-            Broken::Nonsense => f.write_str("the other side is no worker of this version"),
+            Self::Client(error) => write!(f, "{error}"),
+            Self::HandshakeTimeout => f.write_str("no handshake"),
+            Self::InvalidResponse => f.write_str("invalid response: the server is no worker of this version"),
         }
     }
 }
 
-impl From<jsonrpsee::core::ClientError> for Broken {
+impl From<jsonrpsee::core::ClientError> for ConnectionError {
     fn from(error: jsonrpsee::core::ClientError) -> Self {
-        Broken::Connection(error)
+        Self::Client(error)
     }
 }
 
-/// The task's side.
-struct Talk {
+/// The background task that synchronises the jobs with the worker.
+struct SyncTask {
     shared: Arc<Shared>,
     blobs: Blobs,
-    /// What the worker has been sent and has not finished.
-    sent: HashMap<JobId, (JobSpec, Arc<Heard>)>,
-    obtaining: Arc<Mutex<HashSet<BlobId>>>,
+    /// Jobs that were sent to the worker and have not finished.
+    sent: HashMap<JobId, (JobSpec, Arc<ReportedOutput>)>,
+    /// Blobs that are being fetched for the worker.
+    fetching: Arc<Mutex<HashSet<BlobId>>>,
 }
 
-impl Talk {
+impl SyncTask {
     async fn run(mut self) {
-        while self.shared.open() {
-            if let Err(error) = self.converse().await {
+        while self.shared.is_open() {
+            if let Err(error) = self.connect_and_sync().await {
                 let url = &self.shared.config.url;
                 log::debug!(target: "compute", "worker {url}: {error}");
             }
-            if self.shared.dead() {
-                self.give_up();
+            if self.shared.is_dead() {
+                self.fail_all();
             }
-            tokio::time::sleep(self.shared.config.refresh).await;
+            tokio::time::sleep(self.shared.config.poll_interval).await;
         }
     }
 
-    /// Talks until the connection breaks or nobody is interested any more.
-    async fn converse(&mut self) -> Result<(), Broken> {
+    /// Connects and synchronises until the connection fails or the engine is dropped.
+    async fn connect_and_sync(&mut self) -> Result<(), ConnectionError> {
         let config = self.shared.config.clone();
         let connecting = WsClientBuilder::new()
-            .request_timeout(config.question)
+            .request_timeout(config.request_timeout)
             .max_request_size(MAX_MESSAGE)
             .max_response_size(MAX_MESSAGE)
             .build(&config.url);
-        // The client's own limit ends before the handshake.
-        let client = tokio::time::timeout(config.question, connecting)
+        // The client's own timeout does not cover the handshake.
+        let client = tokio::time::timeout(config.request_timeout, connecting)
             .await
-            .map_err(|_| Broken::Mute)??;
-        // What was sent to a worker that has been started anew since is unknown to it.
-        while self.shared.open() {
+            .map_err(|_| ConnectionError::HandshakeTimeout)??;
+        while self.shared.is_open() {
             self.send_new(&client).await?;
-            self.look(&client).await?;
-            self.obtain_wanted(&client).await?;
-            // Every question above may have been about nothing; the last one never is.
-            self.shared.hear();
+            self.update_statuses(&client).await?;
+            // Always sends a request, so it proves contact also when there is no job.
+            self.fetch_missing(&client).await?;
+            self.shared.record_contact();
             let woken = self.shared.wake.notified();
-            // Either way it is time to look.
-            let _ = tokio::time::timeout(config.refresh, woken).await;
+            // The next iteration starts after the interval, or earlier if there is a new job.
+            let _ = tokio::time::timeout(config.poll_interval, woken).await;
         }
         Ok(())
     }
 
-    async fn send_new(&mut self, client: &WsClient) -> Result<(), Broken> {
-        while self.sent.len() < self.shared.config.waiting {
-            let heard = Arc::<Heard>::default();
-            let next = self.shared.jobs.lock().take(Class::Training, heard.clone());
+    async fn send_new(&mut self, client: &WsClient) -> Result<(), ConnectionError> {
+        while self.sent.len() < self.shared.config.max_queued {
+            let output = Arc::<ReportedOutput>::default();
+            let next = self.shared.jobs.lock().start_next(Priority::Training, output.clone());
             let Some(spec) = next else {
                 return Ok(());
             };
-            // Noted before it is sent: if that fails it is sent again.
-            self.sent.insert(spec.id(), (spec.clone(), heard));
+            // Inserted first: if sending fails, the worker does not know the job and it is sent again.
+            self.sent.insert(spec.id(), (spec.clone(), output));
             self.send(client, spec).await?;
         }
         Ok(())
     }
 
-    async fn send(&mut self, client: &WsClient, spec: JobSpec) -> Result<(), Broken> {
-        let accepted: Result<(), JobFailure> = ask(client, ENQUEUE, Some(to_text(&spec))).await?;
+    async fn send(&mut self, client: &WsClient, spec: JobSpec) -> Result<(), ConnectionError> {
+        let accepted: Result<(), JobFailure> = request(client, ENQUEUE, Some(to_hex(&spec))).await?;
         if let Err(refusal) = accepted {
             self.finish(spec.id(), Err(refusal));
         }
         Ok(())
     }
 
-    async fn look(&mut self, client: &WsClient) -> Result<(), Broken> {
+    async fn update_statuses(&mut self, client: &WsClient) -> Result<(), ConnectionError> {
         let jobs: Vec<JobId> = self.sent.keys().copied().collect();
-        for some in jobs.chunks(MOST_JOBS) {
-            let standings: Vec<Standing> = ask(client, STANDING, Some(to_text(&some.to_vec()))).await?;
-            if standings.len() != some.len() {
-                return Err(Broken::Nonsense);
+        for batch in jobs.chunks(MAX_JOBS) {
+            let statuses: Vec<WorkerJobStatus> = request(client, STATUS, Some(to_hex(&batch.to_vec()))).await?;
+            if statuses.len() != batch.len() {
+                return Err(ConnectionError::InvalidResponse);
             }
-            for (job, standing) in some.iter().zip(standings) {
-                match standing.bounded() {
-                    Standing::Done(result) => self.finish(*job, Ok(result)),
-                    Standing::Failed(failure) => self.finish(*job, Err(failure)),
-                    Standing::Pending(partial) => {
-                        if let Some((_, heard)) = self.sent.get(job) {
-                            *heard.0.lock() = partial;
+            for (job, status) in batch.iter().zip(statuses) {
+                match status.bounded() {
+                    WorkerJobStatus::Done(result) => self.finish(*job, Ok(result)),
+                    WorkerJobStatus::Failed(failure) => self.finish(*job, Err(failure)),
+                    WorkerJobStatus::Pending(partial) => {
+                        if let Some((_, output)) = self.sent.get(job) {
+                            *output.0.lock() = partial;
                         }
                     }
-                    Standing::Unknown => {
+                    WorkerJobStatus::Unknown => {
+                        // The worker was restarted, or the connection failed before the job was sent.
                         let spec = self.sent.get(job).map(|(spec, _)| spec.clone());
                         if let Some(spec) = spec {
                             self.send(client, spec).await?;
@@ -277,46 +279,50 @@ impl Talk {
         Ok(())
     }
 
-    async fn obtain_wanted(&self, client: &WsClient) -> Result<(), Broken> {
-        let wanted: Vec<BlobId> = ask(client, WANTED, None).await?;
-        for blob in wanted.into_iter().take(MOST_WANTED) {
-            if !self.obtaining.lock().insert(blob) {
+    async fn fetch_missing(&self, client: &WsClient) -> Result<(), ConnectionError> {
+        let missing: Vec<BlobId> = request(client, MISSING_BLOBS, None).await?;
+        for blob in missing.into_iter().take(MAX_BLOBS) {
+            if !self.fetching.lock().insert(blob) {
                 continue;
             }
-            let (blobs, obtaining) = (self.blobs.clone(), self.obtaining.clone());
+            let (blobs, fetching) = (self.blobs.clone(), self.fetching.clone());
             tokio::spawn(async move {
-                if let Err(error) = blobs.obtain(blob).await {
-                    log::warn!(target: "compute", "for the worker: {error}");
+                if let Err(error) = blobs.ensure(blob).await {
+                    log::warn!(target: "compute", "cannot fetch a blob for the worker: {error}");
                 }
-                obtaining.lock().remove(&blob);
+                fetching.lock().remove(&blob);
             });
         }
         Ok(())
     }
 
-    fn finish(&mut self, job: JobId, outcome: Result<agorai_primitives::job::JobResult, JobFailure>) {
+    fn finish(&mut self, job: JobId, outcome: Result<JobResult, JobFailure>) {
         self.sent.remove(&job);
         self.shared.jobs.lock().finish(job, outcome);
     }
 
-    /// The worker is dead: nothing stays pending.
-    fn give_up(&mut self) {
+    /// Fails all unfinished jobs of a dead worker.
+    fn fail_all(&mut self) {
         let mut jobs = self.shared.jobs.lock();
         for (job, _) in self.sent.drain() {
             jobs.finish(job, Err(JobFailure::Interrupted));
         }
-        while let Some(spec) = jobs.take(Class::Training, Arc::new(Heard::default())) {
+        while let Some(spec) = jobs.start_next(Priority::Training, Arc::new(ReportedOutput::default())) {
             jobs.finish(spec.id(), Err(JobFailure::NoEngine));
         }
     }
 }
 
-async fn ask<T: codec::Decode>(client: &WsClient, method: &str, argument: Option<String>) -> Result<T, Broken> {
+async fn request<T: codec::Decode>(
+    client: &WsClient,
+    method: &str,
+    argument: Option<String>,
+) -> Result<T, ConnectionError> {
     let text: String = match argument {
         Some(argument) => client.request(method, rpc_params![argument]).await?,
         None => client.request(method, rpc_params![]).await?,
     };
-    from_text(&text, MAX_MESSAGE as usize).ok_or(Broken::Nonsense)
+    from_hex(&text, MAX_MESSAGE as usize).ok_or(ConnectionError::InvalidResponse)
 }
 
 #[cfg(test)]

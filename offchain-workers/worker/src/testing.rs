@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! Jobs and runs for tests.
+//! Job specs, results and a scripted runner for tests.
 
-use crate::run::{Run, Watch};
+use crate::runner::{JobProgress, JobRunner};
 use agorai_primitives::{
     job::{GenerateSpec, JobFailure, JobResult, JobSpec, Profile, Sampling, TrainSpec},
     model::Architecture,
@@ -71,19 +71,22 @@ pub fn audited() -> JobResult {
     JobResult::Audited { matches: true }
 }
 
-/// Waits for what other threads do, and not for ever.
+/// Waits until the condition holds, at most 20 seconds.
 pub fn until(condition: impl Fn() -> bool) {
-    let begin = Instant::now();
+    let start = Instant::now();
     while !condition() {
-        assert!(begin.elapsed() < Duration::from_secs(20), "waited in vain");
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "the condition does not hold after 20 seconds"
+        );
         thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// A job of which nothing is to be seen.
-pub struct Nothing;
+/// The progress of a job without provisional output.
+pub struct NoProgress;
 
-impl Watch for Nothing {
+impl JobProgress for NoProgress {
     fn partial(&self) -> Vec<u8> {
         Vec::new()
     }
@@ -91,18 +94,18 @@ impl Watch for Nothing {
     fn cancel(&self) {}
 }
 
-enum Order {
+enum Command {
     Finish(Result<JobResult, JobFailure>),
     Panic,
 }
 
-/// What a test makes running jobs do. One order ends one job.
+/// Controls the running jobs of a [`ScriptedRunner`]. Each command ends one job.
 #[derive(Default)]
 pub struct Script {
     started: Mutex<usize>,
     cancelled: AtomicBool,
     partial: Mutex<Vec<u8>>,
-    orders: Mutex<VecDeque<Order>>,
+    commands: Mutex<VecDeque<Command>>,
 }
 
 impl Script {
@@ -114,20 +117,20 @@ impl Script {
         self.cancelled.load(SeqCst)
     }
 
-    pub fn yield_partial(&self, bytes: &[u8]) {
+    pub fn set_partial(&self, bytes: &[u8]) {
         *self.partial.lock() = bytes.to_vec();
     }
 
     pub fn finish(&self, outcome: Result<JobResult, JobFailure>) {
-        self.orders.lock().push_back(Order::Finish(outcome));
+        self.commands.lock().push_back(Command::Finish(outcome));
     }
 
     pub fn panic(&self) {
-        self.orders.lock().push_back(Order::Panic);
+        self.commands.lock().push_back(Command::Panic);
     }
 }
 
-pub struct ScriptedRun(pub Arc<Script>);
+pub struct ScriptedRunner(pub Arc<Script>);
 
 #[derive(Default)]
 pub struct ScriptedProgress {
@@ -135,7 +138,7 @@ pub struct ScriptedProgress {
     cancelled: AtomicBool,
 }
 
-impl Watch for ScriptedProgress {
+impl JobProgress for ScriptedProgress {
     fn partial(&self) -> Vec<u8> {
         self.partial.lock().clone()
     }
@@ -145,7 +148,7 @@ impl Watch for ScriptedProgress {
     }
 }
 
-impl Run for ScriptedRun {
+impl JobRunner for ScriptedRunner {
     type Progress = ScriptedProgress;
 
     fn run(&self, _: &JobSpec, progress: &ScriptedProgress) -> Result<JobResult, JobFailure> {
@@ -156,10 +159,10 @@ impl Run for ScriptedRun {
                 return Err(JobFailure::Interrupted);
             }
             *progress.partial.lock() = self.0.partial.lock().clone();
-            let order = self.0.orders.lock().pop_front();
-            match order {
-                Some(Order::Finish(outcome)) => return outcome,
-                Some(Order::Panic) => panic!("as the test ordered"),
+            let command = self.0.commands.lock().pop_front();
+            match command {
+                Some(Command::Finish(outcome)) => return outcome,
+                Some(Command::Panic) => panic!("commanded by the test"),
                 None => thread::sleep(Duration::from_millis(2)),
             }
         }

@@ -1,67 +1,66 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! What node and worker process say to each other: JSON-RPC over WebSocket, whose arguments and results
-//! are SCALE in hexadecimal digits.
+//! The protocol between a node and its worker process: JSON-RPC over WebSocket. Arguments and results are SCALE-encoded
+//! in hexadecimal.
 //!
 //! | method | argument | result |
 //! |---|---|---|
 //! | `compute_enqueue` | `JobSpec` | `Result<(), JobFailure>` |
-//! | `compute_standing` | `Vec<JobId>`, at most [`MOST_JOBS`] | `Vec<Standing>`, one for each |
-//! | `compute_wanted` | | `Vec<BlobId>`: blobs that jobs wait for |
+//! | `compute_status` | `Vec<JobId>`, at most [`MAX_JOBS`] | `Vec<WorkerJobStatus>`, one per job |
+//! | `compute_missingBlobs` | | `Vec<BlobId>`, at most [`MAX_BLOBS`]: the blobs that jobs wait for |
 
 use agorai_primitives::job::{JobFailure, JobResult, MAX_JOB_BYTES};
 use codec::{Decode, DecodeAll, Encode};
 
-/// Take on a job.
+/// Enqueues a job.
 pub const ENQUEUE: &str = "compute_enqueue";
-/// Where jobs stand.
-pub const STANDING: &str = "compute_standing";
-/// Which blobs jobs wait for.
-pub const WANTED: &str = "compute_wanted";
+/// Returns the status of jobs.
+pub const STATUS: &str = "compute_status";
+/// Returns the blobs that jobs wait for.
+pub const MISSING_BLOBS: &str = "compute_missingBlobs";
 
-/// Jobs in one question.
-pub const MOST_JOBS: usize = 16;
-/// Blobs in one answer.
-pub const MOST_WANTED: usize = 64;
-/// Most bytes of a message: the standing of [`MOST_JOBS`] jobs in hexadecimal digits, with room to spare.
+/// Maximum number of jobs in one status request.
+pub const MAX_JOBS: usize = 16;
+/// Maximum number of blobs in one response.
+pub const MAX_BLOBS: usize = 64;
+/// Maximum size of a message in bytes: exceeds the status of [`MAX_JOBS`] jobs in hexadecimal.
 pub const MAX_MESSAGE: u32 = 4 << 20;
 
-/// Where a job stands.
+/// Status of a job in the worker process.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
-pub enum Standing {
-    /// Never heard of, or forgotten.
+pub enum WorkerJobStatus {
+    /// Never enqueued, or its outcome was dropped.
     Unknown,
-    /// Waiting or running, with its provisional output.
+    /// Queued or running, with the provisional output.
     Pending(Vec<u8>),
-    /// Done.
+    /// Completed.
     Done(JobResult),
     /// Failed.
     Failed(JobFailure),
 }
 
-impl Standing {
-    /// A result that would not fit through the host interface is invalid.
+impl WorkerJobStatus {
+    /// Limits the size to that of the interface between runtime and engine: replaces a larger result by `Invalid` and
+    /// truncates a larger provisional output.
     pub fn bounded(self) -> Self {
         match self {
-            Standing::Done(result) if result.encoded_size() > MAX_JOB_BYTES as usize => {
-                Standing::Failed(JobFailure::Invalid)
-            }
-            Standing::Pending(mut partial) => {
+            Self::Done(result) if result.encoded_size() > MAX_JOB_BYTES as usize => Self::Failed(JobFailure::Invalid),
+            Self::Pending(mut partial) => {
                 partial.truncate(MAX_JOB_BYTES as usize);
-                Standing::Pending(partial)
+                Self::Pending(partial)
             }
             other => other,
         }
     }
 }
 
-/// As text.
-pub fn to_text(value: &impl Encode) -> String {
+/// Encodes a value in hexadecimal.
+pub fn to_hex(value: &impl Encode) -> String {
     hex::encode(value.encode())
 }
 
-/// From text of at most `most` bytes, or `None`.
-pub fn from_text<T: Decode>(text: &str, most: usize) -> Option<T> {
-    if text.len() > most.saturating_mul(2) {
+/// Decodes a value of at most `max_bytes` encoded bytes.
+pub fn from_hex<T: Decode>(text: &str, max_bytes: usize) -> Option<T> {
+    if text.len() > max_bytes.saturating_mul(2) {
         return None;
     }
     let bytes = hex::decode(text).ok()?;
@@ -75,19 +74,19 @@ mod tests {
     use agorai_primitives::job::JobSpec;
 
     #[test]
-    fn specs_and_standings_survive_the_wire() {
+    fn specs_and_statuses_round_trip() {
         let spec = generate(1);
-        assert_eq!(from_text(&to_text(&spec), 4096), Some(spec.clone()));
-        assert_eq!(from_text::<JobSpec>(&to_text(&spec), 10), None);
-        assert_eq!(from_text::<JobSpec>("zz", 10), None);
-        let standing = vec![Standing::Done(generated(b"x")), Standing::Unknown];
-        assert_eq!(from_text(&to_text(&standing), 4096), Some(standing));
+        assert_eq!(from_hex(&to_hex(&spec), 4096), Some(spec.clone()));
+        assert_eq!(from_hex::<JobSpec>(&to_hex(&spec), 10), None);
+        assert_eq!(from_hex::<JobSpec>("zz", 10), None);
+        let statuses = vec![WorkerJobStatus::Done(generated(b"x")), WorkerJobStatus::Unknown];
+        assert_eq!(from_hex(&to_hex(&statuses), 4096), Some(statuses));
     }
 
     #[test]
-    fn result_is_invalid_when_it_does_not_fit() {
+    fn result_is_invalid_when_it_exceeds_the_size_limit() {
         let large = generated(&vec![0; MAX_JOB_BYTES as usize]);
-        let standing = Standing::Done(large).bounded();
-        assert_eq!(standing, Standing::Failed(JobFailure::Invalid));
+        let status = WorkerJobStatus::Done(large).bounded();
+        assert_eq!(status, WorkerJobStatus::Failed(JobFailure::Invalid));
     }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! Jobs on threads of their own, in this process.
+//! Runs jobs on background threads of this process.
 
 use crate::{
-    jobs::{Class, Jobs},
-    panics,
-    run::Run,
+    jobs::{Jobs, Priority},
+    panic_hook,
+    runner::JobRunner,
 };
 use agorai_engine_interface::Engine;
 use agorai_primitives::{
@@ -19,33 +19,33 @@ use std::{
     thread,
 };
 
-/// Added to the threads' niceness: block production goes first.
-const NICE: i32 = 10;
+/// Increment of the threads' niceness, so that block production has precedence.
+const NICENESS: i32 = 10;
 
-/// How a worker works.
+/// Configuration of a [`Worker`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerConfig {
-    /// Jobs that run at a time. With more than one, one of them is kept free of training, so that a
-    /// check never waits for a round.
-    pub at_once: usize,
-    /// Jobs that wait; beyond it they are refused as `Busy`.
-    pub waiting: usize,
-    /// Results that are remembered.
-    pub finished: usize,
+    /// Maximum number of running jobs. If it is above 1, one thread runs no training, so that a check never waits for a
+    /// round.
+    pub max_running: usize,
+    /// Maximum number of queued jobs. Further ones are refused as `Busy`.
+    pub max_queued: usize,
+    /// Maximum number of retained outcomes.
+    pub max_finished: usize,
 }
 
 impl Default for WorkerConfig {
     fn default() -> Self {
         Self {
-            at_once: 2,
-            waiting: 256,
-            finished: 512,
+            max_running: 2,
+            max_queued: 256,
+            max_finished: 512,
         }
     }
 }
 
-/// Runs jobs on threads of its own, at low priority. Nothing is kept on disk: after a restart a job is
-/// enqueued and computed again, with the same bits. Dropping it cancels what runs.
+/// Runs jobs on background threads of low priority. Nothing is persisted: after a restart a job is enqueued and computed
+/// again, with the same result. Dropping the worker cancels its running jobs.
 pub struct Worker {
     shared: Arc<Shared>,
 }
@@ -53,38 +53,37 @@ pub struct Worker {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
-    at_once: usize,
+    max_running: usize,
 }
 
 struct State {
     jobs: Jobs,
-    training: usize,
+    running_trainings: usize,
     stopped: bool,
 }
 
 impl Worker {
-    /// Starts the threads. From here on a panic on a thread that computes ends the job, not the
-    /// process, whatever panic hook was set before (see [`panics`]).
-    pub fn start<R: Run>(run: R, config: WorkerConfig) -> io::Result<Self> {
-        panics::survive_those_of_jobs();
-        let at_once = config.at_once.max(1);
+    /// Starts the threads, and installs the [`panic_hook`], so that a panic of a job does not end the process.
+    pub fn start<R: JobRunner>(runner: R, config: WorkerConfig) -> io::Result<Self> {
+        panic_hook::install();
+        let max_running = config.max_running.max(1);
         let worker = Self {
             shared: Arc::new(Shared {
                 state: Mutex::new(State {
-                    jobs: Jobs::new(config.waiting, config.finished),
-                    training: 0,
+                    jobs: Jobs::new(config.max_queued, config.max_finished),
+                    running_trainings: 0,
                     stopped: false,
                 }),
                 changed: Condvar::new(),
-                at_once,
+                max_running,
             }),
         };
-        let run = Arc::new(run);
-        for index in 0..at_once {
-            let (shared, run) = (worker.shared.clone(), run.clone());
+        let runner = Arc::new(runner);
+        for index in 0..max_running {
+            let (shared, runner) = (worker.shared.clone(), runner.clone());
             thread::Builder::new()
-                .name(format!("{}-{index}", panics::THREADS))
-                .spawn(move || shared.work(run.as_ref()))?;
+                .name(format!("{}-{index}", panic_hook::THREAD_PREFIX))
+                .spawn(move || shared.run_jobs(runner.as_ref()))?;
         }
         Ok(worker)
     }
@@ -103,8 +102,8 @@ impl Engine for Worker {
     }
 
     fn partial(&self, job: JobId) -> Vec<u8> {
-        let watch = self.shared.state.lock().jobs.watch(&job);
-        watch.map_or_else(Vec::new, |watch| watch.partial())
+        let progress = self.shared.state.lock().jobs.progress(&job);
+        progress.map_or_else(Vec::new, |progress| progress.partial())
     }
 }
 
@@ -112,51 +111,51 @@ impl Drop for Worker {
     fn drop(&mut self) {
         let mut state = self.shared.state.lock();
         state.stopped = true;
-        state.jobs.running().for_each(|watch| watch.cancel());
+        state.jobs.running().for_each(|progress| progress.cancel());
         self.shared.changed.notify_all();
     }
 }
 
 impl Shared {
-    fn work<R: Run>(&self, run: &R) {
-        // Of this thread only, and of those that it starts.
-        if let Err(error) = rustix::process::nice(NICE) {
-            log::debug!(target: "compute", "cannot lower the priority: {error}");
+    fn run_jobs<R: JobRunner>(&self, runner: &R) {
+        // Applies to this thread and to the threads that it starts.
+        if let Err(error) = rustix::process::nice(NICENESS) {
+            log::debug!(target: "compute", "cannot lower the thread priority: {error}");
         }
-        while let Some((spec, progress)) = self.next::<R>() {
+        while let Some((spec, progress)) = self.next_job::<R>() {
             let job = spec.id();
-            log::debug!(target: "compute", "job {job:?} begins");
-            let outcome = catch_unwind(AssertUnwindSafe(|| run.run(&spec, &progress)));
+            log::debug!(target: "compute", "job {job:?} starts");
+            let outcome = catch_unwind(AssertUnwindSafe(|| runner.run(&spec, &progress)));
             let outcome = outcome.unwrap_or_else(|_| {
                 log::error!(target: "compute", "job {job:?} panicked");
                 Err(JobFailure::Interrupted)
             });
             let mut state = self.state.lock();
-            if Class::of(&spec) == Class::Training {
-                state.training -= 1;
-                // A thread may wait for just that.
+            if Priority::of(&spec) == Priority::Training {
+                state.running_trainings -= 1;
+                // A thread may be waiting to start a training job.
                 self.changed.notify_all();
             }
             state.jobs.finish(job, outcome);
         }
     }
 
-    /// Waits for a job; `None` when the worker is gone.
-    fn next<R: Run>(&self) -> Option<(JobSpec, Arc<R::Progress>)> {
+    /// Waits for the next job. Returns `None` after the worker is dropped.
+    fn next_job<R: JobRunner>(&self) -> Option<(JobSpec, Arc<R::Progress>)> {
         let mut state = self.state.lock();
         loop {
             if state.stopped {
                 return None;
             }
-            let may_train = self.at_once == 1 || state.training + 1 < self.at_once;
-            let last = match may_train {
-                true => Class::Training,
-                false => Class::Round,
+            let may_train = self.max_running == 1 || state.running_trainings + 1 < self.max_running;
+            let lowest = match may_train {
+                true => Priority::Training,
+                false => Priority::Round,
             };
             let progress = Arc::new(R::Progress::default());
-            if let Some(spec) = state.jobs.take(last, progress.clone()) {
-                if Class::of(&spec) == Class::Training {
-                    state.training += 1;
+            if let Some(spec) = state.jobs.start_next(lowest, progress.clone()) {
+                if Priority::of(&spec) == Priority::Training {
+                    state.running_trainings += 1;
                 }
                 return Some((spec, progress));
             }
@@ -168,17 +167,17 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{generate, generated, train, until, Script, ScriptedRun};
+    use crate::testing::{generate, generated, train, until, Script, ScriptedRunner};
     use std::time::Duration;
 
     fn worker(config: WorkerConfig) -> (Worker, Arc<Script>) {
         let script = Arc::<Script>::default();
-        let worker = Worker::start(ScriptedRun(script.clone()), config).unwrap();
+        let worker = Worker::start(ScriptedRunner(script.clone()), config).unwrap();
         (worker, script)
     }
 
     #[test]
-    fn job_runs_once_and_its_result_is_kept() {
+    fn job_runs_once_and_its_result_is_retained() {
         let (worker, script) = worker(WorkerConfig::default());
         let spec = generate(1);
         assert_eq!(worker.poll(spec.id()), JobStatus::Unknown);
@@ -187,7 +186,7 @@ mod tests {
         }
         assert_eq!(worker.poll(spec.id()), JobStatus::Pending);
         until(|| script.started() == 1);
-        script.yield_partial(b"par");
+        script.set_partial(b"par");
         until(|| worker.partial(spec.id()) == b"par");
         script.finish(Ok(generated(b"partial")));
         let done = JobStatus::Done(generated(b"partial"));
@@ -211,9 +210,9 @@ mod tests {
     }
 
     #[test]
-    fn panic_of_a_job_interrupts_it_and_the_worker_goes_on() {
+    fn panic_interrupts_its_job_only() {
         let config = WorkerConfig {
-            at_once: 1,
+            max_running: 1,
             ..WorkerConfig::default()
         };
         let (worker, script) = worker(config);
@@ -230,9 +229,9 @@ mod tests {
     #[test]
     fn jobs_beyond_the_queue_are_refused_as_busy() {
         let config = WorkerConfig {
-            at_once: 1,
-            waiting: 2,
-            finished: 2,
+            max_running: 1,
+            max_queued: 2,
+            max_finished: 2,
         };
         let (worker, script) = worker(config);
         worker.enqueue(generate(0)).unwrap();
@@ -249,7 +248,7 @@ mod tests {
         worker.enqueue(train(1)).unwrap();
         until(|| script.started() == 1);
         thread::sleep(Duration::from_millis(50));
-        assert_eq!(script.started(), 1, "one thread is kept free of training");
+        assert_eq!(script.started(), 1, "one thread runs no training");
         worker.enqueue(generate(0)).unwrap();
         until(|| script.started() == 2);
     }

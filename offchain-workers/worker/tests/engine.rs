@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! The engine behind a worker, on a store on disk.
+//! A worker with the real engine and a store on disk.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../examples/faulty-worker/wrong_answers.rs"]
 mod wrong_answers;
 
-use agorai_blobs::{Blobs, Limits, Nowhere, Store};
+use agorai_blobs::{Blobs, NoSource, Store, StoreLimits};
 use agorai_engine::{EngineConfig, Weights};
 use agorai_engine_interface::{testing::FakeEngine, Engine};
 use agorai_primitives::{
@@ -14,7 +14,7 @@ use agorai_primitives::{
     receipt::{output_result, Trace},
     BlobId,
 };
-use agorai_worker::{EngineRun, Worker, WorkerConfig};
+use agorai_worker::{EngineRunner, Worker, WorkerConfig};
 use sp_core::H256;
 use std::{
     sync::Arc,
@@ -56,10 +56,10 @@ fn generate(weights: BlobId) -> GenerateSpec {
 fn outcome(engine: &dyn Engine, spec: JobSpec) -> JobStatus {
     let job = spec.id();
     engine.enqueue(spec).unwrap();
-    let begin = Instant::now();
+    let start = Instant::now();
     loop {
         match engine.poll(job) {
-            JobStatus::Pending => assert!(begin.elapsed() < Duration::from_secs(60)),
+            JobStatus::Pending => assert!(start.elapsed() < Duration::from_secs(60)),
             status => return status,
         }
         thread::sleep(Duration::from_millis(5));
@@ -69,16 +69,16 @@ fn outcome(engine: &dyn Engine, spec: JobSpec) -> JobStatus {
 fn with_worker(test: impl FnOnce(Arc<dyn Engine>, &Store)) {
     let runtime = Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let store = Arc::new(Store::open(folder.path(), Limits::default()).unwrap());
+    let store = Arc::new(Store::open(folder.path(), StoreLimits::default()).unwrap());
     let handle = runtime.handle().clone();
-    let blobs = Blobs::new(store.clone(), Arc::new(Nowhere), handle);
-    let run = EngineRun::new(EngineConfig::default(), blobs);
-    let worker = Worker::start(run, WorkerConfig::default()).unwrap();
+    let blobs = Blobs::new(store.clone(), Arc::new(NoSource), handle);
+    let runner = EngineRunner::new(EngineConfig::default(), blobs);
+    let worker = Worker::start(runner, WorkerConfig::default()).unwrap();
     test(Arc::new(worker), &store);
 }
 
 #[test]
-fn answer_is_checked_with_the_same_trace_and_a_wrong_one_is_not() {
+fn check_reproduces_the_trace_of_a_right_answer_only() {
     with_worker(|worker, store| {
         let weights = Weights::init(&TINY, 1).unwrap().to_safetensors();
         let spec = generate(store.put(&weights).unwrap());
@@ -109,7 +109,7 @@ fn answer_is_checked_with_the_same_trace_and_a_wrong_one_is_not() {
 }
 
 #[test]
-fn job_fails_when_a_blob_is_missing_or_not_what_it_should_be() {
+fn job_fails_when_a_blob_is_missing_or_malformed() {
     with_worker(|worker, store| {
         let gone = JobSpec::Generate(generate(BlobId::of(b"gone")));
         let failed = JobStatus::Failed(JobFailure::BlobUnavailable);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which peer is asked next, and which are not asked.
+//! Selection of the peer that is asked next.
 
-use super::Transport;
+use super::transport::Transport;
 use parking_lot::Mutex;
 use sc_network_types::PeerId;
 use std::{
@@ -9,16 +9,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Most peers that are remembered as set aside; beyond it the one set aside first is forgiven.
-const MOST_ASIDE: usize = 1024;
+/// Maximum number of banned peers. Beyond it the oldest ban is lifted.
+const MAX_BANNED: usize = 1024;
+/// Maximum exponent of the pause after repeated failures: 64 times the backoff.
+const MAX_BACKOFF_EXPONENT: u32 = 6;
 
-/// Peers that sent wrong bytes. They are asked nothing for a while, for no blob.
-pub struct Aside {
+/// Peers that sent invalid data. No fetch asks them until their ban ends.
+pub struct BannedPeers {
     duration: Duration,
     since: Mutex<HashMap<PeerId, Instant>>,
 }
 
-impl Aside {
+impl BannedPeers {
     pub fn new(duration: Duration) -> Self {
         Self {
             duration,
@@ -29,7 +31,7 @@ impl Aside {
     pub fn insert(&self, peer: PeerId) {
         let mut since = self.since.lock();
         since.retain(|_, at| at.elapsed() < self.duration);
-        if since.len() >= MOST_ASIDE {
+        if since.len() >= MAX_BANNED {
             let oldest = since.iter().min_by_key(|(_, at)| **at);
             if let Some(oldest) = oldest.map(|(peer, _)| *peer) {
                 since.remove(&oldest);
@@ -48,14 +50,16 @@ impl Aside {
 struct Peer {
     connected: bool,
     in_flight: usize,
+    /// Requests without a response since the last chunk.
     failures: u32,
-    rests_until: Option<Instant>,
+    paused_until: Option<Instant>,
     asked: bool,
-    /// Said so since the last look-up of peers.
-    without: bool,
-    /// Ever said so.
-    lacked: bool,
-    silent: bool,
+    /// Answered `Missing` since the last refresh.
+    missing: bool,
+    /// Ever answered `Missing`.
+    ever_missing: bool,
+    /// Ever left a request without a response.
+    unresponsive: bool,
 }
 
 /// The peers of one fetch.
@@ -65,18 +69,26 @@ pub struct Peers {
     corrupt: HashSet<PeerId>,
 }
 
-/// What came of asking.
+/// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RequestOutcome {
     Served,
-    Without,
+    Missing,
     Busy,
-    Silent,
+    NoResponse,
     Corrupt,
 }
 
+/// Number of peers by what they answered.
+pub struct PeerCounts {
+    pub asked: usize,
+    pub without: usize,
+    pub unresponsive: usize,
+    pub corrupt: usize,
+}
+
 impl Peers {
-    /// Looks up who is there. Who had the blob not may have it by now.
+    /// Updates the connected peers. Peers that answered `Missing` may be asked again.
     pub async fn refresh(&mut self, transport: &dyn Transport) {
         for peer in self.known.values_mut() {
             peer.connected = false;
@@ -84,21 +96,21 @@ impl Peers {
         for id in transport.peers().await {
             let peer = self.known.entry(id).or_default();
             peer.connected = true;
-            peer.without = false;
+            peer.missing = false;
         }
         self.known.retain(|_, peer| peer.connected || peer.asked);
     }
 
-    /// The peer with the least to do that may be asked and is not in `except`; marks it as asked.
-    pub fn pick(&mut self, aside: &Aside, except: &[PeerId]) -> Option<PeerId> {
+    /// Returns the available peer with the fewest requests in flight that is not in `except`, and counts a request to it.
+    pub fn select(&mut self, banned: &BannedPeers, except: &[PeerId]) -> Option<PeerId> {
         let now = Instant::now();
         let (id, peer) = self
             .known
             .iter_mut()
             .filter(|(id, peer)| {
-                let awake = peer.rests_until.is_none_or(|until| until <= now);
-                let usable = peer.connected && !peer.without && awake;
-                usable && !except.contains(id) && !aside.contains(id)
+                let ready = peer.paused_until.is_none_or(|until| until <= now);
+                let available = peer.connected && !peer.missing && ready;
+                available && !except.contains(id) && !banned.contains(id)
             })
             .min_by_key(|(_, peer)| (peer.in_flight, peer.failures))?;
         peer.in_flight += 1;
@@ -106,45 +118,46 @@ impl Peers {
         Some(*id)
     }
 
-    /// Notes what came of asking; `rest` is how long a busy or silent peer rests.
-    pub fn note(&mut self, id: PeerId, verdict: Verdict, rest: Duration) {
+    /// Records how a request ended. A busy peer is paused for `backoff`, an unresponsive one for a time that doubles with
+    /// each failure.
+    pub fn record(&mut self, id: PeerId, outcome: RequestOutcome, backoff: Duration) {
         let Some(peer) = self.known.get_mut(&id) else {
             return;
         };
         peer.in_flight = peer.in_flight.saturating_sub(1);
-        match verdict {
-            Verdict::Served => peer.failures = 0,
-            Verdict::Without => {
-                peer.without = true;
-                peer.lacked = true;
+        match outcome {
+            RequestOutcome::Served => peer.failures = 0,
+            RequestOutcome::Missing => {
+                peer.missing = true;
+                peer.ever_missing = true;
             }
-            Verdict::Busy => peer.rests_until = Some(Instant::now() + rest),
-            Verdict::Silent => {
-                peer.silent = true;
+            RequestOutcome::Busy => peer.paused_until = Some(Instant::now() + backoff),
+            RequestOutcome::NoResponse => {
+                peer.unresponsive = true;
                 peer.failures = peer.failures.saturating_add(1);
-                let rests = rest.saturating_mul(1 << peer.failures.min(6));
-                peer.rests_until = Some(Instant::now() + rests);
+                let pause = backoff.saturating_mul(1 << peer.failures.min(MAX_BACKOFF_EXPONENT));
+                peer.paused_until = Some(Instant::now() + pause);
             }
-            Verdict::Corrupt => {
+            RequestOutcome::Corrupt => {
                 self.corrupt.insert(id);
             }
         }
     }
 
-    /// Whether no peer is left that may have the blob.
-    pub fn hopeless(&self, aside: &Aside) -> bool {
-        let may_have = |(id, peer): (&PeerId, &Peer)| peer.connected && !peer.without && !aside.contains(id);
-        !self.known.iter().any(may_have)
+    /// Whether a connected peer may have the blob.
+    pub fn any_candidate(&self, banned: &BannedPeers) -> bool {
+        let may_have = |(id, peer): (&PeerId, &Peer)| peer.connected && !peer.missing && !banned.contains(id);
+        self.known.iter().any(may_have)
     }
 
-    /// Asked, without it, silent, corrupt.
-    pub fn tally(&self) -> [usize; 4] {
+    /// Counts the peers by what they answered.
+    pub fn counts(&self) -> PeerCounts {
         let count = |which: fn(&&Peer) -> bool| self.known.values().filter(which).count();
-        [
-            count(|peer| peer.asked),
-            count(|peer| peer.lacked),
-            count(|peer| peer.silent),
-            self.corrupt.len(),
-        ]
+        PeerCounts {
+            asked: count(|peer| peer.asked),
+            without: count(|peer| peer.ever_missing),
+            unresponsive: count(|peer| peer.unresponsive),
+            corrupt: self.corrupt.len(),
+        }
     }
 }

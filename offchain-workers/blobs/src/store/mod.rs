@@ -2,28 +2,30 @@
 //! Blobs on disk.
 //!
 //! ```text
-//! blobs/ab/cd/<name>        complete blobs: written elsewhere, synced, then renamed
-//! blobs/ab/cd/<name>.tree   their outboards (chunk.rs)
-//! partial/<name>.{data,have} blobs that are being fetched: the bytes, and which chunks are verified
-//! tmp/<process>/            files that are being written; removed once their process is gone
-//! aside/<name>.<time>       blobs that did not hash to their name: kept for a look, the newest few
+//! blobs/ab/cd/<id>          complete blobs: written elsewhere, synced, then renamed
+//! blobs/ab/cd/<id>.tree     their outboards (see `chunk`)
+//! partial/<id>.{data,have}  blobs that are being fetched: the bytes, and a log of the verified chunks
+//! tmp/<process>/            files that are being written; removed after their process has ended
+//! quarantine/<id>.<time>    damaged blobs; only the newest are kept
 //! ```
 //!
-//! Several processes may share a folder (node and worker). Whatever is read is hashed before it is
-//! handed out: a damaged blob is set aside and counts as missing. A kill at any moment leaves nothing
-//! under `blobs/` that was not complete.
+//! Several processes may share a folder (node and worker). Every read verifies the hash: a damaged blob is quarantined
+//! and counts as missing. A crash leaves no incomplete file below `blobs/`.
 
-mod folder;
+mod durable;
+mod error;
 mod partial;
 #[cfg(test)]
 mod tests;
 mod usage;
 
-pub use partial::Partial;
+pub use error::StoreError;
+pub use partial::PartialBlob;
 
 use crate::chunk;
 use agorai_primitives::BlobId;
-use folder::{Doing, Workshop};
+use durable::StagingDir;
+use error::IoContext;
 use std::{
     fs::{self, File},
     io::{self, BufReader, Read, Write},
@@ -31,20 +33,20 @@ use std::{
 };
 use usage::Usage;
 
-/// Damaged blobs that are kept for a look.
-const ASIDE_KEPT: usize = 8;
+/// Number of damaged blobs that are kept in quarantine.
+const MAX_QUARANTINED: usize = 8;
 
-/// How much a store takes.
+/// Size limits of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Most bytes of one blob.
+pub struct StoreLimits {
+    /// Maximum size of one blob in bytes.
     pub blob_bytes: u64,
-    /// Most bytes of all blobs together, partial ones included.
+    /// Maximum size of all blobs in bytes, including partial ones.
     pub total_bytes: u64,
 }
 
-impl Default for Limits {
-    /// 256 MiB a blob, 64 GiB in all.
+impl Default for StoreLimits {
+    /// 256 MiB per blob, 64 GiB in total.
     fn default() -> Self {
         Self {
             blob_bytes: 256 << 20,
@@ -53,125 +55,65 @@ impl Default for Limits {
     }
 }
 
-/// Why the store did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The blob is larger than this store takes.
-    #[error("a blob of {bytes} bytes is refused: this store takes {most} at most")]
-    BlobTooLarge {
-        /// Its size.
-        bytes: u64,
-        /// The limit.
-        most: u64,
-    },
-    /// The store is full.
-    #[error("the store is full: {needed} bytes do not fit beside {used} of {quota}")]
-    Full {
-        /// Bytes to be added.
-        needed: u64,
-        /// Bytes in it.
-        used: u64,
-        /// The limit.
-        quota: u64,
-    },
-    /// Somebody else is fetching the same blob into the same folder.
-    #[error("blob {0} is being fetched by another process")]
-    InUse(BlobId),
-    /// The chunks were verified, but the file does not hash to the name: the disk damaged it.
-    #[error("blob {0} was damaged on disk while it was fetched")]
-    Damaged(BlobId),
-    /// The disk said no.
-    #[error("{doing} {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-impl From<StoreError> for io::Error {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Io { ref source, .. } => io::Error::new(source.kind(), error),
-            other => io::Error::other(other),
-        }
-    }
-}
-
-/// A slice of a stored blob.
+/// A chunk of a stored blob with its proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slice {
-    /// Bytes of the whole blob.
+    /// Size of the whole blob in bytes.
     pub size: u64,
-    /// Place of the chunk.
+    /// Index of the chunk.
     pub index: u64,
-    /// Chunk and proof.
+    /// Chunk and proof, as encoded by [`chunk::encode`].
     pub bytes: Vec<u8>,
 }
 
 /// Blobs on disk, see the [module](self).
 pub struct Store {
     root: PathBuf,
-    limits: Limits,
-    workshop: Workshop,
+    limits: StoreLimits,
+    staging: StagingDir,
     usage: Usage,
 }
 
 impl Store {
-    /// Opens the store in a folder, which is made if it is not there; clears away what processes that
-    /// are gone left half-written.
-    pub fn open(root: impl Into<PathBuf>, limits: Limits) -> Result<Self, StoreError> {
+    /// Opens the store in a folder, which is created if it does not exist. Removes incomplete files of processes that
+    /// have ended.
+    pub fn open(root: impl Into<PathBuf>, limits: StoreLimits) -> Result<Self, StoreError> {
         let root = root.into();
-        for name in ["blobs", "partial", "tmp", "aside"] {
-            folder::make(&root.join(name))?;
+        for name in ["blobs", "partial", "tmp", "quarantine"] {
+            durable::create_dir(&root.join(name))?;
         }
-        let workshop = Workshop::open(&root)?;
+        let staging = StagingDir::create(&root)?;
         partial::remove_stale(&root.join("partial"));
         let usage = Usage::new(vec![root.join("blobs"), root.join("partial")]);
         Ok(Self {
             root,
             limits,
-            workshop,
+            staging,
             usage,
         })
     }
 
-    /// The folder.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// The limits.
-    pub fn limits(&self) -> Limits {
-        self.limits
-    }
-
-    /// Bytes kept, by the latest count (other processes' changes show within a minute).
-    pub fn used(&self) -> u64 {
-        self.usage.bytes()
-    }
-
-    /// Keeps bytes under their name. Keeping them again changes nothing, or repairs a damaged copy.
+    /// Stores bytes and returns their id. If the store contains the blob already, nothing changes; a damaged copy is
+    /// replaced.
+    ///
+    /// Errors: `BlobTooLarge`, `Full`, `Io`.
     pub fn put(&self, bytes: &[u8]) -> Result<BlobId, StoreError> {
         let size = bytes.len() as u64;
         self.check_size(size)?;
-        let (id, outboard) = chunk::hash(bytes, size).doing("hash a blob for", || self.root.clone())?;
+        let (id, outboard) = chunk::hash(bytes, size).context("hash a blob for", || self.root.clone())?;
         if self.get(&id)?.is_some() {
             return Ok(id);
         }
         self.reserve(size)?;
-        let written = self.workshop.write(|file| file.write_all(bytes));
-        let placed = written.and_then(|temporary| self.place(&id, &temporary, &outboard));
-        if placed.is_err() {
+        let written = self.staging.write_file(|file| file.write_all(bytes));
+        let installed = written.and_then(|temporary| self.install(&id, &temporary, &outboard));
+        if installed.is_err() {
             self.usage.release(size);
         }
-        placed.map(|()| id)
+        installed.map(|()| id)
     }
 
-    /// The bytes of a blob, verified, or `None` where the store lacks it.
+    /// Returns the verified bytes of a blob, or `None` if the store does not contain it.
     pub fn get(&self, id: &BlobId) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.path(id);
         let Some((file, size)) = open(&path)? else {
@@ -182,17 +124,17 @@ impl Store {
             bytes.reserve_exact(usize::try_from(size).unwrap_or_default());
             file.take(self.limits.blob_bytes)
                 .read_to_end(&mut bytes)
-                .doing("read", || path.clone())?;
+                .context("read", || path.clone())?;
             if BlobId::of(&bytes) == *id {
                 return Ok(Some(bytes));
             }
         }
-        self.set_aside(id, size)?;
+        self.quarantine(id, size)?;
         Ok(None)
     }
 
-    /// A chunk of a blob with its proof, verified, or `None` where the store lacks the blob or the blob
-    /// has no such chunk. `None` as `index` asks for the last chunk.
+    /// Returns a verified chunk of a blob with its proof, or `None` if the store does not contain the blob or the blob
+    /// has no such chunk. If `index` is `None`, returns the last chunk.
     pub fn slice(&self, id: &BlobId, index: Option<u64>) -> Result<Option<Slice>, StoreError> {
         let path = self.path(id);
         let Some((file, size)) = open(&path)? else {
@@ -207,91 +149,80 @@ impl Store {
         if let Ok(bytes) = chunk::encode(&file, id, size, outboard, index) {
             return Ok(Some(Slice { size, index, bytes }));
         }
-        // The outboard or the blob is damaged; only the blob's own hash tells which.
+        // The outboard or the blob is damaged. The blob is intact if it hashes to its id.
         let reader = BufReader::with_capacity(1 << 20, &file);
         match chunk::hash(reader, size) {
             Ok((actual, outboard)) if actual == *id => {
-                self.place_outboard(id, &outboard)?;
-                let bytes = chunk::encode(&file, id, size, outboard, index).doing("read", || path.clone())?;
+                self.install_outboard(id, &outboard)?;
+                let bytes = chunk::encode(&file, id, size, outboard, index).context("read", || path.clone())?;
                 Ok(Some(Slice { size, index, bytes }))
             }
             Ok(_) => {
-                self.set_aside(id, size)?;
+                self.quarantine(id, size)?;
                 Ok(None)
             }
-            Err(source) => Err(source).doing("read", || path),
+            Err(source) => Err(source).context("read", || path),
         }
     }
 
-    /// Whether there is a blob of this name (it is verified when it is read).
+    /// Whether the store contains a blob. Does not verify it.
     pub fn has(&self, id: &BlobId) -> bool {
         self.path(id).is_file()
     }
 
-    /// Forgets a blob; `false` where there was none.
+    /// Deletes a blob. Returns `false` if the store did not contain it.
     pub fn delete(&self, id: &BlobId) -> Result<bool, StoreError> {
         let path = self.path(id);
         let size = fs::metadata(&path).map(|meta| meta.len()).unwrap_or(0);
-        let existed = folder::remove(&path)?;
-        folder::remove(&self.outboard_path(id))?;
+        let existed = durable::remove_file(&path)?;
+        durable::remove_file(&self.outboard_path(id))?;
         if existed {
             self.usage.release(size);
         }
         Ok(existed)
     }
 
-    /// The names of all blobs, in no order.
-    pub fn list(&self) -> Result<Vec<BlobId>, StoreError> {
-        let mut names = Vec::new();
-        for outer in folder::entries(&self.root.join("blobs"))? {
-            for inner in folder::entries(&outer)? {
-                for file in folder::entries(&inner)? {
-                    let name = file.file_name().and_then(|name| name.to_str());
-                    names.extend(name.and_then(|name| name.parse::<BlobId>().ok()));
-                }
-            }
-        }
-        Ok(names)
+    /// Returns the partial blob that an earlier fetch left, if any.
+    ///
+    /// Errors: `InUse` if another fetch holds it, `Io`.
+    pub fn resume_partial(&self, id: &BlobId) -> Result<Option<PartialBlob>, StoreError> {
+        PartialBlob::resume(&self.root.join("partial"), id)
     }
 
-    /// What an earlier fetch has left of a blob, if anything.
-    pub fn resume(&self, id: &BlobId) -> Result<Option<Partial>, StoreError> {
-        Partial::resume(&self.root.join("partial"), id)
-    }
-
-    /// A place for a blob that is to be fetched. The caller has verified `size`.
-    pub fn begin(&self, id: &BlobId, size: u64) -> Result<Partial, StoreError> {
+    /// Creates a partial blob of `size` bytes, which the caller has verified, and reserves the space.
+    ///
+    /// Errors: `BlobTooLarge`, `Full`, `InUse`, `Io`.
+    pub fn create_partial(&self, id: &BlobId, size: u64) -> Result<PartialBlob, StoreError> {
         self.check_size(size)?;
         self.reserve(size)?;
-        let partial = Partial::begin(&self.root.join("partial"), id, size);
+        let partial = PartialBlob::create(&self.root.join("partial"), id, size);
         if partial.is_err() {
             self.usage.release(size);
         }
         partial
     }
 
-    /// Makes a fetched blob a blob like others.
+    /// Turns a partial blob whose chunks are all written into a complete blob.
     ///
-    /// Errors: `Damaged` where it does not hash to its name; the partial file is then gone, and a new
-    /// fetch starts from nothing.
-    pub fn finish(&self, partial: Partial) -> Result<(), StoreError> {
+    /// Errors: `Damaged` if it does not hash to its id, in which case the partial blob is removed; `Io`.
+    pub fn complete(&self, partial: PartialBlob) -> Result<(), StoreError> {
         let (id, size) = (partial.id(), partial.size());
-        let outboard = partial.hashed()?;
-        let placed = match outboard {
-            Some(outboard) => self.place(&id, partial.data_path(), &outboard),
+        let outboard = partial.hash()?;
+        let installed = match outboard {
+            Some(outboard) => self.install(&id, partial.data_path(), &outboard),
             None => Err(StoreError::Damaged(id)),
         };
-        if placed.is_err() {
+        if installed.is_err() {
             self.usage.release(size);
         }
         partial.remove();
-        placed
+        installed
     }
 
     fn check_size(&self, bytes: u64) -> Result<(), StoreError> {
-        let most = self.limits.blob_bytes.min(chunk::SIZE_CEILING);
-        if bytes > most {
-            return Err(StoreError::BlobTooLarge { bytes, most });
+        let limit = self.limits.blob_bytes.min(chunk::MAX_BLOB_SIZE);
+        if bytes > limit {
+            return Err(StoreError::BlobTooLarge { bytes, limit });
         }
         Ok(())
     }
@@ -303,28 +234,28 @@ impl Store {
             .map_err(|used| StoreError::Full { needed, used, quota })
     }
 
-    /// Moves a complete, synced file to its name. The outboard goes first.
-    fn place(&self, id: &BlobId, file: &Path, outboard: &[u8]) -> Result<(), StoreError> {
+    /// Moves a complete, synced file to its final path, after its outboard.
+    fn install(&self, id: &BlobId, file: &Path, outboard: &[u8]) -> Result<(), StoreError> {
         let path = self.path(id);
         if let Some(parent) = path.parent() {
-            folder::make(parent)?;
+            durable::create_dir(parent)?;
         }
-        self.place_outboard(id, outboard)?;
-        folder::rename(file, &path)
+        self.install_outboard(id, outboard)?;
+        durable::rename(file, &path)
     }
 
-    fn place_outboard(&self, id: &BlobId, outboard: &[u8]) -> Result<(), StoreError> {
-        let temporary = self.workshop.write(|file| file.write_all(outboard))?;
-        folder::rename(&temporary, &self.outboard_path(id))
+    fn install_outboard(&self, id: &BlobId, outboard: &[u8]) -> Result<(), StoreError> {
+        let temporary = self.staging.write_file(|file| file.write_all(outboard))?;
+        durable::rename(&temporary, &self.outboard_path(id))
     }
 
-    fn set_aside(&self, id: &BlobId, size: u64) -> Result<(), StoreError> {
-        log::warn!(target: "blobs", "blob {id} is damaged on disk: set aside");
-        let aside = self.root.join("aside");
-        folder::rename(&self.path(id), &aside.join(format!("{id}.{:020}", folder::now())))?;
-        folder::remove(&self.outboard_path(id))?;
+    fn quarantine(&self, id: &BlobId, size: u64) -> Result<(), StoreError> {
+        log::warn!(target: "blobs", "blob {id} is damaged on disk and moved to quarantine");
+        let quarantine = self.root.join("quarantine");
+        durable::rename(&self.path(id), &quarantine.join(format!("{id}.{:020}", durable::now())))?;
+        durable::remove_file(&self.outboard_path(id))?;
         self.usage.release(size);
-        folder::keep_newest(&aside, ASIDE_KEPT)
+        durable::retain_newest(&quarantine, MAX_QUARANTINED)
     }
 
     fn path(&self, id: &BlobId) -> PathBuf {
@@ -343,6 +274,6 @@ fn open(path: &Path) -> Result<Option<(File, u64)>, StoreError> {
     match File::open(path).and_then(|file| file.metadata().map(|meta| (file, meta.len()))) {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(source).doing("open", || path.to_owned()),
+        Err(source) => Err(source).context("open", || path.to_owned()),
     }
 }

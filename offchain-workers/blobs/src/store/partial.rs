@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A blob that is being fetched: its bytes, and a log of which chunks have been verified.
+//! A blob that is being fetched: its bytes, and a log of its verified chunks.
 //!
-//! `.have` begins with the size (8 bytes, little endian); then follows one `u32` for every chunk that is
-//! in `.data`. A record that a kill cut short is ignored. The whole file is hashed at the end, so a
-//! wrong log costs time, never correctness.
+//! The log `.have` begins with the blob's size (8 bytes, little endian), followed by the index of every chunk in
+//! `.data` (4 bytes each, little endian). An incomplete record at the end is ignored. The whole file is hashed when the
+//! fetch is complete, so a wrong log costs time, never correctness.
 
 use super::{
-    folder::{self, Doing},
-    StoreError,
+    durable,
+    error::{IoContext, StoreError},
 };
 use crate::chunk;
 use agorai_primitives::{BlobId, CHUNK_BYTES};
@@ -19,12 +19,12 @@ use std::{
     time::Duration,
 };
 
-/// Partial blobs that nobody has touched for this long are given up.
-const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Age after which an untouched partial blob is removed.
+const STALE_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// A blob that is being fetched. One process at a time holds it. Dropping it keeps it for later.
+/// A blob that is being fetched. Its file is locked: one process at a time fetches it. After a drop it can be resumed.
 #[derive(Debug)]
-pub struct Partial {
+pub struct PartialBlob {
     id: BlobId,
     size: u64,
     data: File,
@@ -34,7 +34,8 @@ pub struct Partial {
     verified: Vec<bool>,
 }
 
-impl Partial {
+impl PartialBlob {
+    /// Opens the files of an earlier fetch, if they are complete enough to continue.
     pub(super) fn resume(folder: &Path, id: &BlobId) -> Result<Option<Self>, StoreError> {
         let [data_path, have_path] = paths(folder, id);
         if !data_path.is_file() || !have_path.is_file() {
@@ -42,11 +43,11 @@ impl Partial {
         }
         let (data, mut have) = Self::open(id, &data_path, &have_path)?;
         let mut log = Vec::new();
-        have.read_to_end(&mut log).doing("read", || have_path.clone())?;
-        let size = data.metadata().doing("read", || data_path.clone())?.len();
+        have.read_to_end(&mut log).context("read", || have_path.clone())?;
+        let size = data.metadata().context("read", || data_path.clone())?.len();
         let claimed = log.first_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes));
         if claimed != Some(size) {
-            // Cut short before it was set up.
+            // A crash interrupted `create`.
             return Ok(None);
         }
         let mut partial = Self {
@@ -58,29 +59,30 @@ impl Partial {
             have_path,
             verified: vec![false; chunks(size)],
         };
-        let whole = (log.len() - 8) / 4;
+        let records = (log.len() - 8) / 4;
         for record in log[8..].chunks_exact(4) {
             let index = record.iter().rev().fold(0usize, |n, b| n << 8 | usize::from(*b));
             if let Some(verified) = partial.verified.get_mut(index) {
                 *verified = true;
             }
         }
-        // So that the next record does not continue one that was cut short.
+        // Removes an incomplete record, so that the next one is aligned.
         partial
             .have
-            .set_len(8 + 4 * whole as u64)
-            .doing("write", || partial.have_path.clone())?;
+            .set_len(8 + 4 * records as u64)
+            .context("write", || partial.have_path.clone())?;
         Ok(Some(partial))
     }
 
-    pub(super) fn begin(folder: &Path, id: &BlobId, size: u64) -> Result<Self, StoreError> {
+    /// Creates the files of a new fetch of `size` bytes.
+    pub(super) fn create(folder: &Path, id: &BlobId, size: u64) -> Result<Self, StoreError> {
         let [data_path, have_path] = paths(folder, id);
         let (data, mut have) = Self::open(id, &data_path, &have_path)?;
         have.set_len(0)
             .and_then(|()| data.set_len(0))
             .and_then(|()| data.set_len(size))
             .and_then(|()| have.write_all(&size.to_le_bytes()))
-            .doing("write", || data_path.clone())?;
+            .context("write", || data_path.clone())?;
         Ok(Self {
             id: *id,
             size,
@@ -92,6 +94,7 @@ impl Partial {
         })
     }
 
+    /// Opens data file and log, creating them if necessary, and locks the data file.
     fn open(id: &BlobId, data: &Path, have: &Path) -> Result<(File, File), StoreError> {
         let opened = |path: &Path, append: bool| {
             OpenOptions::new()
@@ -101,27 +104,27 @@ impl Partial {
                 .create(true)
                 .truncate(false)
                 .open(path)
-                .doing("open", || path.to_owned())
+                .context("open", || path.to_owned())
         };
         let file = opened(data, false)?;
         match file.try_lock() {
             Ok(()) => Ok((file, opened(have, true)?)),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse(*id)),
-            Err(TryLockError::Error(source)) => Err(source).doing("lock", || data.to_owned()),
+            Err(TryLockError::Error(source)) => Err(source).context("lock", || data.to_owned()),
         }
     }
 
-    /// The blob.
+    /// The blob's id.
     pub fn id(&self) -> BlobId {
         self.id
     }
 
-    /// Its bytes in the end.
+    /// Size of the complete blob in bytes.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Chunks that are still to be fetched, ascending.
+    /// Returns the indices of the chunks that are not written yet, ascending.
     pub fn missing(&self) -> Vec<u32> {
         let indices = (0..).zip(&self.verified);
         indices
@@ -129,22 +132,22 @@ impl Partial {
             .collect()
     }
 
-    /// Whether the chunk is there.
+    /// Whether the chunk at `index` is written.
     pub fn has(&self, index: u32) -> bool {
         self.verified.get(index as usize).copied().unwrap_or(false)
     }
 
-    /// Writes a chunk that the caller has verified (its length included).
+    /// Writes a chunk whose bytes, and thereby length, the caller has verified. Ignores an index beyond the end.
     pub fn write(&mut self, index: u32, bytes: &[u8]) -> Result<(), StoreError> {
         let Some(verified) = self.verified.get_mut(index as usize) else {
             return Ok(());
         };
         self.data
             .write_all_at(bytes, u64::from(index) * CHUNK_BYTES)
-            .doing("write", || self.data_path.clone())?;
+            .context("write", || self.data_path.clone())?;
         self.have
             .write_all(&index.to_le_bytes())
-            .doing("write", || self.have_path.clone())?;
+            .context("write", || self.have_path.clone())?;
         *verified = true;
         Ok(())
     }
@@ -153,29 +156,29 @@ impl Partial {
         &self.data_path
     }
 
-    /// Syncs and hashes the file: its outboard, or `None` where it does not hash to its name.
-    pub(super) fn hashed(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.data.sync_all().doing("sync", || self.data_path.clone())?;
-        let file = File::open(&self.data_path).doing("open", || self.data_path.clone())?;
+    /// Syncs and hashes the file. Returns its outboard, or `None` if it does not hash to the blob's id.
+    pub(super) fn hash(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.data.sync_all().context("sync", || self.data_path.clone())?;
+        let file = File::open(&self.data_path).context("open", || self.data_path.clone())?;
         let reader = BufReader::with_capacity(1 << 20, file);
-        let (actual, outboard) = chunk::hash(reader, self.size).doing("read", || self.data_path.clone())?;
+        let (actual, outboard) = chunk::hash(reader, self.size).context("read", || self.data_path.clone())?;
         Ok((actual == self.id).then_some(outboard))
     }
 
-    /// Removes what is left under `partial/`. Failing costs space until the stale ones are removed.
+    /// Removes the files below `partial/`. If this fails, [`remove_stale`] removes them later.
     pub(super) fn remove(self) {
         let _ = fs::remove_file(&self.have_path);
         let _ = fs::remove_file(&self.data_path);
     }
 }
 
-/// Removes partial blobs that have been left alone for long.
+/// Removes partial blobs that have not been modified for [`STALE_AFTER`].
 pub(super) fn remove_stale(folder: &Path) {
     let stale = |path: &PathBuf| {
         let modified = fs::metadata(path).and_then(|meta| meta.modified());
-        modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > STALE))
+        modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > STALE_AFTER))
     };
-    let files = folder::entries(folder).unwrap_or_default();
+    let files = durable::list_dir(folder).unwrap_or_default();
     for path in files.into_iter().filter(stale) {
         let _ = fs::remove_file(path);
     }

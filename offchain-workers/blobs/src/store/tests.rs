@@ -5,15 +5,29 @@ use agorai_primitives::CHUNK_BYTES;
 const MIB: usize = CHUNK_BYTES as usize;
 
 fn store(folder: &Path) -> Store {
-    Store::open(folder, Limits::default()).unwrap()
+    Store::open(folder, StoreLimits::default()).unwrap()
 }
 
 fn bytes(size: usize) -> Vec<u8> {
     (0..size).map(|i| (i * 13 % 249) as u8).collect()
 }
 
+/// The ids of all blobs in a store, sorted.
+fn ids(store: &Store) -> Vec<BlobId> {
+    let mut ids = Vec::new();
+    for outer in durable::list_dir(&store.root.join("blobs")).unwrap() {
+        for inner in durable::list_dir(&outer).unwrap() {
+            for file in durable::list_dir(&inner).unwrap() {
+                ids.extend(file.file_name().unwrap().to_str().unwrap().parse::<BlobId>().ok());
+            }
+        }
+    }
+    ids.sort();
+    ids
+}
+
 fn files(folder: &Path) -> usize {
-    folder::entries(folder).unwrap().len()
+    durable::list_dir(folder).unwrap().len()
 }
 
 #[test]
@@ -29,18 +43,16 @@ fn blobs_survive_reopening() {
     assert_eq!(ids[1], BlobId::of(&large));
     assert_eq!(store.get(&ids[0]).unwrap(), Some(vec![]));
     assert_eq!(store.get(&ids[1]).unwrap(), Some(large));
-    let mut listed = store.list().unwrap();
-    listed.sort();
     let mut expected = ids.to_vec();
     expected.sort();
-    assert_eq!(listed, expected);
+    assert_eq!(self::ids(&store), expected);
     assert!(store.delete(&ids[0]).unwrap());
     assert!(!store.delete(&ids[0]).unwrap());
     assert!(!store.has(&ids[0]));
 }
 
 #[test]
-fn corrupted_blob_is_set_aside_and_missing() {
+fn damaged_blob_is_quarantined_and_missing() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
     let content = bytes(3 * MIB);
@@ -50,13 +62,13 @@ fn corrupted_blob_is_set_aside_and_missing() {
     fs::write(store.path(&id), &damaged).unwrap();
 
     assert_eq!(store.slice(&id, Some(1)).unwrap(), None);
-    assert_eq!(files(&folder.path().join("aside")), 1);
+    assert_eq!(files(&folder.path().join("quarantine")), 1);
     assert!(!store.has(&id));
 
     store.put(&content).unwrap();
     fs::write(store.path(&id), &damaged[..MIB]).unwrap();
     assert_eq!(store.get(&id).unwrap(), None);
-    assert_eq!(files(&folder.path().join("aside")), 2);
+    assert_eq!(files(&folder.path().join("quarantine")), 2);
     assert_eq!(store.get(&id).unwrap(), None);
 }
 
@@ -71,7 +83,7 @@ fn put_repairs_a_damaged_copy() {
 }
 
 #[test]
-fn damaged_outboard_is_made_again() {
+fn damaged_outboard_is_rebuilt() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
     let content = bytes(3 * MIB);
@@ -89,7 +101,7 @@ fn damaged_outboard_is_made_again() {
 #[test]
 fn blob_is_refused_when_it_is_too_large_or_the_store_is_full() {
     let folder = tempfile::tempdir().unwrap();
-    let limits = Limits {
+    let limits = StoreLimits {
         blob_bytes: 1000,
         total_bytes: 1500,
     };
@@ -99,7 +111,7 @@ fn blob_is_refused_when_it_is_too_large_or_the_store_is_full() {
         refused,
         Err(StoreError::BlobTooLarge {
             bytes: 1001,
-            most: 1000
+            limit: 1000
         })
     ));
     let id = store.put(&bytes(900)).unwrap();
@@ -112,64 +124,64 @@ fn blob_is_refused_when_it_is_too_large_or_the_store_is_full() {
             quota: 1500
         })
     ));
-    assert!(store.begin(&BlobId::of(b"other"), 700).is_err());
+    assert!(store.create_partial(&BlobId::of(b"other"), 700).is_err());
     store.delete(&id).unwrap();
     store.put(&bytes(800)).unwrap();
-    assert_eq!(store.used(), 800);
+    assert_eq!(store.usage.bytes(), 800);
 }
 
 #[test]
-fn half_written_files_are_ignored_and_cleaned() {
+fn incomplete_files_are_ignored_and_removed() {
     let folder = tempfile::tempdir().unwrap();
-    // What a killed process leaves: a workshop with an unlocked lock and half a blob.
-    let dead = folder.path().join("tmp").join("1-dead");
-    fs::create_dir_all(&dead).unwrap();
-    fs::write(dead.join("lock"), b"").unwrap();
-    fs::write(dead.join("0"), bytes(10)).unwrap();
+    // Leftovers of a killed process: a staging folder with an unlocked lock and an incomplete file.
+    let stale = folder.path().join("tmp").join("1-dead");
+    fs::create_dir_all(&stale).unwrap();
+    fs::write(stale.join("lock"), b"").unwrap();
+    fs::write(stale.join("0"), bytes(10)).unwrap();
 
-    let living = store(folder.path());
-    assert!(!dead.exists());
-    assert_eq!(living.list().unwrap(), vec![]);
+    let first = store(folder.path());
+    assert!(!stale.exists());
+    assert_eq!(ids(&first), vec![]);
 
-    // A living process' workshop stays.
-    let half = living.workshop.write(|file| file.write_all(b"half")).unwrap();
+    // The staging folder of a running process is kept.
+    let incomplete = first.staging.write_file(|file| file.write_all(b"half")).unwrap();
     let second = store(folder.path());
-    assert!(half.exists());
+    assert!(incomplete.exists());
     let id = second.put(b"shared").unwrap();
-    assert_eq!(living.get(&id).unwrap(), Some(b"shared".to_vec()));
-    drop(living);
-    assert!(!half.exists());
+    assert_eq!(first.get(&id).unwrap(), Some(b"shared".to_vec()));
+    drop(first);
+    assert!(!incomplete.exists());
 }
 
 #[test]
-fn partial_blob_resumes_after_a_kill_and_becomes_a_blob() {
+fn partial_blob_is_resumed_after_a_crash_and_completed() {
     let folder = tempfile::tempdir().unwrap();
     let content = bytes(3 * MIB + 1);
     let id = BlobId::of(&content);
     let chunk = |index: usize| &content[index * MIB..content.len().min((index + 1) * MIB)];
     let first = store(folder.path());
-    assert!(first.resume(&id).unwrap().is_none());
-    let mut partial = first.begin(&id, content.len() as u64).unwrap();
+    assert!(first.resume_partial(&id).unwrap().is_none());
+    let mut partial = first.create_partial(&id, content.len() as u64).unwrap();
     partial.write(3, chunk(3)).unwrap();
     partial.write(1, chunk(1)).unwrap();
-    assert!(matches!(first.resume(&id), Err(StoreError::InUse(_))));
+    assert!(matches!(first.resume_partial(&id), Err(StoreError::InUse(_))));
     drop((partial, first));
 
-    // A record that the kill cut short.
+    // An incomplete record, as a crash leaves it.
     let log = folder.path().join("partial").join(format!("{id}.have"));
     let mut file = fs::OpenOptions::new().append(true).open(&log).unwrap();
     file.write_all(&[2, 0]).unwrap();
 
     let second = store(folder.path());
     assert!(!second.has(&id));
-    let mut partial = second.resume(&id).unwrap().unwrap();
+    let mut partial = second.resume_partial(&id).unwrap().unwrap();
     assert_eq!(partial.missing(), vec![0, 2]);
     partial.write(0, chunk(0)).unwrap();
     drop(partial);
-    let mut partial = second.resume(&id).unwrap().unwrap();
+    let mut partial = second.resume_partial(&id).unwrap().unwrap();
     assert_eq!(partial.missing(), vec![2]);
     partial.write(2, chunk(2)).unwrap();
-    second.finish(partial).unwrap();
+    second.complete(partial).unwrap();
     assert_eq!(second.get(&id).unwrap(), Some(content));
     assert_eq!(files(&folder.path().join("partial")), 0);
 }
@@ -179,22 +191,22 @@ fn partial_blob_is_dropped_when_the_disk_damaged_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
     let id = BlobId::of(b"right");
-    let mut partial = store.begin(&id, 5).unwrap();
+    let mut partial = store.create_partial(&id, 5).unwrap();
     partial.write(0, b"wrong").unwrap();
-    assert!(matches!(store.finish(partial), Err(StoreError::Damaged(_))));
+    assert!(matches!(store.complete(partial), Err(StoreError::Damaged(_))));
     assert!(!store.has(&id));
-    assert!(store.resume(&id).unwrap().is_none());
-    assert_eq!(store.used(), 0);
+    assert!(store.resume_partial(&id).unwrap().is_none());
+    assert_eq!(store.usage.bytes(), 0);
 }
 
 #[test]
-fn aside_keeps_the_newest_few() {
+fn quarantine_retains_the_newest_blobs() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
-    for n in 0..ASIDE_KEPT as u8 + 3 {
+    for n in 0..MAX_QUARANTINED as u8 + 3 {
         let id = store.put(&[n]).unwrap();
         fs::write(store.path(&id), b"?").unwrap();
         assert_eq!(store.get(&id).unwrap(), None);
     }
-    assert_eq!(files(&folder.path().join("aside")), ASIDE_KEPT);
+    assert_eq!(files(&folder.path().join("quarantine")), MAX_QUARANTINED);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How many bytes a store holds. Counted on disk, because several processes may share the folder, and
-//! kept in mind in between.
+//! The number of bytes in a store. Several processes may share the folder, so the bytes on disk are counted regularly;
+//! changes by this process are added in between.
 
 use parking_lot::Mutex;
 use std::{
@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// After this time the count on disk is done again.
+/// Time after which the bytes on disk are counted again.
 const RECOUNT: Duration = Duration::from_secs(60);
 
 pub struct Usage {
@@ -25,16 +25,17 @@ impl Usage {
         }
     }
 
+    #[cfg(test)]
     pub fn bytes(&self) -> u64 {
         self.current(&mut self.count.lock())
     }
 
-    /// Adds bytes where they fit; else says how many there are.
+    /// Adds `bytes` if they fit into `quota`; otherwise returns the bytes in use as the error.
     pub fn reserve(&self, bytes: u64, quota: u64) -> Result<(), u64> {
         let mut count = self.count.lock();
         let mut used = self.current(&mut count);
         if used.saturating_add(bytes) > quota {
-            // Another process may have made room.
+            // Another process may have deleted blobs since the last count.
             *count = None;
             used = self.current(&mut count);
         }
@@ -66,7 +67,7 @@ impl Usage {
     }
 }
 
-/// Bytes of all files below; what vanishes meanwhile does not count.
+/// Total size of all files below a folder in bytes. Files that are removed meanwhile count as empty.
 fn size_of(folder: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(folder) else {
         return 0;

@@ -4,12 +4,9 @@
 
 mod wrong_answers;
 
-use agorai_blobs::{Blobs, Limits, Store};
+use agorai_blobs::{Blobs, Store, StoreLimits};
 use agorai_engine::EngineConfig;
-use agorai_worker::{
-    server::{serve, Wanted},
-    EngineRun, Worker, WorkerConfig,
-};
+use agorai_worker::{missing_blobs::MissingBlobs, server::serve, EngineRunner, Worker, WorkerConfig};
 use clap::Parser;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::runtime::Handle;
@@ -30,16 +27,16 @@ struct Arguments {
 async fn main() -> anyhow::Result<()> {
     sp_tracing::try_init_simple();
     let arguments = Arguments::parse();
-    let store = Arc::new(Store::open(&arguments.blobs, Limits::default())?);
-    let wanted = Wanted::new(store.clone(), Duration::from_secs(60));
-    let blobs = Blobs::new(store, wanted.clone(), Handle::current());
+    let store = Arc::new(Store::open(&arguments.blobs, StoreLimits::default())?);
+    let missing = MissingBlobs::new(store.clone(), Duration::from_secs(60));
+    let blobs = Blobs::new(store, missing.clone(), Handle::current());
     let config = EngineConfig {
         threads: 1,
         ..EngineConfig::default()
     };
-    let worker = Worker::start(EngineRun::new(config, blobs), WorkerConfig::default())?;
+    let worker = Worker::start(EngineRunner::new(config, blobs), WorkerConfig::default())?;
     let engine = WrongAnswers(Arc::new(worker));
-    let (address, server) = serve(arguments.listen, Arc::new(engine), wanted).await?;
+    let (address, server) = serve(arguments.listen, Arc::new(engine), missing).await?;
     println!("faulty-worker listens on ws://{address}");
     server.stopped().await;
     Ok(())
