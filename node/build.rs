@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! Puts the commit into the version that the node reports.
+//! Sets the version string of the node, which includes the commit.
 
 fn main() {
     substrate_build_script_utils::generate_cargo_keys();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! What is local to this node: its blobs, its engine, the text that it is generating.
+//! The RPC methods `agorai_*` about the node itself: its blobs, its engine, its provisional outputs.
 
 use crate::client::FullClient;
 use agorai_blobs::Blobs;
@@ -22,74 +22,73 @@ use sp_api::ProvideRuntimeApi;
 use sp_blockchain::HeaderBackend;
 use std::sync::Arc;
 
-/// Most bytes of a blob that travels through the RPC: 64 MiB.
+/// Maximum size of a blob in a request or response in bytes: 64 MiB.
 pub const MAX_BLOB_BYTES: usize = 64 << 20;
 
-/// The request itself is wrong.
-const BAD_REQUEST: i32 = 9100;
-/// The node could not do it.
+/// Error code: the request is invalid.
+const INVALID_REQUEST: i32 = 9100;
+/// Error code: the node could not complete the request.
 const FAILED: i32 = 9101;
 
-/// How this node computes.
+/// The engine of a node.
 #[derive(Clone, Debug, Serialize)]
 pub struct EngineInfo {
-    /// Instruction set of the kernels: `scalar`, `avx2` or `avx512`; the worker's may be another.
+    /// Instruction set of the kernels on this machine: `scalar`, `avx2` or `avx512`. A worker process may use another.
     pub isa: String,
-    /// Threads of one job; 0 where a worker process computes.
+    /// Number of threads per job; 0 if jobs run in a worker process.
     pub threads: usize,
     /// `embedded`, or the address of the worker process.
     pub compute: String,
 }
 
-/// The text of a generation so far.
+/// The provisional output of a generation.
 #[derive(Clone, Debug, Serialize)]
 pub struct Provisional {
-    /// Base64 of the bytes; empty where this node is not generating them.
+    /// The output so far in base64; empty if this node does not run the job.
     pub text: String,
 }
 
 /// The methods `agorai_*`.
 #[rpc(server, namespace = "agorai")]
 pub trait Local {
-    /// Keeps a blob, given in base64, and returns its name. Only where unsafe methods are allowed,
-    /// because it fills the disk.
+    /// Stores a blob, given in base64, and returns its id. An unsafe method, because it uses disk space.
     #[method(name = "blobPut", with_extensions)]
     async fn blob_put(&self, base64: String) -> RpcResult<String>;
 
-    /// A blob in base64, fetched from peers where this node lacks it. Only where unsafe methods are
-    /// allowed, because it takes traffic and disk.
+    /// Returns a blob in base64, after fetching it from peers if necessary. An unsafe method, because it uses bandwidth
+    /// and disk space.
     #[method(name = "blobGet", with_extensions)]
     async fn blob_get(&self, blob: String) -> RpcResult<String>;
 
-    /// Whether this node has a blob.
+    /// Returns whether this node stores a blob.
     #[method(name = "blobHas")]
     async fn blob_has(&self, blob: String) -> RpcResult<bool>;
 
-    /// What this node has generated so far for a request: unchecked, and not yet paid for.
+    /// Returns the provisional output of a request on this node, which no checker has confirmed.
     #[method(name = "provisional")]
     async fn provisional(&self, request: RequestId) -> RpcResult<Provisional>;
 
-    /// How this node computes.
+    /// Describes the engine of this node.
     #[method(name = "engine")]
     async fn engine(&self) -> RpcResult<EngineInfo>;
 }
 
-/// Answers [`LocalServer`].
+/// Implements [`LocalServer`].
 #[derive(Clone)]
 pub struct LocalRpc {
-    /// The chain.
+    /// The client of the chain.
     pub client: Arc<FullClient>,
-    /// Blobs of this node and its peers.
+    /// The blobs of this node and its peers.
     pub blobs: Blobs,
-    /// What computes jobs.
+    /// The engine that runs the jobs.
     pub engine: Arc<dyn Engine>,
-    /// How it does that.
+    /// The answer of `agorai_engine`.
     pub info: EngineInfo,
 }
 
 impl LocalRpc {
-    /// What the engine has generated in a job: also all of it, while the chain has not settled it yet.
-    fn so_far(&self, job: JobId) -> Vec<u8> {
+    /// Returns the output of a job: provisional while it runs, complete afterwards.
+    fn output(&self, job: JobId) -> Vec<u8> {
         match self.engine.poll(job) {
             JobStatus::Done(JobResult::Generated { output, .. }) => output,
             _ => self.engine.partial(job),
@@ -97,26 +96,26 @@ impl LocalRpc {
     }
 }
 
-fn bad(why: impl ToString) -> ErrorObjectOwned {
-    ErrorObjectOwned::owned(BAD_REQUEST, why.to_string(), None::<()>)
+fn invalid(reason: impl ToString) -> ErrorObjectOwned {
+    ErrorObjectOwned::owned(INVALID_REQUEST, reason.to_string(), None::<()>)
 }
 
-fn failed(why: impl ToString) -> ErrorObjectOwned {
-    ErrorObjectOwned::owned(FAILED, why.to_string(), None::<()>)
+fn failed(reason: impl ToString) -> ErrorObjectOwned {
+    ErrorObjectOwned::owned(FAILED, reason.to_string(), None::<()>)
 }
 
-fn name(text: &str) -> RpcResult<BlobId> {
-    text.parse().map_err(bad)
+fn parse_id(text: &str) -> RpcResult<BlobId> {
+    text.parse().map_err(invalid)
 }
 
 fn decode(base64: &str) -> RpcResult<Vec<u8>> {
     // Four characters of base64 hold three bytes.
     if base64.len() / 4 * 3 > MAX_BLOB_BYTES + 2 {
-        return Err(bad(format!("a blob has at most {MAX_BLOB_BYTES} bytes (64 MiB) here")));
+        return Err(invalid(format!("the blob exceeds {MAX_BLOB_BYTES} bytes (64 MiB)")));
     }
     STANDARD
         .decode(base64)
-        .map_err(|error| bad(format!("this is no base64: {error}")))
+        .map_err(|error| invalid(format!("invalid base64: {error}")))
 }
 
 #[async_trait]
@@ -133,10 +132,10 @@ impl LocalServer for LocalRpc {
 
     async fn blob_get(&self, extensions: &Extensions, blob: String) -> RpcResult<String> {
         check_if_safe(extensions)?;
-        let bytes = self.blobs.get(name(&blob)?).await.map_err(failed)?;
+        let bytes = self.blobs.get(parse_id(&blob)?).await.map_err(failed)?;
         if bytes.len() > MAX_BLOB_BYTES {
             return Err(failed(format!(
-                "the blob has {} bytes: more than travels through the RPC",
+                "the blob has {} bytes and exceeds the limit of {MAX_BLOB_BYTES} bytes (64 MiB)",
                 bytes.len()
             )));
         }
@@ -144,13 +143,13 @@ impl LocalServer for LocalRpc {
     }
 
     async fn blob_has(&self, blob: String) -> RpcResult<bool> {
-        Ok(self.blobs.store().has(&name(&blob)?))
+        Ok(self.blobs.store().has(&parse_id(&blob)?))
     }
 
     async fn provisional(&self, request: RequestId) -> RpcResult<Provisional> {
         let best = self.client.info().best_hash;
         let job = self.client.runtime_api().job_of(best, request).map_err(failed)?;
-        let bytes = job.map(|job| self.so_far(job)).unwrap_or_default();
+        let bytes = job.map(|job| self.output(job)).unwrap_or_default();
         Ok(Provisional {
             text: STANDARD.encode(bytes),
         })
@@ -166,17 +165,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blob_is_decoded_and_refused_when_it_is_no_base64_or_too_large() {
+    fn blob_is_refused_when_it_is_not_base64_or_too_large() {
         assert_eq!(decode("YWdvcmE=").unwrap(), b"agora");
         assert_eq!(decode("").unwrap(), b"");
-        assert_eq!(decode("?").unwrap_err().code(), BAD_REQUEST);
+        assert_eq!(decode("?").unwrap_err().code(), INVALID_REQUEST);
         let large = "A".repeat((MAX_BLOB_BYTES / 3 + 2) * 4);
         assert!(decode(&large).unwrap_err().message().contains("64 MiB"));
     }
 
     #[test]
-    fn blob_name_is_refused_when_it_is_none() {
-        assert!(name("abc").is_err());
-        assert!(name(&"0".repeat(64)).is_ok());
+    fn blob_id_is_refused_when_it_does_not_parse() {
+        assert!(parse_id("abc").is_err());
+        assert!(parse_id(&"0".repeat(64)).is_ok());
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! What the node answers, beyond what every Substrate node does.
+//! The RPC methods that the node adds to those of every Substrate node.
 
 pub mod local;
 
@@ -19,37 +19,37 @@ use sp_consensus_babe::BabeApi;
 use sp_keystore::KeystorePtr;
 use std::sync::Arc;
 
-/// What the answers are made from.
+/// The components that the RPC methods read.
 pub struct Deps<C, P, SC, B> {
-    /// The chain.
+    /// The client of the chain.
     pub client: Arc<C>,
-    /// Transactions that wait.
+    /// The transaction pool.
     pub pool: Arc<P>,
-    /// Which fork is followed.
+    /// The fork choice rule.
     pub select_chain: SC,
-    /// Asks BABE for epochs.
+    /// Handle of the BABE worker.
     pub babe: BabeWorkerHandle<Block>,
-    /// This node's keys.
+    /// The node's keystore.
     pub keystore: KeystorePtr,
-    /// GRANDPA's votes.
+    /// The components of the GRANDPA methods.
     pub grandpa: GrandpaDeps<B>,
 }
 
-/// What GRANDPA's answers are made from.
+/// The components that the GRANDPA methods read.
 pub struct GrandpaDeps<B> {
-    /// Votes of the current round.
+    /// State of the voter.
     pub voter_state: SharedVoterState,
-    /// Who votes.
+    /// The authority set.
     pub authority_set: SharedAuthoritySet<Hash, BlockNumber>,
-    /// Justifications as they come.
+    /// Stream of new justifications.
     pub justifications: GrandpaJustificationStream<Block>,
     /// Runs subscriptions.
     pub executor: SubscriptionTaskExecutor,
-    /// Proves finality.
+    /// Builds proofs of finality.
     pub proofs: Arc<FinalityProofProvider<B, Block>>,
 }
 
-/// All answers of this node that are not the SDK's own.
+/// Builds the RPC module: system, transaction payment, BABE and GRANDPA. [`local`] is added later.
 pub fn create<C, P, SC, B>(deps: Deps<C, P, SC, B>) -> Result<RpcModule<()>, Box<dyn std::error::Error + Send + Sync>>
 where
     C: ProvideRuntimeApi<Block>
