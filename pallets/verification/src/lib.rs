@@ -141,9 +141,9 @@ pub mod pallet {
         #[pallet::constant]
         type WidenedPeriod: Get<BlockNumberFor<Self>>;
 
-        /// A failed check is reported from this many blocks before the deadline on, and retried until then.
+        /// Number of blocks before a deadline in which a failed check is reported; before, it is retried.
         #[pallet::constant]
-        type GiveUpBlocks: Get<BlockNumberFor<Self>>;
+        type FailureReportPeriod: Get<BlockNumberFor<Self>>;
 
         /// Fraction of the executor's bond that is slashed for a refused claim.
         #[pallet::constant]
@@ -261,8 +261,14 @@ pub mod pallet {
             assert!(T::MaxOpenClaims::get() > 0, "no claim can be opened");
             assert!(T::MaxDuePerBlock::get() > 0, "claims never end");
             assert!(T::DrawBlocks::get() > 0, "a draw needs randomness from after the claim");
-            assert!(T::CheckPeriod::get() > T::GiveUpBlocks::get(), "no time to check");
-            assert!(T::WidenedPeriod::get() > T::GiveUpBlocks::get(), "no time to check");
+            assert!(
+                T::CheckPeriod::get() > T::FailureReportPeriod::get(),
+                "no time to check"
+            );
+            assert!(
+                T::WidenedPeriod::get() > T::FailureReportPeriod::get(),
+                "no time to check"
+            );
             assert!(!T::WrongClaimSlash::get().is_zero(), "a wrong claim costs nothing");
             assert!(!T::WrongDisputeSlash::get().is_zero(), "a wrong dispute costs nothing");
         }

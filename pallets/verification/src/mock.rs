@@ -83,7 +83,7 @@ impl pallet_verification::Config for Test {
     type DrawBlocks = ConstU32<2>;
     type CheckPeriod = ConstU64<CHECK>;
     type WidenedPeriod = ConstU64<WIDENED>;
-    type GiveUpBlocks = ConstU64<3>;
+    type FailureReportPeriod = ConstU64<3>;
     type WrongClaimSlash = WrongClaim;
     type WrongDisputeSlash = WrongDispute;
     type WeightInfo = ();

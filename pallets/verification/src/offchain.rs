@@ -54,9 +54,9 @@ impl<T: Config> Pallet<T> {
         } else {
             knowledge(agorai_engine_interface::run(&spec))
         };
-        let give_up = now.saturating_add(T::GiveUpBlocks::get()) >= open.due;
+        let report_failure = now.saturating_add(T::FailureReportPeriod::get()) >= open.due;
         for (account, key) in assigned {
-            if let Some(answer) = answer::<T>(&knowledge, open, account, job, give_up) {
+            if let Some(answer) = answer::<T>(&knowledge, open, account, job, report_failure) {
                 let claim = open.claim.id();
                 let message = Self::report(account, job, ReceiptBody { claim, answer });
                 Self::send_report(RECEIPT_DOMAIN, message, key, |message, signature| {
@@ -81,13 +81,14 @@ impl<T: Config> Pallet<T> {
     }
 }
 
-/// The answer of a member, or `None` while the job is not computed. A failure becomes the answer only when `give_up`.
+/// Returns the answer of a member, or `None` while the job is not computed. A failure is an answer only if
+/// `report_failure` is set.
 fn answer<T: Config>(
     knowledge: &Knowledge,
     open: &OpenClaimOf<T>,
     account: &T::AccountId,
     job: JobId,
-    give_up: bool,
+    report_failure: bool,
 ) -> Option<Answer> {
     match knowledge {
         Knowledge::Computed(Some(trace)) if trace.claim() == open.claim.digest => {
@@ -101,7 +102,7 @@ fn answer<T: Config>(
             result: H256::zero(),
             root: H256::zero(),
         }),
-        Knowledge::Failed(failure) if give_up => Some(Answer::Unable(*failure)),
+        Knowledge::Failed(failure) if report_failure => Some(Answer::Unable(*failure)),
         Knowledge::Failed(_) | Knowledge::Pending => None,
     }
 }

@@ -46,7 +46,7 @@ parameter_types! {
     /// Number of blocks in which the whole set must check a widened claim.
     pub const WidenedPeriod: BlockNumber = 20;
     /// Number of blocks before a deadline in which a failed check is reported.
-    pub const GiveUpBlocks: BlockNumber = 4;
+    pub const FailureReportPeriod: BlockNumber = 4;
     pub const WrongClaimSlash: Perbill = Perbill::from_percent(10);
     pub const WrongDisputeSlash: Perbill = Perbill::from_percent(5);
 
@@ -71,7 +71,7 @@ impl pallet_verification::Config for Runtime {
     type DrawBlocks = ConstU32<2>;
     type CheckPeriod = CheckPeriod;
     type WidenedPeriod = WidenedPeriod;
-    type GiveUpBlocks = GiveUpBlocks;
+    type FailureReportPeriod = FailureReportPeriod;
     type WrongClaimSlash = WrongClaimSlash;
     type WrongDisputeSlash = WrongDisputeSlash;
     type WeightInfo = pallet_verification::weights::EstimatedWeight<Runtime>;
