@@ -58,9 +58,6 @@ pub use sessions::{SessionMember, UnitIdentificationOf};
 pub use slashing::SlashCause;
 pub use weights::WeightInfo;
 
-/// Log target of this pallet.
-pub(crate) const LOG_TARGET: &str = "runtime::validators";
-
 // The macros of `pallet` generate items without documentation.
 #[allow(missing_docs)]
 #[frame_support::pallet]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The validators of each session and their `cmte` keys.
 
-use crate::{Bonds, Config, Members, Pallet, Punished, LOG_TARGET};
+use crate::{Bonds, Config, Members, Pallet, Punished};
 use agorai_primitives::{Balance, CommitteeId, SessionIndex};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -12,6 +12,9 @@ use frame_support::{
 use pallet_session::{historical, NextKeys, QueuedKeys};
 use scale_info::TypeInfo;
 use sp_runtime::{traits::Convert, BoundToRuntimeAppPublic, SaturatedConversion};
+
+/// Log target of this pallet.
+const LOG_TARGET: &str = "runtime::validators";
 
 /// A validator of the current session.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]

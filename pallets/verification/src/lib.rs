@@ -62,16 +62,8 @@ mod try_state;
 
 pub use lifecycle::OpenClaim;
 pub use pallet::*;
-pub use reports::ReceiptBody;
+pub use reports::{ReceiptBody, RECEIPT_DOMAIN, REVEAL_DOMAIN};
 pub use weights::WeightInfo;
-
-/// Log target of this pallet.
-pub(crate) const LOG_TARGET: &str = "runtime::verification";
-
-/// Domain of the signature of a receipt.
-pub const RECEIPT_DOMAIN: &[u8] = b"verification/receipt";
-/// Domain of the signature of a revealed trace secret.
-pub const REVEAL_DOMAIN: &[u8] = b"verification/opening";
 
 // The macros of `pallet` generate items without documentation.
 #[allow(missing_docs)]

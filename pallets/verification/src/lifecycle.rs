@@ -3,7 +3,7 @@
 
 use crate::{
     claim::{Claim, ClaimInput, ClaimRefusal, Outcome, Phase, Transition, MAX_MEMBERS},
-    Claims, Config, Due, Error, Event, OpenClaimOf, Pallet, LOG_TARGET,
+    Claims, Config, Due, Error, Event, OpenClaimOf, Pallet,
 };
 use agorai_primitives::{
     receipt::ClaimDigest,
@@ -17,7 +17,7 @@ use frame_support::{
     traits::{Get, Randomness},
 };
 use frame_system::pallet_prelude::BlockNumberFor;
-use pallet_support::storage::remove_from_list;
+use pallet_support::{storage::remove_from_list, SignedReports};
 use scale_info::TypeInfo;
 use sp_core::H256;
 use sp_crypto_hashing::blake2_256;
@@ -67,7 +67,7 @@ impl<T: Config> Pallet<T> {
             Ok(transition) => Self::apply(job, &mut open, transition),
             // Unreachable: the input matches the phase. A claim must end nevertheless.
             Err(refusal) => {
-                log::error!(target: LOG_TARGET, "claim on {job:?} refuses its input: {refusal:?}");
+                log::error!(target: Self::LOG_TARGET, "claim on {job:?} refuses its input: {refusal:?}");
                 Self::finish(job, open, Outcome::Unresolved);
             }
         }
@@ -112,7 +112,7 @@ impl<T: Config> Pallet<T> {
         Due::<T>::mutate(at, |jobs| {
             // The list has room: it can hold all open claims, and each is due once.
             if jobs.try_push(job).is_err() {
-                log::error!(target: LOG_TARGET, "more claims are due than open");
+                log::error!(target: Self::LOG_TARGET, "more claims are due than open");
             }
         });
         Claims::<T>::insert(job, &*open);

@@ -4,8 +4,7 @@
 
 use crate::{
     claim::{Answer, ClaimInput, ClaimRefusal, Transition},
-    Call, Claims, Config, Error, OpenClaimOf, Pallet, ReceiptMessage, RevealMessage, LOG_TARGET, RECEIPT_DOMAIN,
-    REVEAL_DOMAIN,
+    Call, Claims, Config, Error, OpenClaimOf, Pallet, ReceiptMessage, RevealMessage,
 };
 use agorai_primitives::{message::Message, CommitteeSignature};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -17,6 +16,11 @@ use pallet_support::{
 use scale_info::TypeInfo;
 use sp_core::H256;
 use sp_runtime::transaction_validity::{TransactionValidityError, TransactionValidityWithRefund};
+
+/// Domain of the signature of a receipt.
+pub const RECEIPT_DOMAIN: &[u8] = b"verification/receipt";
+/// Domain of the signature of a revealed trace secret.
+pub const REVEAL_DOMAIN: &[u8] = b"verification/opening";
 
 /// The body of a receipt message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
@@ -59,7 +63,7 @@ impl<T: Config> SignedReports for Pallet<T> {
     type Members = T::Members;
     type Call = Call<T>;
     const TAG_PREFIX: &'static str = "AgoraiVerification";
-    const LOG_TARGET: &'static str = LOG_TARGET;
+    const LOG_TARGET: &'static str = "runtime::verification";
 }
 
 /// A claim after an input, and the transition to apply.
