@@ -181,3 +181,16 @@ pub trait SignedReports {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_tells_errors_and_nested_errors_apart() {
+        let custom = |code| TransactionValidityError::from(InvalidTransaction::Custom(code));
+        assert_eq!(invalid(&ReportRefusal::BadSignature), custom(2));
+        assert_eq!(invalid(&(5u8, ReportRefusal::BadSignature)), custom(66));
+        assert_eq!(not_yet_valid(&7u8), UnknownTransaction::Custom(7).into());
+    }
+}

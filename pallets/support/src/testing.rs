@@ -82,16 +82,12 @@ impl Randomness<Option<H256>, u64> for MockRandomness {
     }
 }
 
-/// The key pair of a member.
-///
-/// # Panics
-/// Never: every derivation path is valid.
-#[allow(clippy::unwrap_used)]
+/// Returns the key pair of a member.
 pub fn key_pair(account: AccountId) -> CommitteePair {
-    CommitteePair::from_string(&key_seed(account), None).unwrap()
+    CommitteePair::from_string(&key_seed(account), None).expect("the secret URI is valid")
 }
 
-/// The secret URI from which [`key_pair`] and the keystore derive the key of a member.
+/// Returns the secret URI from which [`key_pair`] and the keystore derive the key of a member.
 fn key_seed(account: AccountId) -> String {
     format!("//Member{account}")
 }
@@ -107,7 +103,7 @@ pub fn set_members(count: AccountId) {
     BlockRandomness::set(None);
 }
 
-/// Why a transaction is not included in a block, or why its call fails.
+/// Why a transaction fails.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Failed {
     /// `authorize` refuses the transaction.
@@ -116,7 +112,7 @@ pub enum Failed {
     Dispatch(DispatchError),
 }
 
-/// A refusal of `authorize`, as the result of [`submit`].
+/// Returns the result of [`submit`] when `authorize` refuses the transaction with `error`.
 pub fn refused(error: impl Into<TransactionValidityError>) -> Result<(), Failed> {
     Err(Failed::Refused(error.into()))
 }
@@ -146,10 +142,7 @@ pub fn emitted<Runtime: frame_system::Config>(event: impl Into<Runtime::RuntimeE
 }
 
 /// Puts the keys of these members into the keystore of `ext`.
-///
-/// # Panics
-/// If a key cannot be generated.
-pub fn register_keys(ext: &mut TestExternalities, members: &[AccountId]) {
+fn register_keys(ext: &mut TestExternalities, members: &[AccountId]) {
     let keystore = MemoryKeystore::new();
     for member in members {
         keystore
@@ -167,14 +160,14 @@ pub struct TestNode {
 }
 
 impl TestNode {
-    /// Gives `ext` the externalities of a node that holds the keys of these members.
+    /// Registers the externalities of a node that holds the keys of these members.
     pub fn new(ext: &mut TestExternalities, members: &[AccountId]) -> Self {
         let node = Self::without_engine(ext, members);
         ext.register_extension(ComputeExt::new(node.engine.clone()));
         node
     }
 
-    /// The same without an engine: every job fails with `NoEngine`.
+    /// Registers the externalities of a node without an engine: every job fails with `NoEngine`.
     pub fn without_engine(ext: &mut TestExternalities, members: &[AccountId]) -> Self {
         register_keys(ext, members);
         let (offchain, _) = TestOffchainExt::new();
