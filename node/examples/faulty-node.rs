@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-only
 //! A node that flips a bit in every blob chunk that it serves. The end-to-end tests start it as one of the validators,
 //! and check that its peers reject the chunks.
+// `sc_cli::Error` is large; it is returned once per process.
+#![allow(clippy::result_large_err)]
 
 use agorai_blobs::{
     protocol::{Request, Response},

@@ -4,7 +4,8 @@
 use agorai_runtime::{Header, RuntimeApi};
 use sc_executor::WasmExecutor;
 
-/// A block with opaque transactions: only the runtime decodes them, because an upgraded runtime may change their format.
+/// A block with opaque transactions: only the runtime decodes them, because an upgraded runtime may change their
+/// format.
 pub type Block = sp_runtime::generic::Block<Header, sp_runtime::OpaqueExtrinsic>;
 /// The host functions that the runtime may import.
 pub type HostFunctions = (sp_io::SubstrateHostFunctions, agorai_engine_interface::HostFunctions);

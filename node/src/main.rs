@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 //! The binary `agorai-node`.
+// `sc_cli::Error` is large; it is returned once per process.
+#![allow(clippy::result_large_err)]
 
 use std::sync::Arc;
 

@@ -2,11 +2,12 @@
 //! Chunks of a blob and their proofs.
 //!
 //! A *slice* is a chunk together with the hash pairs on its path from the root, in the pre-order of the Bao encoding
-//! (<https://github.com/oconnor663/bao/blob/master/docs/spec.md>) with chunk groups of 1 MiB. The *outboard* consists of
-//! all hash pairs above the groups: 64 bytes for every chunk but one.
+//! (<https://github.com/oconnor663/bao/blob/master/docs/spec.md>) with chunk groups of 1 MiB. The *outboard* consists
+//! of all hash pairs above the groups: 64 bytes for every chunk but one.
 //!
-//! Only the **last** chunk proves the size that is sent with a slice: the hash of a leaf covers its position and length,
-//! and the path to the last chunk is the right child at every node. A fetch therefore starts with the last chunk.
+//! Only the **last** chunk proves the size that is sent with a slice: the hash of a leaf covers its position and
+//! length, and the path to the last chunk takes the right child at every node. A fetch therefore starts with the last
+//! chunk.
 
 use agorai_primitives::{BlobId, CHUNK_BYTES};
 use bao_tree::{

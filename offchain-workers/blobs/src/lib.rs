@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A content-addressed blob store and its node-to-node protocol.
 //!
-//! A blob is a byte string whose id is its BLAKE3 hash. Blobs are transferred in chunks of 1 MiB, each with a proof (its
-//! path in the blob's BLAKE3 tree), so that every chunk is verified before it is stored.
+//! A blob is a byte string whose id is its BLAKE3 hash. Blobs are transferred in chunks of 1 MiB, each with a proof
+//! (its path in the blob's BLAKE3 tree), so that every chunk is verified before it is stored.
 //!
 //! | module | contents |
 //! |---|---|

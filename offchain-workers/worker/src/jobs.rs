@@ -44,7 +44,7 @@ type Outcome = Result<JobResult, JobFailure>;
 pub struct Jobs {
     max_queued: usize,
     max_finished: usize,
-    /// Logical time: the number of recorded accesses.
+    /// Logical time: increases with every enqueued job and every access.
     clock: u64,
     queue: BTreeMap<QueueKey, JobSpec>,
     queued: HashMap<JobId, QueueKey>,
@@ -90,8 +90,8 @@ impl Jobs {
         Ok(true)
     }
 
-    /// Starts the first queued job of priority `lowest` or higher: moves it from the queue to the running jobs and returns
-    /// it.
+    /// Starts the first queued job of priority `lowest` or higher: moves it from the queue to the running jobs and
+    /// returns it.
     pub fn start_next(&mut self, lowest: Priority, progress: Arc<dyn JobProgress>) -> Option<JobSpec> {
         let (priority, _) = *self.queue.keys().next()?;
         if priority > lowest {

@@ -13,8 +13,8 @@
 //! | [`engine_runner`] | computes jobs with the engine, on the blobs of a node |
 //! | [`panic_hook`] | lets a panic of a job unwind |
 //!
-//! [`Worker`] and [`RemoteEngine`] both implement [`agorai_engine_interface::Engine`]. No call blocks, and every failure (a panic, a
-//! crash of the worker process, a lost connection) becomes the status of its job.
+//! [`Worker`] and [`RemoteEngine`] both implement [`agorai_engine_interface::Engine`]. No call blocks, and every
+//! failure (a panic, a crash of the worker process, a lost connection) becomes the status of its job.
 //!
 //! # The worker process
 //!

@@ -11,8 +11,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 /// Interval at which the store is checked for a missing blob.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The source of blobs in a worker process: the node learns which blobs are missing and fetches them into the store that
-/// both share.
+/// The source of blobs in a worker process: the node learns which blobs are missing and fetches them into the store
+/// that both share.
 pub struct MissingBlobs {
     store: Arc<Store>,
     timeout: Duration,

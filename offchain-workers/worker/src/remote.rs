@@ -3,8 +3,8 @@
 //! worker.
 //!
 //! The task reconnects whenever the connection fails, and sends jobs again that the worker does not know any more. A
-//! worker without contact for [`RemoteConfig::grace_period`] counts as dead: its jobs fail as `Interrupted`, and new ones
-//! are refused as `NoEngine`, until there is contact again.
+//! worker without contact for [`RemoteConfig::grace_period`] counts as dead: its jobs fail as `Interrupted`, and new
+//! ones are refused as `NoEngine`, until there is contact again.
 
 use crate::{
     jobs::{Jobs, Priority},
@@ -91,8 +91,8 @@ impl JobProgress for ReportedOutput {
 }
 
 impl RemoteEngine {
-    /// Starts the background task on `handle`. Blobs that the worker misses are fetched through `blobs`, whose folder the
-    /// worker shares.
+    /// Starts the background task on `handle`. Blobs that the worker misses are fetched through `blobs`, whose folder
+    /// the worker shares.
     pub fn start(config: RemoteConfig, blobs: Blobs, handle: &Handle) -> Self {
         let shared = Arc::new(Shared {
             jobs: Mutex::new(Jobs::new(config.max_queued, config.max_finished)),

@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 /// further jobs, even if it participates in several plans.
 const RETAINED_JOBS: usize = 32;
 
-/// The states that the latest jobs left in the store, oldest first. It is not persisted: states from before a restart are
-/// not deleted.
+/// The states that the latest jobs left in the store, oldest first. It is not persisted: states from before a restart
+/// are not deleted.
 #[derive(Default)]
 pub struct StateRetention {
     trained: VecDeque<Vec<BlobId>>,

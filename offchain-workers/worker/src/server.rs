@@ -25,8 +25,8 @@ struct Context {
     missing: Arc<MissingBlobs>,
 }
 
-/// Serves an engine. Returns the address on which it listens (the port is chosen by the system if that of `listen` is 0)
-/// and the handle that stops the server.
+/// Serves an engine. Returns the address on which it listens (the port is chosen by the system if that of `listen` is
+/// 0) and the handle that stops the server.
 pub async fn serve(
     listen: SocketAddr,
     engine: Arc<dyn Engine>,

@@ -44,8 +44,8 @@ impl Default for WorkerConfig {
     }
 }
 
-/// Runs jobs on background threads of low priority. Nothing is persisted: after a restart a job is enqueued and computed
-/// again, with the same result. Dropping the worker cancels its running jobs.
+/// Runs jobs on background threads of low priority. Nothing is persisted: after a restart a job is enqueued and
+/// computed again, with the same result. Dropping the worker cancels its running jobs.
 pub struct Worker {
     shared: Arc<Shared>,
 }

@@ -101,7 +101,8 @@ impl Peers {
         self.known.retain(|_, peer| peer.connected || peer.asked);
     }
 
-    /// Returns the available peer with the fewest requests in flight that is not in `except`, and counts a request to it.
+    /// Returns the available peer with the fewest requests in flight that is not in `except`, and counts a request to
+    /// it.
     pub fn select(&mut self, banned: &BannedPeers, except: &[PeerId]) -> Option<PeerId> {
         let now = Instant::now();
         let (id, peer) = self
@@ -118,8 +119,8 @@ impl Peers {
         Some(*id)
     }
 
-    /// Records how a request ended. A busy peer is paused for `backoff`, an unresponsive one for a time that doubles with
-    /// each failure.
+    /// Records how a request ended. A busy peer is paused for `backoff`, an unresponsive one for a time that doubles
+    /// with each failure.
     pub fn record(&mut self, id: PeerId, outcome: RequestOutcome, backoff: Duration) {
         let Some(peer) = self.known.get_mut(&id) else {
             return;
