@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Implementation of the runtime APIs.
+//! Implementation of the runtime APIs, and the version of the runtime.
 
 use crate::{
     constants::SLOT_MILLIS, presets, AccountId, AuthorityDiscovery, Babe, Balance, Block, Executive, Grandpa,
     Historical, Inference, InherentDataExt, Nonce, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, System,
-    TransactionPayment, VERSION,
+    TransactionPayment,
 };
-use alloc::vec::Vec;
+use alloc::{borrow::Cow, vec::Vec};
 use codec::Encode;
 use frame_support::{
     genesis_builder_helper::{build_state, get_preset},
@@ -27,6 +27,20 @@ use sp_runtime::{
 };
 use sp_session::OpaqueGeneratedSessionKeys;
 use sp_version::RuntimeVersion;
+
+/// Version of this runtime. A change of behaviour increments `spec_version`; a change of the encoding of calls also
+/// increments `transaction_version`.
+#[sp_version::runtime_version]
+pub const VERSION: RuntimeVersion = RuntimeVersion {
+    spec_name: Cow::Borrowed("agorai"),
+    impl_name: Cow::Borrowed("agorai-node"),
+    authoring_version: 1,
+    spec_version: 100,
+    impl_version: 1,
+    apis: RUNTIME_API_VERSIONS,
+    transaction_version: 1,
+    system_version: 1,
+};
 
 impl_runtime_apis! {
     impl sp_api::Core<Block> for Runtime {

@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Units of the currency and of time.
+//! Units of the currency and of time, and the treasury account.
 
+use crate::AccountId;
 use agorai_primitives::{Balance, BlockNumber, SessionIndex};
+use frame_support::PalletId;
+use sp_runtime::traits::AccountIdConversion;
+
+/// Identifier of the treasury account.
+const TREASURY: PalletId = PalletId(*b"agora/ty");
+
+frame_support::parameter_types! {
+    /// The account that receives slashes, dust and the treasury's share of fees.
+    pub TreasuryAccount: AccountId = TREASURY.into_account_truncating();
+}
 
 /// One token in the smallest unit: 12 decimals.
 pub const UNIT: Balance = 1_000_000_000_000;

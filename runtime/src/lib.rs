@@ -3,7 +3,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | crate root | the pallets, and the types of blocks and transactions |
+//! | crate root | the pallets, the types of blocks and transactions, the session keys |
 //! | [`constants`] | units of the currency and of time |
 //! | [`configs`] | configuration of each pallet, one file per concern |
 //! | [`apis`] | implementation of the runtime APIs |
@@ -21,77 +21,11 @@ pub mod apis;
 pub mod configs;
 pub mod constants;
 pub mod presets;
-
-use alloc::{borrow::Cow, vec::Vec};
-use sp_runtime::{
-    generic, impl_opaque_keys,
-    traits::{BlakeTwo256, IdentifyAccount, Verify},
-    MultiAddress, MultiSignature,
-};
-use sp_version::RuntimeVersion;
+mod types;
 
 pub use agorai_primitives::{Balance, BlockNumber};
-pub use apis::RuntimeApi;
-
-/// Signature of a signed transaction.
-pub type Signature = MultiSignature;
-/// Account identifier.
-pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::AccountId;
-/// Index of a transaction of an account.
-pub type Nonce = u32;
-/// Hash of blocks and storage roots.
-pub type Hash = sp_core::H256;
-/// Address of an account in a transaction.
-pub type Address = MultiAddress<AccountId, ()>;
-/// Block header.
-pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
-/// Block.
-pub type Block = generic::Block<Header, UncheckedExtrinsic>;
-
-/// The transaction extensions, in order. `AuthorizeCall` comes first because it sets the origin of validators' reports.
-pub type TxExtension = (
-    frame_system::AuthorizeCall<Runtime>,
-    frame_system::CheckNonZeroSender<Runtime>,
-    frame_system::CheckSpecVersion<Runtime>,
-    frame_system::CheckTxVersion<Runtime>,
-    frame_system::CheckGenesis<Runtime>,
-    frame_system::CheckEra<Runtime>,
-    frame_system::CheckNonce<Runtime>,
-    frame_system::CheckWeight<Runtime>,
-    pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
-    frame_system::WeightReclaim<Runtime>,
-);
-
-/// Transaction before its signature is verified.
-pub type UncheckedExtrinsic = generic::UncheckedExtrinsic<Address, RuntimeCall, Signature, TxExtension>;
-
-/// Block executor.
-pub type Executive =
-    frame_executive::Executive<Runtime, Block, frame_system::ChainContext<Runtime>, Runtime, AllPalletsWithSystem>;
-
-impl_opaque_keys! {
-    /// The session keys of a validator.
-    pub struct SessionKeys {
-        pub babe: Babe,
-        pub grandpa: Grandpa,
-        pub authority_discovery: AuthorityDiscovery,
-        pub cmte: Validators,
-    }
-}
-
-/// Version of this runtime. A change of behaviour increments `spec_version`; a change of the encoding of calls also
-/// increments `transaction_version`.
-#[sp_version::runtime_version]
-pub const VERSION: RuntimeVersion = RuntimeVersion {
-    spec_name: Cow::Borrowed("agorai"),
-    impl_name: Cow::Borrowed("agorai-node"),
-    authoring_version: 1,
-    spec_version: 100,
-    impl_version: 1,
-    apis: apis::RUNTIME_API_VERSIONS,
-    transaction_version: 1,
-    system_version: 1,
-};
+pub use apis::{RuntimeApi, VERSION};
+pub use types::*;
 
 #[frame_support::runtime]
 mod runtime {

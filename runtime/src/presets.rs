@@ -9,8 +9,7 @@
 //! The well-known accounts of Substrate are endowed, and the treasury account exists.
 
 use crate::{
-    configs::TreasuryAccount,
-    constants::{EXISTENTIAL_DEPOSIT, UNIT},
+    constants::{TreasuryAccount, EXISTENTIAL_DEPOSIT, UNIT},
     AccountId, Balance, BalancesConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys, ValidatorsConfig,
 };
 use alloc::{vec, vec::Vec};

@@ -4,8 +4,7 @@
 
 use agorai_primitives::traits::SessionMembers;
 use agorai_runtime::{
-    configs::TreasuryAccount,
-    constants::EXISTENTIAL_DEPOSIT,
+    constants::{TreasuryAccount, EXISTENTIAL_DEPOSIT},
     presets::{get_preset, preset_names},
     AccountId, Babe, Balances, Executive, Grandpa, Header, RuntimeGenesisConfig, Session, System, Validators,
 };

@@ -2,8 +2,7 @@
 //! Verification, inference and training.
 
 use crate::{
-    configs::TreasuryAccount,
-    constants::{HOURS, UNIT},
+    constants::{TreasuryAccount, HOURS, UNIT},
     AccountId, Balances, BlockNumber, Datasets, Inference, Models, Runtime, Training, Validators, Verification,
 };
 use agorai_primitives::{

@@ -8,7 +8,7 @@
 //! | `validators` | bonds and slashing |
 //! | `models` | datasets and models |
 //! | `jobs` | verification, inference, training |
-//! | `money` | balances, fees, the treasury account |
+//! | `money` | balances and fees |
 //! | `utilities` | batches, proxies, multisigs, preimages, the scheduler |
 
 mod consensus;
@@ -20,5 +20,4 @@ mod utilities;
 mod validators;
 
 pub use consensus::MaxAuthorities;
-pub use money::TreasuryAccount;
 pub use system::{RuntimeBlockLength, RuntimeBlockWeights};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Balances, fees, the treasury account.
+//! Balances and fees.
 
 use crate::{
-    constants::{EXISTENTIAL_DEPOSIT, MICRO},
+    constants::{TreasuryAccount, EXISTENTIAL_DEPOSIT, MICRO},
     AccountId, Authorship, Balance, Balances, Runtime, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, System,
 };
 use frame_support::{
@@ -13,21 +13,11 @@ use frame_support::{
         ConstU128, ConstU32, ConstU8, OnUnbalanced, VariantCountOf,
     },
     weights::{ConstantMultiplier, IdentityFee},
-    PalletId,
 };
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
-use sp_runtime::{
-    traits::{AccountIdConversion, Bounded},
-    FixedPointNumber, Perquintill,
-};
-
-/// Identifier of the treasury account.
-const TREASURY: PalletId = PalletId(*b"agora/ty");
+use sp_runtime::{traits::Bounded, FixedPointNumber, Perquintill};
 
 parameter_types! {
-    /// The account that receives slashes, dust and the treasury's share of fees.
-    pub TreasuryAccount: AccountId = TREASURY.into_account_truncating();
-
     /// Target fullness of blocks in `TargetedFeeAdjustment`.
     pub const TargetFullness: Perquintill = Perquintill::from_percent(25);
     pub AdjustmentVariable: Multiplier = Multiplier::saturating_from_rational(75, 1_000_000);

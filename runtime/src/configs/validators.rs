@@ -2,8 +2,8 @@
 //! Bonds and slashing.
 
 use crate::{
-    configs::{MaxAuthorities, TreasuryAccount},
-    constants::{CHILL_SESSIONS, REPORTING_SESSIONS, UNBONDING_SESSIONS, UNIT},
+    configs::MaxAuthorities,
+    constants::{TreasuryAccount, CHILL_SESSIONS, REPORTING_SESSIONS, UNBONDING_SESSIONS, UNIT},
     Balances, Runtime,
 };
 use frame_support::traits::{tokens::imbalance::ResolveTo, ConstU128, ConstU32};
