@@ -4,11 +4,13 @@
 //! | module | contents |
 //! |---|---|
 //! | crate root | the pallets, the types of blocks and transactions, the session keys |
-//! | [`constants`] | units of the currency and of time |
+//! | [`constants`] | units of the currency and of time, the treasury account |
 //! | [`configs`] | configuration of each pallet, one file per concern |
 //! | [`apis`] | implementation of the runtime APIs |
 //! | [`presets`] | genesis presets of the `development` and `local` chains |
 #![cfg_attr(not(feature = "std"), no_std)]
+// The macros of FRAME generate items without documentation.
+#![allow(missing_docs)]
 // The runtime macros recurse over all pallets.
 #![recursion_limit = "512"]
 
