@@ -33,7 +33,7 @@ pub struct ComputeParams {
     #[arg(long, value_name = "embedded|ws://HOST:PORT", default_value = "embedded")]
     pub compute: Compute,
 
-    /// Number of threads per job of the embedded engine [default: all of the processor].
+    /// Number of threads per job of the embedded engine [default: all hardware threads].
     #[arg(long, value_name = "COUNT")]
     pub compute_threads: Option<NonZeroU16>,
 

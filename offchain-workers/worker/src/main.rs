@@ -22,7 +22,7 @@ struct Arguments {
     /// Blob folder of the node, which the worker shares.
     #[arg(long)]
     blobs: PathBuf,
-    /// Number of threads per job [default: all of the processor].
+    /// Number of threads per job [default: all hardware threads].
     #[arg(long)]
     threads: Option<usize>,
     /// Maximum number of concurrent jobs.
