@@ -18,7 +18,7 @@ use sc_network_types::PeerId;
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 use tokio::runtime::Handle;
 
-/// What all fetches share.
+/// The components that all fetches share.
 pub struct Context {
     pub store: Arc<Store>,
     pub transport: Arc<dyn Transport>,
