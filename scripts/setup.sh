@@ -14,6 +14,7 @@ need perl perl
 need protoc protobuf-compiler
 need curl curl
 need git git
+need python3 python3
 # The network crates link to the system's OpenSSL (.cargo/config.toml).
 need pkg-config pkg-config
 [ -e /usr/include/openssl/ssl.h ] || wanted+=(libssl-dev)
