@@ -4,8 +4,8 @@
 
 usage: check-layers.py [ROOT] | check-layers.py --self-test
 
-Fails on an import cycle between the files of a crate, and on a dependency between crates that does not point to a
-lower line of the list of layers in docs/architecture.md (a fenced block with the info string `layers`: one layer a
+Fails on an import cycle between the files of a crate or between sibling modules (each with all files below it), and on
+a dependency between crates that does not point to a lower line of the list of layers in docs/architecture.md (a fenced block with the info string `layers`: one layer a
 line from the bottom up, crate folders separated by spaces; crates of one line do not depend on each other).
 Dev-dependencies and code for tests (`#[cfg(test)]`, `tests/`) are not read.
 
@@ -14,7 +14,7 @@ It leads to the file that defines its first item: re-exports are followed, so `u
 the root re-exports leads to `error.rs`. A parent imports a child where it uses the child's items itself; declaring and
 re-exporting it is no import. Items that a pallet's `#[frame_support::pallet] mod pallet` defines or generates
 (`Config`, `Pallet`, `Error`, storage) are the root of their crate: its other modules refer to them (FRAME's idiom),
-and such imports are not counted. Methods are not resolved, nor are names that a macro defines.
+and such imports are not counted; nor those of what `#[frame_support::runtime] mod runtime` generates. Methods are not resolved, nor are names that a macro defines.
 """
 import json
 import pathlib
@@ -67,7 +67,7 @@ class Module:
         self.children, self.items, self.test_only = {}, set(), set()
         self.uses = []  # (alias or "*", path, whether it is a re-export)
         self.paths, self.names = [], set()
-        self.pallet = False
+        self.frame = False  # the module of a pallet or runtime that FRAME's macro expands
 
     def within(self, other):
         """Whether `other` is an ancestor."""
@@ -75,6 +75,9 @@ class Module:
         while module and module is not other:
             module = module.parent
         return module is other
+
+    def path(self):
+        return (*self.parent.path(), self.name) if self.parent else ()
 
     def every(self):
         yield self
@@ -171,7 +174,7 @@ def read_module(module, tokens, folder):
         if token == "mod" and len(after) == 2 and is_name(after[0]):
             name = after[0]
             child = Module(name, module, module.file)
-            child.pallet = any(text.endswith("pallet") or "pallet (" in text for text in attributes)
+            child.frame = any(re.match(r"(frame_support :: )?(pallet|runtime)\b(?! ::)", text) for text in attributes)
             if after[1] == ";":
                 child.file = next(filter(pathlib.Path.is_file, [folder / f"{name}.rs", folder / name / "mod.rs"]), None)
                 if child.file:
@@ -285,8 +288,8 @@ def imports(root):
         if not isinstance(target, tuple):
             return
         owner, name = target
-        generated = owner.parent is None and any(child.pallet for child in owner.children.values())
-        if owner.file == module.file or owner.pallet or (generated and name not in owner.items):
+        generated = owner.parent is None and any(child.frame for child in owner.children.values())
+        if owner.file == module.file or owner.frame or (generated and name not in owner.items):
             return
         edges.setdefault((module.file, owner.file), set()).add(name)
 
@@ -335,16 +338,44 @@ def components(edges):
     return [component for component in found if len(component) > 1]
 
 
+def siblings(edges, module_paths):
+    """{parent's path: edges between its children}, each child standing for all files below it."""
+    groups = {}
+    for (source, target), names in edges.items():
+        a, b = module_paths[source], module_paths[target]
+        common = 0
+        while common < min(len(a), len(b)) and a[common] == b[common]:
+            common += 1
+        # A file and its ancestor are no siblings.
+        if common < min(len(a), len(b)):
+            pair = "::".join(a[:common + 1]), "::".join(b[:common + 1])
+            groups.setdefault(a[:common], {}).setdefault(pair, set()).update(names)
+    return groups
+
+
 def cycles(root, target):
-    """Lines that describe the import cycles of a crate."""
-    edges = imports(read_crate(target))
-    lines = []
-    for component in components(edges):
-        lines.append(f"import cycle of {len(component)} files below {target.parent.relative_to(root)}")
-        for (source, imported), names in sorted(edges.items(), key=str):
-            if source in component and imported in component:
-                short = [str(file.relative_to(target.parent)) for file in (source, imported)]
-                lines.append(f"  {short[0]} -> {short[1]}: {', '.join(sorted(names))}")
+    """Lines that describe the import cycles of a crate: between its files, and between sibling modules."""
+    tree = read_crate(target)
+    folder = target.parent
+    edges = {tuple(str(file.relative_to(folder)) for file in pair): names for pair, names in imports(tree).items()}
+    module_paths = {}
+    for module in tree.every():
+        module_paths.setdefault(str(module.file.relative_to(folder)), module.path())
+    lines, known = [], set()
+
+    def report(kind, edges):
+        for component in components(edges):
+            inner = {pair: names for pair, names in sorted(edges.items()) if component.issuperset(pair)}
+            # A cycle between modules of one file each was reported as one between files.
+            if frozenset(inner) not in known:
+                lines.append(f"import cycle of {len(component)} {kind} in {folder.relative_to(root)}")
+                lines.extend(f"  {a} -> {b}: {', '.join(sorted(names))}" for (a, b), names in inner.items())
+            if kind == "files":
+                known.add(frozenset(tuple("::".join(module_paths[file]) for file in pair) for pair in inner))
+
+    report("files", edges)
+    for _, group in sorted(siblings(edges, module_paths).items()):
+        report("modules", group)
     return lines
 
 
@@ -420,14 +451,17 @@ GOOD = {
 # Each breaks GOOD: what it changes, and what must be found.
 BAD = [
     ({"low/src/error.rs": "use crate::math::add;\npub struct Error;\npub type Result<T> = Option<T>;\n"},
-     ["import cycle of 2 files below low/src", "  error.rs -> math.rs: add", "  math.rs -> error.rs: Result"]),
+     ["import cycle of 2 files in low/src", "  error.rs -> math.rs: add", "  math.rs -> error.rs: Result"]),
     ({"low/src/math.rs": "mod sum;\npub fn add() { sum::sum() }\n"},
-     ["import cycle of 2 files below low/src", "  math.rs -> math/sum.rs: sum", "  math/sum.rs -> math.rs: add"]),
+     ["import cycle of 2 files in low/src", "  math.rs -> math/sum.rs: sum", "  math/sum.rs -> math.rs: add"]),
     ({"low/src/math.rs": "mod sum;\npub use sum::*;\npub fn add() { sum() }\n"},
-     ["import cycle of 2 files below low/src", "  math.rs -> math/sum.rs: sum", "  math/sum.rs -> math.rs: add"]),
+     ["import cycle of 2 files in low/src", "  math.rs -> math/sum.rs: sum", "  math/sum.rs -> math.rs: add"]),
     ({"pallet/src/fees.rs": "use super::*;\npub fn fee() { helper() }\n",
       "pallet/src/lib.rs": GOOD["pallet/src/lib.rs"] + "pub fn helper() {}\n"},
-     ["import cycle of 2 files below pallet/src", "  fees.rs -> lib.rs: helper", "  lib.rs -> fees.rs: fee"]),
+     ["import cycle of 2 files in pallet/src", "  fees.rs -> lib.rs: helper", "  lib.rs -> fees.rs: fee"]),
+    ({"low/src/lib.rs": "mod a;\nmod b;\n", "low/src/a.rs": "mod x;\nmod y;\n", "low/src/a/x.rs": "use crate::b::f;\n",
+      "low/src/a/y.rs": "pub fn g() {}\n", "low/src/b.rs": "use crate::a::y;\npub fn f() { y::g() }\n"},
+     ["import cycle of 2 modules in low/src", "  a -> b: f", "  b -> a: g"]),
     ({"docs/architecture.md": "```layers\nhigh pallet\nlow\n```\n"},
      ["high depends on low, which is not on a lower layer (docs/architecture.md)"]),
     ({"docs/architecture.md": "```layers\nlow high\nlost\n```\n"},
