@@ -9,7 +9,7 @@ use agorai_engine::{
     files::ModelFile,
     generate::{answer, check_answer, Recorders, Request, Sampler},
     memory,
-    parallel::Means,
+    parallel::ComputeConfig,
     train::{State, Trainer},
     Weights,
 };
@@ -39,8 +39,8 @@ const TRAINED: Architecture = Architecture {
 };
 const BATCH: usize = 8;
 
-fn means(threads: usize) -> Means {
-    Means {
+fn compute(threads: usize) -> ComputeConfig {
+    ComputeConfig {
         isa: Isa::detect(),
         threads,
     }
@@ -87,11 +87,11 @@ pub fn train(threads: usize) -> Result<f64> {
         })
         .collect();
     let weights = Weights::init(&TRAINED, 1)?;
-    let means = means(threads);
+    let compute = compute(threads);
     let state = State::start(weights.values.clone());
-    let mut trainer = Trainer::new(means, &TRAINED, &weights.layout, state)?;
+    let mut trainer = Trainer::new(compute, &TRAINED, &weights.layout, state)?;
     let mut seconds = Vec::new();
-    means.job(|| -> agorai_engine::Result<()> {
+    compute.with_pool(|| -> agorai_engine::Result<()> {
         for _ in 0..STEPS + 2 {
             let start = Instant::now();
             trainer.step(&examples, 1e-3)?;
@@ -105,7 +105,7 @@ pub fn train(threads: usize) -> Result<f64> {
 /// A model that is loaded to be served.
 pub struct Served {
     decoder: Decoder,
-    means: Means,
+    compute: ComputeConfig,
 }
 
 /// Seconds for an answer of [`DECODE`] tokens to the prompt.
@@ -121,11 +121,11 @@ pub struct Answer {
 impl Served {
     /// Loads a model's file.
     pub fn load(path: &Path, threads: usize) -> Result<Self> {
-        let means = means(threads);
+        let compute = compute(threads);
         let file = ModelFile::open(path)?;
         Ok(Self {
-            decoder: Decoder::load(Cpu { means }, &file, &mut || {})?,
-            means,
+            decoder: Decoder::load(Cpu { compute }, &file, &mut || {})?,
+            compute,
         })
     }
 
@@ -133,7 +133,7 @@ impl Served {
     pub fn speed(&self) -> Result<Speed> {
         let (mut prefill, mut decode) = (Vec::new(), Vec::new());
         for _ in 0..=RUNS {
-            let speed = self.means.job(|| self.once())?;
+            let speed = self.compute.with_pool(|| self.once())?;
             prefill.push(speed.prefill);
             decode.push(speed.decode);
         }
@@ -163,7 +163,7 @@ impl Served {
         Request {
             prompt: prompt(),
             limit,
-            sampler: Sampler::greedy(self.means),
+            sampler: Sampler::greedy(self.compute),
             stop: vec![],
         }
     }
@@ -188,10 +188,10 @@ impl Served {
 
     fn make(&self, request: &Request, trace: bool) -> Result<(f64, Vec<u32>)> {
         let start = Instant::now();
-        let tokens = self.means.job(|| {
+        let tokens = self.compute.with_pool(|| {
             let mut recorders = trace.then(Recorders::default);
-            let each = &mut |_| Ok(());
-            let tokens = answer(&self.decoder, request, recorders.as_mut(), &mut || Ok(()), each)?;
+            let on_token = &mut |_| Ok(());
+            let tokens = answer(&self.decoder, request, recorders.as_mut(), &mut || Ok(()), on_token)?;
             black_box(recorders.map(|recorders| recorders.finish().finish(Default::default())));
             agorai_engine::Result::Ok(tokens)
         })?;
@@ -200,10 +200,10 @@ impl Served {
 
     fn check(&self, request: &Request, tokens: &[u32]) -> Result<f64> {
         let start = Instant::now();
-        let right = self.means.job(|| {
+        let right = self.compute.with_pool(|| {
             let mut recorders = Recorders::default();
-            let going = &mut |_| Ok(());
-            let right = check_answer(&self.decoder, request, tokens, Some(&mut recorders), going)?;
+            let should_continue = &mut |_| Ok(());
+            let right = check_answer(&self.decoder, request, tokens, Some(&mut recorders), should_continue)?;
             black_box(recorders.finish().finish(Default::default()));
             agorai_engine::Result::Ok(right)
         })?;
@@ -221,7 +221,7 @@ pub fn serve(path: &Path) -> Result<u64> {
     let positions = prompt().len() + DECODE + 1;
     let stated = memory::serving(&ModelFile::open(path)?, positions, crate::THREADS)?;
     let served = Served::load(path, crate::THREADS)?;
-    served.means.job(|| served.once())?;
+    served.compute.with_pool(|| served.once())?;
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kibibytes = line.and_then(|line| line.split_whitespace().next());

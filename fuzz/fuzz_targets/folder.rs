@@ -2,7 +2,10 @@
 //! A folder: the input is `config.json`, a zero byte, and a safetensors file.
 #![no_main]
 
-use agorai_engine::files::{folder::Folder, safetensors, ModelConfig, ModelFile};
+use agorai_engine::{
+    config::ModelConfig,
+    files::{folder::Folder, safetensors, ModelFile},
+};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let split = data.iter().position(|byte| *byte == 0);

@@ -10,10 +10,10 @@
 
 use agorai_engine::{
     backend::Cpu,
-    decoder::{Decoder, TOGETHER},
+    decoder::{Decoder, MAX_BATCH_TOKENS},
     files::ModelFile,
     generate::{answer, Request, Sampler},
-    parallel::Means,
+    parallel::ComputeConfig,
     text::Tokenizer,
 };
 use agorai_exact::Isa;
@@ -26,25 +26,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut number = |default: usize| args.next().map_or(Ok(default), |n| n.parse());
     let (most, limit) = (number(512)?, number(64)?);
-    let means = Means {
+    let compute = ComputeConfig {
         isa: Isa::detect(),
         threads: std::thread::available_parallelism()?.get(),
     };
     let file = ModelFile::open(Path::new(&model))?;
     let tokenizer = Tokenizer::from_model(&file)?;
-    let decoder = Decoder::load(Cpu { means }, &file, &mut || {})?;
+    let decoder = Decoder::load(Cpu { compute }, &file, &mut || {})?;
     let mut ids = tokenizer.encode(&std::fs::read_to_string(text)?, true)?;
     ids.truncate(most);
-    let losses = means.job(|| losses(&decoder, &ids))?;
+    let losses = compute.with_pool(|| losses(&decoder, &ids))?;
     let mean = losses.iter().sum::<f64>() / losses.len() as f64;
     let request = Request {
         prompt: ids[..ids.len() / 2].to_vec(),
         limit,
-        sampler: Sampler::greedy(means),
+        sampler: Sampler::greedy(compute),
         stop: vec![],
     };
     let mut nothing = || Ok(());
-    let greedy = means.job(|| answer(&decoder, &request, None, &mut nothing, &mut |_| Ok(())))?;
+    let greedy = compute.with_pool(|| answer(&decoder, &request, None, &mut nothing, &mut |_| Ok(())))?;
     let object = serde_json::json!({
         "ids": ids,
         "perplexity": mean.exp(),
@@ -59,10 +59,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn losses(decoder: &Decoder, ids: &[u32]) -> agorai_engine::Result<Vec<f64>> {
     let mut session = decoder.session(ids.len())?;
     let mut losses = Vec::new();
-    for (part, tokens) in ids.chunks(TOGETHER).enumerate() {
+    for (part, tokens) in ids.chunks(MAX_BATCH_TOKENS).enumerate() {
         session.feed(tokens, None)?;
         for row in 0..tokens.len() {
-            let Some(next) = ids.get(part * TOGETHER + row + 1) else {
+            let Some(next) = ids.get(part * MAX_BATCH_TOKENS + row + 1) else {
                 break;
             };
             let logits = session.logits(row..row + 1)?;

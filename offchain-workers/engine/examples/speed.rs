@@ -6,7 +6,7 @@
 use agorai_engine::{
     data::Example,
     model::Model,
-    parallel::Means,
+    parallel::ComputeConfig,
     trace::Recorder,
     train::{State, Trainer},
     BlobAccess, Engine, EngineConfig, MemoryBlobs, Progress, Weights,
@@ -20,17 +20,17 @@ fn main() {
         .nth(1)
         .and_then(|threads| threads.parse().ok())
         .unwrap_or(1);
-    let means = Means {
+    let compute = ComputeConfig {
         isa: Isa::detect(),
         threads,
     };
-    println!("{:?}, {threads} thread(s)", means.isa);
+    println!("{:?}, {threads} thread(s)", compute.isa);
     let architecture = Architecture::SMALL;
     let weights = Weights::init(&architecture, 1).expect("a valid architecture");
     for (batch, sequence) in [(4, 64), (4, 128), (8, 256)] {
         let state = State::start(weights.values.clone());
         let mut trainer =
-            Trainer::new(means, &architecture, &weights.layout, state).expect("a state of this architecture");
+            Trainer::new(compute, &architecture, &weights.layout, state).expect("a state of this architecture");
         let example = |seed: usize| Example {
             tokens: (0..sequence).map(|i| ((i * i + seed) % 256) as u32).collect(),
             targets: (0..sequence).map(|i| ((i * i + seed + 1) % 256) as u32).collect(),
@@ -50,12 +50,12 @@ fn main() {
         );
     }
     generation(&weights, threads);
-    trace(means, weights);
+    trace(compute, weights);
 }
 
 /// What the trace costs: the same tokens with and without it.
-fn trace(means: Means, weights: Weights) {
-    let model = Model::new(means, weights).expect("a valid architecture");
+fn trace(compute: ComputeConfig, weights: Weights) {
+    let model = Model::new(compute, weights).expect("a valid architecture");
     let feed = |together: usize, mut recorder: Option<Recorder>| {
         let started = Instant::now();
         for _ in 0..5 {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How the engine reaches blobs: by name, without knowing where they are kept.
 
-use crate::{Error, Result};
 use agorai_primitives::BlobId;
 use std::{collections::HashMap, io, sync::Mutex};
 
@@ -13,7 +12,7 @@ pub struct Missing(pub BlobId);
 /// A store of blobs. `get` may block while peers are asked; it runs on the job's own thread.
 pub trait BlobAccess: Sync {
     /// The bytes of a blob.
-    fn get(&self, id: &BlobId) -> core::result::Result<Vec<u8>, Missing>;
+    fn get(&self, id: &BlobId) -> Result<Vec<u8>, Missing>;
     /// Keeps bytes and serves them to others.
     fn put(&self, bytes: &[u8]) -> io::Result<BlobId>;
     /// Forgets a blob; forgetting one that is not there is no error.
@@ -22,12 +21,12 @@ pub trait BlobAccess: Sync {
 
 /// The bytes of a blob, checked against its name, so that a damaged store cannot make an honest
 /// validator claim a wrong result.
-pub(crate) fn fetch(blobs: &dyn BlobAccess, id: &BlobId) -> Result<Vec<u8>> {
+pub(crate) fn fetch(blobs: &dyn BlobAccess, id: &BlobId) -> Result<Vec<u8>, Missing> {
     let bytes = blobs.get(id)?;
     if BlobId::of(&bytes) == *id {
         Ok(bytes)
     } else {
-        Err(Error::Missing(Missing(*id)))
+        Err(Missing(*id))
     }
 }
 
@@ -42,7 +41,7 @@ impl MemoryBlobs {
 }
 
 impl BlobAccess for MemoryBlobs {
-    fn get(&self, id: &BlobId) -> core::result::Result<Vec<u8>, Missing> {
+    fn get(&self, id: &BlobId) -> Result<Vec<u8>, Missing> {
         self.map().get(id).cloned().ok_or(Missing(*id))
     }
 

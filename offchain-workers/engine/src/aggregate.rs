@@ -5,13 +5,13 @@ use crate::{
     access::{fetch, BlobAccess},
     compress,
     data::Data,
+    error::{Error, Result},
     evaluate,
     model::Model,
-    parallel::Means,
+    parallel::ComputeConfig,
     progress::Progress,
     score::{outer_rate, validate},
     trace::Recorder,
-    Error, Result,
 };
 use agorai_exact::{elementwise, reduce};
 use agorai_primitives::{
@@ -40,7 +40,7 @@ pub struct Aggregated {
 /// its own indices. Leaves of the trace: every tensor of `s / R`, then the losses of every held-out
 /// sequence before and after.
 pub fn aggregate(
-    means: Means,
+    compute: ComputeConfig,
     spec: &AggregateSpec,
     base: &Model,
     blobs: &dyn BlobAccess,
@@ -61,19 +61,19 @@ pub fn aggregate(
         let bytes = fetch(blobs, payload)?;
         deltas.push(compress::decode(&weights.layout, spec.recipe.compression, &bytes)?);
     }
-    let sum = combine(means, &deltas)?;
+    let sum = combine(compute, &deltas)?;
     let mut recorder = Recorder::default();
     for slot in &weights.layout.slots {
         recorder.push(&sum[slot.range.clone()]);
     }
     let mut values = weights.values.clone();
-    elementwise::axpy(means.isa, -outer_rate(spec), &sum, &mut values)?;
+    elementwise::axpy(compute.isa, -outer_rate(spec), &sum, &mut values)?;
     if !values.iter().all(|value| value.is_finite()) {
         return Err(Error::Payload("weights that are not finite"));
     }
-    let next = base.with_values(means, values)?;
-    let before = evaluate::losses(means, base.decoder(), &held_out, progress)?;
-    let after = evaluate::losses(means, next.decoder(), &held_out, progress)?;
+    let next = base.with_values(compute, values)?;
+    let before = evaluate::losses(compute, base.decoder(), &held_out, progress)?;
+    let after = evaluate::losses(compute, next.decoder(), &held_out, progress)?;
     let loss_before = evaluate::mean(&before, &mut recorder);
     let loss_after = evaluate::mean(&after, &mut recorder);
     let weights = blobs.put(&next.weights().to_safetensors())?;
@@ -86,16 +86,16 @@ pub fn aggregate(
 }
 
 /// The mean of pseudo-gradients clipped to their median norm.
-fn combine(means: Means, deltas: &[Vec<f32>]) -> Result<Vec<f32>> {
+fn combine(compute: ComputeConfig, deltas: &[Vec<f32>]) -> Result<Vec<f32>> {
     let norms = deltas
         .iter()
-        .map(|delta| Ok(reduce::sum_sq16(means.isa, delta)?.sqrt()))
+        .map(|delta| Ok(reduce::sum_sq16(compute.isa, delta)?.sqrt()))
         .collect::<Result<Vec<f32>>>()?;
     let median = median(&norms);
     let mut sum = vec![0.0; deltas.first().map_or(0, Vec::len)];
     for (delta, norm) in deltas.iter().zip(&norms) {
         let scale = if *norm > median { median / norm } else { 1.0 };
-        elementwise::axpy(means.isa, scale, delta, &mut sum)?;
+        elementwise::axpy(compute.isa, scale, delta, &mut sum)?;
     }
     let peers = deltas.len() as f32;
     for value in &mut sum {
@@ -130,12 +130,12 @@ mod tests {
 
     #[test]
     fn loud_contribution_is_clipped_to_the_median_norm() {
-        let means = Means {
+        let compute = ComputeConfig {
             isa: Isa::Scalar,
             threads: 1,
         };
         let deltas = [vec![1.0, 0.0], vec![0.0, 1.0], vec![0.0, 100.0]];
         let third = 1.0 / 3.0;
-        assert_eq!(combine(means, &deltas).unwrap(), vec![third, 2.0 * third]);
+        assert_eq!(combine(compute, &deltas).unwrap(), vec![third, 2.0 * third]);
     }
 }

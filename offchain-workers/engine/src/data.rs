@@ -3,7 +3,7 @@
 
 use crate::{
     access::{fetch, BlobAccess},
-    Error, Result,
+    error::{Error, Result},
 };
 use agorai_primitives::{
     assignment::Assignment,

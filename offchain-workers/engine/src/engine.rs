@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The engine: from a job's spec to its result.
+//! Admission and execution of jobs.
 
 use crate::{
     access::{fetch, BlobAccess},
-    aggregate, generate, memory,
+    aggregate,
+    error::{Error, Result},
+    generate, memory,
     model::Model,
-    parallel::Means,
+    parallel::ComputeConfig,
     progress::Progress,
     score,
     text::Tokenizer,
     train,
     weights::Weights,
-    Error, Result,
 };
 use agorai_exact::Isa;
 use agorai_primitives::{
@@ -22,20 +23,20 @@ use agorai_primitives::{
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How an engine computes. Nothing here changes a result.
+/// The resources of an engine. They do not change a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EngineConfig {
-    /// Threads of one job, at least 1.
+    /// Number of threads of a job, at least 1.
     pub threads: usize,
-    /// Instruction set; `None` = the fastest of this processor.
+    /// Instruction set; `None` = the fastest that this CPU supports.
     pub isa: Option<Isa>,
-    /// Most bytes that a job may take; larger jobs are refused. Training keeps less and computes more where
-    /// that is needed to stay below.
+    /// Maximum memory of a job in bytes; larger jobs are refused. Training uses
+    /// [checkpointing](crate::model::Checkpointing) if it exceeds the maximum otherwise.
     pub memory: u64,
 }
 
 impl Default for EngineConfig {
-    /// One thread, the fastest instruction set, 4 GiB.
+    /// Returns a configuration of one thread, the fastest instruction set and 4 GiB.
     fn default() -> Self {
         Self {
             threads: 1,
@@ -45,25 +46,25 @@ impl Default for EngineConfig {
     }
 }
 
-/// A model that stays loaded for the next job.
+/// The model that stays loaded for the next job.
 struct Loaded {
     id: BlobId,
     model: Arc<Model>,
     tokenizer: Option<Arc<Tokenizer>>,
 }
 
-/// Runs jobs. One engine may run several at once; they share the last loaded model.
+/// Executes jobs. An engine may execute several jobs concurrently; they share the last loaded model.
 pub struct Engine {
-    means: Means,
+    compute: ComputeConfig,
     memory: u64,
     loaded: Mutex<Option<Loaded>>,
 }
 
 impl Engine {
-    /// An engine without a loaded model.
+    /// Returns an engine without a loaded model.
     pub fn new(config: EngineConfig) -> Self {
         Self {
-            means: Means {
+            compute: ComputeConfig {
                 isa: config.isa.unwrap_or_else(Isa::detect),
                 threads: config.threads.max(1),
             },
@@ -72,13 +73,13 @@ impl Engine {
         }
     }
 
-    /// Runs a job to its end on the calling thread (and the configured number of others). `progress` may be
-    /// watched and cancelled from elsewhere.
+    /// Executes a job on the configured number of threads; blocks until it ends. Other threads may observe `progress` and
+    /// cancel the job.
     ///
-    /// | failure | when |
+    /// | failure | condition |
     /// |---|---|
-    /// | `BlobUnavailable` | a blob cannot be had, or the store's copy is damaged |
-    /// | `Invalid` | the spec or a blob it names makes no sense, or the job needs too much memory |
+    /// | `BlobUnavailable` | a blob is unavailable, or the stored copy is damaged |
+    /// | `Invalid` | the spec or a blob it names is malformed, or the job needs too much memory |
     /// | `Interrupted` | the job was cancelled, or a result could not be stored |
     pub fn run(
         &self,
@@ -90,19 +91,19 @@ impl Engine {
             .map_err(|error| JobFailure::from(&error))
     }
 
-    /// As [`Engine::run`], with the reason of a failure in words, for the operator's log.
+    /// As [`Engine::run`], with the error that the operator logs.
     pub fn perform(&self, spec: &JobSpec, blobs: &dyn BlobAccess, progress: &Progress) -> Result<JobResult> {
         self.admit(spec)?;
         progress.check()?;
-        self.means.job(|| self.compute(spec, blobs, progress))
+        self.compute.with_pool(|| self.compute(spec, blobs, progress))
     }
 
     fn compute(&self, spec: &JobSpec, blobs: &dyn BlobAccess, progress: &Progress) -> Result<JobResult> {
-        let means = self.means;
+        let compute = self.compute;
         Ok(match spec {
             JobSpec::Generate(spec) => {
-                let (model, tokenizer) = self.reader(spec, blobs)?;
-                let done = generate::generate(means, spec, model.decoder(), &tokenizer, progress)?;
+                let (model, tokenizer) = self.model_and_tokenizer(spec, blobs)?;
+                let done = generate::generate(compute, spec, model.decoder(), &tokenizer, progress)?;
                 JobResult::Generated {
                     output: done.output,
                     tokens: done.tokens,
@@ -110,32 +111,32 @@ impl Engine {
                 }
             }
             JobSpec::Check(spec) => {
-                let (model, tokenizer) = self.reader(&spec.generate, blobs)?;
+                let (model, tokenizer) = self.model_and_tokenizer(&spec.generate, blobs)?;
                 JobResult::Checked {
-                    trace: generate::check(means, spec, model.decoder(), &tokenizer, progress)?,
+                    trace: generate::check(compute, spec, model.decoder(), &tokenizer, progress)?,
                 }
             }
             JobSpec::Train(spec) => {
                 let base = self.model(&spec.architecture, &spec.base, blobs)?;
-                let keep = memory::keep(spec, self.memory);
+                let checkpointing = memory::checkpointing(spec, self.memory);
                 let base = base.weights();
-                JobResult::Trained(train::train(means, keep, spec, base, blobs, progress)?)
+                JobResult::Trained(train::train(compute, checkpointing, spec, base, blobs, progress)?)
             }
             JobSpec::Audit(spec) => {
                 let base = self.model(&spec.train.architecture, &spec.train.base, blobs)?;
-                let keep = memory::keep(&spec.train, self.memory);
+                let checkpointing = memory::checkpointing(&spec.train, self.memory);
                 JobResult::Audited {
-                    matches: train::audit(means, keep, spec, base.weights(), blobs, progress)?,
+                    matches: train::audit(compute, checkpointing, spec, base.weights(), blobs, progress)?,
                 }
             }
             JobSpec::Score(spec) => {
                 let base = self.model(&spec.architecture, &spec.base, blobs)?;
-                let (scores, trace) = score::score(means, spec, &base, blobs, progress)?;
+                let (scores, trace) = score::score(compute, spec, &base, blobs, progress)?;
                 JobResult::Scored { scores, trace }
             }
             JobSpec::Aggregate(spec) => {
                 let base = self.model(&spec.score.architecture, &spec.score.base, blobs)?;
-                let done = aggregate::aggregate(means, spec, &base, blobs, progress)?;
+                let done = aggregate::aggregate(compute, spec, &base, blobs, progress)?;
                 JobResult::Aggregated {
                     weights: done.weights,
                     loss_before: done.loss_before,
@@ -146,9 +147,9 @@ impl Engine {
         })
     }
 
-    /// Refuses what cannot be computed here, before anything is fetched or allocated.
+    /// Refuses a job that this engine cannot execute, before anything is fetched or allocated.
     fn admit(&self, spec: &JobSpec) -> Result<()> {
-        let (architecture, recipe) = parts(spec);
+        let (architecture, recipe) = architecture_and_recipe(spec);
         architecture.validate()?;
         if let Some(recipe) = recipe {
             recipe.validate()?;
@@ -159,7 +160,7 @@ impl Engine {
                 return Err(Error::Spec("sequences longer than the model's context"));
             }
         }
-        let needed = memory::needed(spec, self.means.threads);
+        let needed = memory::needed(spec, self.compute.threads);
         if needed > self.memory {
             return Err(Error::Memory {
                 needed,
@@ -169,7 +170,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The model with these weights; the last one stays loaded.
+    /// Returns the model with the given weights; the last one stays loaded.
     fn model(&self, architecture: &Architecture, id: &BlobId, blobs: &dyn BlobAccess) -> Result<Arc<Model>> {
         let cached = |loaded: &Loaded| {
             (loaded.id == *id && loaded.model.weights().architecture == *architecture).then(|| loaded.model.clone())
@@ -178,7 +179,7 @@ impl Engine {
             return Ok(model);
         }
         let weights = Weights::from_safetensors(architecture, &fetch(blobs, id)?)?;
-        let model = Arc::new(Model::new(self.means, weights)?);
+        let model = Arc::new(Model::new(self.compute, weights)?);
         *self.lock() = Some(Loaded {
             id: *id,
             model: model.clone(),
@@ -187,8 +188,8 @@ impl Engine {
         Ok(model)
     }
 
-    /// The model of a generation and its tokenizer.
-    fn reader(&self, spec: &GenerateSpec, blobs: &dyn BlobAccess) -> Result<(Arc<Model>, Arc<Tokenizer>)> {
+    /// Returns the model and the tokenizer of a generation.
+    fn model_and_tokenizer(&self, spec: &GenerateSpec, blobs: &dyn BlobAccess) -> Result<(Arc<Model>, Arc<Tokenizer>)> {
         let model = self.model(&spec.architecture, &spec.weights, blobs)?;
         if let Some(loaded) = &*self.lock() {
             if let (true, Some(tokenizer)) = (loaded.id == spec.weights, &loaded.tokenizer) {
@@ -213,8 +214,8 @@ impl Engine {
     }
 }
 
-/// The architecture of a job, and its recipe if it is one of a round.
-fn parts(spec: &JobSpec) -> (&Architecture, Option<&Recipe>) {
+/// Returns the architecture of a job, and its recipe if it belongs to a training round.
+fn architecture_and_recipe(spec: &JobSpec) -> (&Architecture, Option<&Recipe>) {
     match spec {
         JobSpec::Generate(spec) => (&spec.architecture, None),
         JobSpec::Check(spec) => (&spec.generate.architecture, None),

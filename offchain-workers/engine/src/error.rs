@@ -1,41 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Why a job has no result, in words; the chain only sees the [`JobFailure`] that each maps to.
+//! Why a job fails, for the operator's log; the chain only sees the [`JobFailure`] that each error maps to.
 
 use crate::{access::Missing, files::FileError};
 use agorai_primitives::{job::JobFailure, model::ArchitectureError, training::RecipeError};
 use std::io;
 
-/// The result of a part of the engine.
+/// The result of an operation of the engine.
 pub type Result<T> = core::result::Result<T, Error>;
 
-/// Why a job has no result.
+/// Why a job fails.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A blob cannot be had.
+    /// A blob is unavailable.
     #[error(transparent)]
     Missing(#[from] Missing),
-    /// Weights that are not those of the architecture.
+    /// Weights do not match the architecture.
     #[error("weights: {0}")]
     Weights(String),
-    /// A model's file that is refused.
+    /// A model file is refused.
     #[error("model: {0}")]
     File(#[from] FileError),
-    /// An impossible architecture.
+    /// The architecture is invalid.
     #[error("architecture: {0:?}")]
     Architecture(ArchitectureError),
-    /// An impossible recipe.
+    /// The recipe is invalid.
     #[error("recipe: {0:?}")]
     Recipe(RecipeError),
-    /// A tokenizer that is not one, or text that it cannot encode.
+    /// A tokenizer or chat template is malformed or unsupported, or it cannot encode a text.
     #[error("tokenizer: {0}")]
     Tokenizer(String),
-    /// A spec that makes no sense.
+    /// The spec is invalid.
     #[error("job: {0}")]
     Spec(&'static str),
-    /// A compressed pseudo-gradient that is not one.
+    /// A compressed pseudo-gradient is malformed.
     #[error("payload: {0}")]
     Payload(&'static str),
-    /// The job would need more memory than the configuration allows.
+    /// The job needs more memory than the configuration allows.
     #[error("needs {needed} bytes of memory, {limit} are allowed")]
     Memory {
         /// Bytes needed.
@@ -43,13 +43,13 @@ pub enum Error {
         /// Bytes allowed.
         limit: u64,
     },
-    /// An exact operation refused its operands (a NaN, an index outside its table).
+    /// A kernel refused its operands (a NaN, an index outside its table).
     #[error("computation: {0}")]
     Exact(agorai_exact::Error),
-    /// Somebody asked the job to stop.
+    /// The job was cancelled.
     #[error("cancelled")]
     Cancelled,
-    /// A result could not be stored.
+    /// Storing a result failed.
     #[error("store: {0}")]
     Store(#[from] io::Error),
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What others see of a running job, and how they stop it.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     Mutex, MutexGuard, PoisonError,

@@ -5,12 +5,12 @@ use crate::{
     access::{fetch, BlobAccess},
     compress,
     data::{Data, Example},
+    error::{Error, Result},
     evaluate,
     model::Model,
-    parallel::Means,
+    parallel::ComputeConfig,
     progress::Progress,
     trace::Recorder,
-    Error, Result,
 };
 use agorai_exact::elementwise;
 use agorai_primitives::{
@@ -46,7 +46,7 @@ pub(crate) fn outer_rate(spec: &ScoreSpec) -> f32 {
 /// Leaves of the trace: the losses of every sequence, the base's on held-out data first, then for each
 /// contribution the base's on the worker's own data, the contribution's on held-out and on own data.
 pub fn score(
-    means: Means,
+    compute: ComputeConfig,
     spec: &ScoreSpec,
     base: &Model,
     blobs: &dyn BlobAccess,
@@ -58,15 +58,15 @@ pub fn score(
     let sequences = held_out.len() as u64;
     progress.begin(sequences * (1 + 3 * spec.contributions.len() as u64));
     let mut recorder = Recorder::default();
-    let before = loss(means, base, &held_out, progress, &mut recorder)?;
+    let before = loss(compute, base, &held_out, progress, &mut recorder)?;
     let mut scores = Vec::with_capacity(spec.contributions.len());
     for (worker, payload) in &spec.contributions {
         let own = data.own(*worker, spec.draw)?;
-        let own_before = loss(means, base, &own, progress, &mut recorder)?;
+        let own_before = loss(compute, base, &own, progress, &mut recorder)?;
         let mut gains = (WORTHLESS, WORTHLESS);
-        if let Some(model) = apply(means, spec, base, blobs, payload)? {
+        if let Some(model) = apply(compute, spec, base, blobs, payload)? {
             let mut worth = |examples, before| -> Result<i64> {
-                match loss(means, &model, examples, progress, &mut recorder) {
+                match loss(compute, &model, examples, progress, &mut recorder) {
                     Ok(after) => Ok(difference(before, after)),
                     Err(Error::Exact(_)) => Ok(WORTHLESS),
                     Err(error) => Err(error),
@@ -91,19 +91,19 @@ fn difference(before: u64, after: u64) -> i64 {
 }
 
 fn loss(
-    means: Means,
+    compute: ComputeConfig,
     model: &Model,
     examples: &[Example],
     progress: &Progress,
     recorder: &mut Recorder,
 ) -> Result<u64> {
-    let losses = evaluate::losses(means, model.decoder(), examples, progress)?;
+    let losses = evaluate::losses(compute, model.decoder(), examples, progress)?;
     Ok(evaluate::mean(&losses, recorder))
 }
 
-/// The base after one contribution alone; `None` where the payload is worthless.
+/// Returns the base after an outer step with one contribution, or `None` if the payload is malformed or leads to NaNs.
 fn apply(
-    means: Means,
+    compute: ComputeConfig,
     spec: &ScoreSpec,
     base: &Model,
     blobs: &dyn BlobAccess,
@@ -115,8 +115,8 @@ fn apply(
         return Ok(None);
     };
     let mut values = weights.values.clone();
-    if elementwise::axpy(means.isa, -outer_rate(spec), &delta, &mut values).is_err() {
+    if elementwise::axpy(compute.isa, -outer_rate(spec), &delta, &mut values).is_err() {
         return Ok(None);
     }
-    Ok(Some(base.with_values(means, values)?))
+    Ok(Some(base.with_values(compute, values)?))
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Weights and candle's tensors, and our gradients against candle's automatic ones.
+//! Checkpoints written by candle, and the gradients against candle's automatic differentiation.
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
 use agorai_engine::{
     data::Example,
-    parallel::Means,
+    parallel::ComputeConfig,
     train::{State, Trainer},
     Weights,
 };
@@ -15,22 +15,45 @@ use candle_core::{DType, Device, Result, Tensor, Var, D};
 use common::*;
 use std::collections::HashMap;
 
-#[test]
-fn weights_survive_candles_tensors() {
-    let weights = Weights::init(&TINY, 3).unwrap();
-    let tensors = weights.to_tensors().unwrap();
-    assert_eq!(Weights::from_tensors(&TINY, &tensors).unwrap(), weights);
+/// The tensors of weights by name.
+fn to_tensors(weights: &Weights) -> HashMap<String, Tensor> {
+    let tensor = |name: &str| {
+        let (shape, values) = weights.tensor(name).unwrap();
+        Tensor::from_slice(values, shape, &Device::Cpu).unwrap()
+    };
+    let slots = weights.layout.slots.iter();
+    slots.map(|slot| (slot.name.clone(), tensor(&slot.name))).collect()
+}
+
+/// Imports a checkpoint that candle writes; `name` must be unique.
+fn import(name: &str, tensors: &HashMap<String, Tensor>) -> agorai_engine::Result<Weights> {
+    let path = std::env::temp_dir().join(format!("agorai-candle-{}-{name}", std::process::id()));
+    candle_core::safetensors::save(tensors, &path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    Weights::import(&TINY, &bytes)
 }
 
 #[test]
-fn checkpoint_in_bfloat16_with_a_shared_head_comes_in_exactly() {
+fn weights_survive_candles_tensors() {
     let weights = Weights::init(&TINY, 3).unwrap();
-    let mut tensors = weights.to_tensors().unwrap();
+    let mut tensors = to_tensors(&weights);
+    assert_eq!(import("same", &tensors).unwrap(), weights);
+    // Tensors with other names are ignored, whatever their type.
+    let other = Tensor::zeros(3, DType::U32, &Device::Cpu).unwrap();
+    tensors.insert("position_ids".into(), other);
+    assert_eq!(import("other", &tensors).unwrap(), weights);
+}
+
+#[test]
+fn checkpoint_in_bfloat16_with_a_tied_head_is_imported_exactly() {
+    let weights = Weights::init(&TINY, 3).unwrap();
+    let mut tensors = to_tensors(&weights);
     for tensor in tensors.values_mut() {
         *tensor = tensor.to_dtype(DType::BF16).unwrap();
     }
     tensors.remove("lm_head.weight");
-    let imported = Weights::from_tensors(&TINY, &tensors).unwrap();
+    let imported = import("bfloat16", &tensors).unwrap();
     let (_, embedding) = imported.tensor("model.embed_tokens.weight").unwrap();
     let (_, head) = imported.tensor("lm_head.weight").unwrap();
     assert_eq!(embedding, head);
@@ -43,12 +66,12 @@ fn checkpoint_is_refused_when_it_is_of_another_model() {
     let weights = Weights::init(&TINY, 3).unwrap();
     assert_eq!(Weights::import(&TINY, &weights.to_safetensors()).unwrap(), weights);
     assert!(Weights::import(&TINY, b"junk").is_err());
-    let mut tensors = weights.to_tensors().unwrap();
+    let mut tensors = to_tensors(&weights);
     tensors.remove("model.norm.weight");
-    assert!(Weights::from_tensors(&TINY, &tensors).is_err());
+    assert!(import("missing", &tensors).is_err());
     let wrong = Tensor::zeros(24, DType::U32, &Device::Cpu).unwrap();
     tensors.insert("model.norm.weight".into(), wrong);
-    assert!(Weights::from_tensors(&TINY, &tensors).is_err());
+    assert!(import("wrong", &tensors).is_err());
 }
 
 /// A Llama of candle's differentiable operations.
@@ -143,16 +166,14 @@ fn gradient_of_every_tensor_agrees_with_candles() {
         tokens: tokens[..19].to_vec(),
         targets: tokens[1..20].to_vec(),
     };
-    let means = Means {
+    let compute = ComputeConfig {
         isa: Isa::detect(),
         threads: 1,
     };
     let state = State::start(weights.values.clone());
-    let mut trainer = Trainer::new(means, &TINY, &weights.layout, state).unwrap();
+    let mut trainer = Trainer::new(compute, &TINY, &weights.layout, state).unwrap();
     trainer.gradient(std::slice::from_ref(&example)).unwrap();
-    let variables = weights
-        .to_tensors()
-        .unwrap()
+    let variables = to_tensors(&weights)
         .into_iter()
         .map(|(name, tensor)| (name, Var::from_tensor(&tensor).unwrap()));
     let candle = Autograd(variables.collect());

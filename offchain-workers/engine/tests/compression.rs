@@ -4,7 +4,7 @@
 
 mod common;
 
-use agorai_engine::{compress, weights::Layout, Weights};
+use agorai_engine::{compress, config::Part, weights::Layout, Weights};
 use agorai_exact::Isa;
 use agorai_primitives::training::Compression;
 use common::*;
@@ -34,7 +34,7 @@ fn what_is_not_sent_stays_in_the_error_feedback() {
     // An eighth of the values is sent, and those are the large ones.
     let count = received.iter().filter(|value| **value != 0.0).count();
     assert!((layout.len() / 9..layout.len() / 7).contains(&count), "{count}");
-    let embedding = layout.embedding.clone();
+    let embedding = layout.range(Part::Embedding).unwrap();
     let energy = |values: &[f32]| values[embedding.clone()].iter().map(|v| v * v).sum::<f32>();
     let left = energy(&sent.feedback) / energy(&delta());
     assert!(left < 0.65, "{left}");
@@ -61,7 +61,7 @@ fn error_feedback_returns_in_the_next_round() {
 #[test]
 fn sparse_payload_of_the_small_model_is_an_eighteenth_of_the_dense_one() {
     let architecture = agorai_primitives::model::Architecture::SMALL;
-    let sparse = compress::most_bytes(&architecture, Compression::TopK { top: 512 });
-    let dense = compress::most_bytes(&architecture, Compression::Dense);
+    let sparse = compress::max_bytes(&architecture, Compression::TopK { top: 512 });
+    let dense = compress::max_bytes(&architecture, Compression::Dense);
     assert!(dense / sparse >= 17, "{dense} / {sparse}");
 }

@@ -4,10 +4,9 @@
 
 mod common;
 
-use agorai_engine::files::{
-    config::{Activation, Family, RopeScaling},
-    writer::Writer,
-    Gguf, ModelConfig,
+use agorai_engine::{
+    config::{Activation, Family, ModelConfig, RopeScaling},
+    files::{writer::Writer, Gguf},
 };
 use common::models::*;
 use serde_json::{json, Value};
@@ -254,7 +253,7 @@ fn sizes_are_refused_when_they_are_outside_their_bounds() {
             "max_position_embeddings is not an unsigned integer",
         ),
         ("rms_norm_eps", json!(0.0), "the norm's epsilon is 0, not 0 to 1"),
-        ("rope_theta", json!(1e300), "rope's base is inf, not 1 to 1000000000000"),
+        ("rope_theta", json!(1e300), "rope's base is inf, not 1 to 1000000000"),
         ("eos_token_id", json!(300), "a special token is 300, not below 300"),
         (
             "eos_token_id",

@@ -7,11 +7,12 @@ mod common;
 
 use agorai_engine::{
     backend::Cpu,
-    decoder::{Decoder, Operation, TOGETHER},
-    files::{config::Activation, BlockFormat, BlockPart, ElementType, ModelConfig, ModelFile, Part},
+    config::{Activation, BlockPart, ModelConfig, Part},
+    decoder::{Decoder, Operation, MAX_BATCH_TOKENS},
+    files::{BlockFormat, ElementType, ModelFile},
     generate::{answer, check_answer, open, Leaf, Recorders, Request, Sampler},
     model::Model,
-    parallel::Means,
+    parallel::ComputeConfig,
     trace::Recorder,
     Error, Weights,
 };
@@ -20,7 +21,7 @@ use agorai_primitives::{job::Sampling, model::Architecture, receipt::Trace};
 use common::models::{self, FAMILIES};
 use std::collections::BTreeMap;
 
-const DETECTED: fn(usize) -> Means = |threads| Means {
+const DETECTED: fn(usize) -> ComputeConfig = |threads| ComputeConfig {
     isa: Isa::detect(),
     threads,
 };
@@ -44,8 +45,8 @@ fn file(family: &str, element: ElementType) -> ModelFile {
     ModelFile::from_gguf(Box::new(bytes)).unwrap()
 }
 
-fn decoder(means: Means, file: &ModelFile) -> Decoder {
-    Decoder::load(Cpu { means }, file, &mut || {}).unwrap()
+fn decoder(compute: ComputeConfig, file: &ModelFile) -> Decoder {
+    Decoder::load(Cpu { compute }, file, &mut || {}).unwrap()
 }
 
 fn tokens(count: u32) -> Vec<u32> {
@@ -243,8 +244,8 @@ fn logits_of_quantised_weights_are_near_those_of_the_same_weights_in_binary64() 
     }
 }
 
-fn read(means: Means, file: &ModelFile, together: usize) -> (Vec<u32>, Trace) {
-    let decoder = decoder(means, file);
+fn read(compute: ComputeConfig, file: &ModelFile, together: usize) -> (Vec<u32>, Trace) {
+    let decoder = decoder(compute, file);
     let tokens = tokens(100);
     let mut session = decoder.session(tokens.len()).unwrap();
     let mut recorder = Recorder::default();
@@ -267,18 +268,18 @@ fn bits_depend_neither_on_threads_nor_on_instructions_nor_on_how_many_tokens_are
                 assert_eq!(read(DETECTED(threads), &file, together), expected, "{family}");
             }
             for isa in Isa::available() {
-                let means = Means { isa, threads: 2 };
-                assert_eq!(read(means, &file, 64), expected, "{family} {isa:?}");
+                let compute = ComputeConfig { isa, threads: 2 };
+                assert_eq!(read(compute, &file, 64), expected, "{family} {isa:?}");
             }
         }
     }
 }
 
-fn request(means: Means, sampling: Sampling) -> Request {
+fn request(compute: ComputeConfig, sampling: Sampling) -> Request {
     Request {
         prompt: tokens(30),
         limit: 40,
-        sampler: Sampler::new(means, &sampling),
+        sampler: Sampler::new(compute, &sampling),
         stop: vec![],
     }
 }
@@ -336,18 +337,24 @@ fn answer_that_is_longer_than_a_feed_is_checked() {
         rope_theta: 10_000,
     };
     let weights = Weights::init(&architecture, 4).unwrap();
-    let means = DETECTED(2);
-    let model = Model::new(means, weights).unwrap();
-    for prompt in [1, TOGETHER - 1, TOGETHER, TOGETHER + 1, 2 * TOGETHER + 5] {
+    let compute = DETECTED(2);
+    let model = Model::new(compute, weights).unwrap();
+    for prompt in [
+        1,
+        MAX_BATCH_TOKENS - 1,
+        MAX_BATCH_TOKENS,
+        MAX_BATCH_TOKENS + 1,
+        2 * MAX_BATCH_TOKENS + 5,
+    ] {
         let request = Request {
             prompt: tokens(prompt as u32),
-            limit: TOGETHER + 30,
-            sampler: Sampler::new(means, &WARM),
+            limit: MAX_BATCH_TOKENS + 30,
+            sampler: Sampler::new(compute, &WARM),
             stop: vec![],
         };
         let (mut made, mut checked) = (Recorders::default(), Recorders::default());
-        let (decoder, going) = (model.decoder(), &mut || Ok(()));
-        let tokens = answer(decoder, &request, Some(&mut made), going, &mut |_| Ok(()));
+        let (decoder, should_continue) = (model.decoder(), &mut || Ok(()));
+        let tokens = answer(decoder, &request, Some(&mut made), should_continue, &mut |_| Ok(()));
         let mut tokens = tokens.unwrap();
         let check = |tokens: &[u32], recorders: Option<&mut Recorders>| {
             check_answer(decoder, &request, tokens, recorders, &mut |_| Ok(())).unwrap()
@@ -355,7 +362,7 @@ fn answer_that_is_longer_than_a_feed_is_checked() {
         assert!(check(&tokens, Some(&mut checked)), "{prompt}");
         let trace = |recorders: Recorders| recorders.finish().finish(Default::default());
         assert_eq!(trace(made), trace(checked), "{prompt}");
-        tokens[TOGETHER + 29] ^= 1;
+        tokens[MAX_BATCH_TOKENS + 29] ^= 1;
         assert!(!check(&tokens, None), "{prompt}");
     }
 }
@@ -403,12 +410,12 @@ fn leaf_of_an_answer_is_opened_down_to_an_element() {
         let opening = open(Leaf::Block { position, block }).unwrap().unwrap();
         assert!(opening.verify(&root));
         let end = Operation::Out.elements(decoder.config()).end;
-        assert_eq!(opening.within.len(), 4 * end);
+        assert_eq!(opening.operations.len(), 4 * end);
         assert!(opening.element(end - 1).is_some() && opening.element(end).is_none());
-        // What the root covers is what the operations that are handed on computed.
-        let handed_on = |within: &[u8]| Operation::handed_on(decoder.config(), within);
-        assert_eq!(handed_on(&opening.within), Some(opening.rows.clone()));
-        assert_eq!(handed_on(&opening.within[..4 * end - 1]), None);
+        // The root covers the outputs among the operations.
+        let outputs = |operations: &[u8]| Operation::outputs(decoder.config(), operations);
+        assert_eq!(outputs(&opening.operations), Some(opening.rows.clone()));
+        assert_eq!(outputs(&opening.operations[..4 * end - 1]), None);
         for byte in 0..opening.rows.len() {
             let mut forged = opening.clone();
             forged.rows[byte] ^= 1;
@@ -504,13 +511,13 @@ fn draws_from_a_large_vocabulary_leave_the_best_of_each_part_and_what_is_kept() 
         };
         let mut traces = Vec::new();
         for threads in [1, 2, 3] {
-            let means = DETECTED(threads);
+            let compute = DETECTED(threads);
             let weights = Weights::init(&architecture, 4).unwrap();
-            let model = Model::new(means, weights).unwrap();
+            let model = Model::new(compute, weights).unwrap();
             let decoder = model.decoder();
             let request = Request {
                 limit: 5,
-                ..request(means, sampling)
+                ..request(compute, sampling)
             };
             let (mut made, mut checked) = (Recorders::default(), Recorders::default());
             let making = &mut || Ok(());

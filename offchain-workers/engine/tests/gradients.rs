@@ -7,8 +7,8 @@ mod common;
 use agorai_engine::{
     data::Example,
     evaluate,
-    model::{Keep, Model},
-    parallel::Means,
+    model::{Checkpointing, Model},
+    parallel::ComputeConfig,
     train::{State, Trainer},
     Progress, Weights,
 };
@@ -16,7 +16,7 @@ use agorai_exact::Isa;
 use agorai_primitives::model::Architecture;
 use common::*;
 
-const MEANS: Means = Means {
+const COMPUTE: ComputeConfig = ComputeConfig {
     isa: Isa::Scalar,
     threads: 1,
 };
@@ -47,11 +47,11 @@ fn examples(count: usize, length: usize) -> Vec<Example> {
 
 /// The mean loss in binary64, from each token's exact loss.
 fn loss(weights: &Weights, values: Vec<f32>, examples: &[Example]) -> f64 {
-    let model = Model::new(MEANS, weights.clone())
+    let model = Model::new(COMPUTE, weights.clone())
         .unwrap()
-        .with_values(MEANS, values)
+        .with_values(COMPUTE, values)
         .unwrap();
-    let losses = evaluate::losses(MEANS, model.decoder(), examples, &Progress::new()).unwrap();
+    let losses = evaluate::losses(COMPUTE, model.decoder(), examples, &Progress::new()).unwrap();
     let all: Vec<f64> = losses.concat().into_iter().map(f64::from).collect();
     all.iter().sum::<f64>() / all.len() as f64
 }
@@ -61,7 +61,7 @@ fn gradient_of_every_tensor_agrees_with_finite_differences() {
     let weights = weights();
     let examples = examples(2, 12);
     let state = State::start(weights.values.clone());
-    let mut trainer = Trainer::new(MEANS, &TINY, &weights.layout, state).unwrap();
+    let mut trainer = Trainer::new(COMPUTE, &TINY, &weights.layout, state).unwrap();
     trainer.gradient(&examples).unwrap();
     let gradient = trainer.last_gradient();
     for slot in &weights.layout.slots {
@@ -87,7 +87,7 @@ fn gradient_of_every_tensor_agrees_with_finite_differences() {
 fn every_tensor_moves_in_a_step() {
     let weights = Weights::init(&TINY, 5).unwrap();
     let state = State::start(weights.values.clone());
-    let mut trainer = Trainer::new(MEANS, &TINY, &weights.layout, state).unwrap();
+    let mut trainer = Trainer::new(COMPUTE, &TINY, &weights.layout, state).unwrap();
     trainer.step(&examples(2, 12), 1e-3).unwrap();
     for slot in &weights.layout.slots {
         let (before, after) = (
@@ -103,13 +103,13 @@ fn every_tensor_moves_in_a_step() {
 #[test]
 fn loss_falls_in_training() {
     let architecture = Architecture::SMALL;
-    let means = Means {
+    let compute = ComputeConfig {
         isa: Isa::detect(),
         threads: 2,
     };
     let weights = Weights::init(&architecture, 5).unwrap();
     let state = State::start(weights.values.clone());
-    let mut trainer = Trainer::new(means, &architecture, &weights.layout, state).unwrap();
+    let mut trainer = Trainer::new(compute, &architecture, &weights.layout, state).unwrap();
     let examples = examples(4, 64);
     let losses: Vec<u64> = (0..30)
         .map(|_| trainer.step(&examples, 3e-3).unwrap().mean_micro_nats())
@@ -124,19 +124,19 @@ fn gradient_is_the_same_for_every_number_of_threads_and_whatever_is_kept() {
     let weights = weights();
     let examples = examples(3, 12);
     let gradient = |threads, keep| {
-        let means = Means {
+        let compute = ComputeConfig {
             isa: Isa::detect(),
             threads,
         };
         let state = State::start(weights.values.clone());
-        let trainer = Trainer::new(means, &TINY, &weights.layout, state).unwrap();
-        let mut trainer = trainer.keeping(keep);
+        let trainer = Trainer::new(compute, &TINY, &weights.layout, state).unwrap();
+        let mut trainer = trainer.with_checkpointing(keep);
         trainer.gradient(&examples).unwrap();
         trainer.last_gradient().to_vec()
     };
-    let one = gradient(1, Keep::All);
+    let one = gradient(1, Checkpointing::Off);
     for threads in [1, 2, 3, 8] {
-        assert_eq!(one, gradient(threads, Keep::All), "{threads}");
-        assert_eq!(one, gradient(threads, Keep::Streams), "{threads}");
+        assert_eq!(one, gradient(threads, Checkpointing::Off), "{threads}");
+        assert_eq!(one, gradient(threads, Checkpointing::PerBlock), "{threads}");
     }
 }

@@ -95,7 +95,7 @@ fn payload_is_refused_when_it_is_not_the_only_encoding() {
     let layout = Layout::new(&TINY);
     let good = payload(SPARSE);
     assert!(compress::decode(&layout, SPARSE, &good).is_ok());
-    assert_eq!(good.len() as u64, compress::most_bytes(&TINY, SPARSE));
+    assert_eq!(good.len() as u64, compress::max_bytes(&TINY, SPARSE));
     let refused = |bytes: &[u8]| compress::decode(&layout, SPARSE, bytes).is_err();
     assert!(refused(&good[1..]));
     assert!(refused(&[&good[..], &[0]].concat()));

@@ -4,7 +4,7 @@
 
 mod common;
 
-use agorai_engine::{model::Model, parallel::Means, trace::Recorder, Progress, Weights};
+use agorai_engine::{model::Model, parallel::ComputeConfig, trace::Recorder, Progress, Weights};
 use agorai_exact::Isa;
 use agorai_primitives::{
     job::*,
@@ -129,11 +129,11 @@ fn threads_agree_on_a_model_large_enough_to_use_them() {
     let tokens: Vec<u32> = text(256)[..256].iter().map(|b| u32::from(*b)).collect();
     let weights = Weights::init(&architecture, 4).unwrap();
     let read = |threads, together| {
-        let means = Means {
+        let compute = ComputeConfig {
             isa: Isa::detect(),
             threads,
         };
-        let model = Model::new(means, weights.clone()).unwrap();
+        let model = Model::new(compute, weights.clone()).unwrap();
         let mut session = model.decoder().session(tokens.len()).unwrap();
         let mut recorder = Recorder::default();
         for part in tokens.chunks(together) {

@@ -10,7 +10,7 @@ use agorai_engine::{
     files::ModelFile,
     generate::{answer, check_answer, Recorders, Request, Sampler},
     memory,
-    parallel::Means,
+    parallel::ComputeConfig,
 };
 use agorai_exact::Isa;
 use common::models;
@@ -24,21 +24,21 @@ fn peak() -> Option<u64> {
 
 #[test]
 fn serving_takes_no_more_than_is_stated_and_the_statement_is_no_multiple_of_it() {
-    let means = Means {
+    let compute = ComputeConfig {
         isa: Isa::detect(),
         threads: 2,
     };
     for family in models::FAMILIES {
         let file = ModelFile::from_gguf(Box::new(models::gguf(family, 1))).unwrap();
-        let stated = memory::serving(&file, 60, means.threads).unwrap();
+        let stated = memory::serving(&file, 60, compute.threads).unwrap();
         // More than the weights, and less than they and what any model takes.
         assert!(stated > file.bytes() && stated < 2 * file.bytes() + (256 << 20));
         let before = peak();
-        let decoder = Decoder::load(Cpu { means }, &file, &mut || {}).unwrap();
+        let decoder = Decoder::load(Cpu { compute }, &file, &mut || {}).unwrap();
         let request = Request {
             prompt: (0..40).collect(),
             limit: 20,
-            sampler: Sampler::greedy(means),
+            sampler: Sampler::greedy(compute),
             stop: vec![],
         };
         let mut recorders = Recorders::default();

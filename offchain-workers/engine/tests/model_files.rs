@@ -4,8 +4,9 @@
 
 mod common;
 
-use agorai_engine::files::{
-    writer::Writer, BlockFormat, BlockPart, ElementType, FileError, ModelConfig, ModelFile, Part,
+use agorai_engine::{
+    config::{BlockPart, ModelConfig, Part},
+    files::{writer::Writer, BlockFormat, ElementType, FileError, ModelFile},
 };
 use common::models::*;
 

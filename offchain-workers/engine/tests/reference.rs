@@ -4,7 +4,7 @@
 
 mod common;
 
-use agorai_engine::{model::Model, parallel::Means, Weights};
+use agorai_engine::{model::Model, parallel::ComputeConfig, Weights};
 use agorai_exact::Isa;
 use common::*;
 
@@ -111,12 +111,12 @@ fn logits_are_those_of_a_plain_llama() {
     for value in &mut weights.values {
         *value *= 3.0;
     }
-    let means = Means {
+    let compute = ComputeConfig {
         isa: Isa::detect(),
         threads: 2,
     };
     let tokens: Vec<u32> = text(40).iter().map(|byte| u32::from(*byte)).collect();
-    let model = Model::new(means, weights.clone()).unwrap();
+    let model = Model::new(compute, weights.clone()).unwrap();
     let mut session = model.decoder().session(tokens.len()).unwrap();
     session.feed(&tokens, None).unwrap();
     let logits = session.logits(0..tokens.len()).unwrap();

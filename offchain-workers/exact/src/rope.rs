@@ -22,6 +22,11 @@ use crate::math::{cos_slice, ln, sin_slice};
 use crate::simd::Lanes;
 use crate::Isa;
 
+/// Upper bound of theta, the base of the frequencies; its lower bound, 1, is excluded.
+pub const MAX_THETA: f32 = 1e9;
+/// Upper bound of the positions of a [`RopeTable`].
+pub const MAX_POSITIONS: usize = 1 << 20;
+
 /// 2pi.
 const TURN: f32 = f32::from_bits(0x40c9_0fdb);
 
@@ -76,7 +81,7 @@ impl Pair {
 /// in pairs, `e^(-l * 2i/head)` in pairs, rounded to binary32. `head` even; 1 < theta <= 10^9.
 pub fn frequencies(head: usize, theta: f32) -> Result<Vec<f32>> {
     shape(head > 0 && head.is_multiple_of(2) && head <= 1 << 16)?;
-    parameter(theta > 1.0 && theta <= 1e9)?;
+    parameter(theta > 1.0 && theta <= MAX_THETA)?;
     let first = ln(theta);
     let residual = Pair(theta, 0.0).times(Pair(-first, 0.0).exp()).plus(Pair(-1.0, 0.0));
     let log = Pair(first, 0.0).plus(residual);
@@ -178,7 +183,7 @@ impl RopeTable {
 
     /// The table from given frequencies (see [`Scaling`]), head / 2 of them, each in [0, 1].
     pub fn from_frequencies(frequencies: &[f32], positions: usize) -> Result<RopeTable> {
-        shape(!frequencies.is_empty() && positions <= 1 << 20)?;
+        shape(!frequencies.is_empty() && positions <= MAX_POSITIONS)?;
         parameter(frequencies.iter().all(|f| (0.0..=1.0).contains(f)))?;
         let half = frequencies.len();
         let length = area(positions, half)?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Runs of small numbers of a fixed number of bits, lowest bit first, padded with zeros to whole bytes.
+//! Packed integers of a fixed number of bits, lowest bit first, padded with zeros to whole bytes.
 
-/// Bytes that `count` numbers of `bits` bits take.
+/// Returns the bytes of `count` numbers of `bits` bits.
 pub fn bytes(count: usize, bits: u32) -> usize {
     (count * bits as usize).div_ceil(8)
 }
@@ -23,8 +23,8 @@ pub fn write(out: &mut Vec<u8>, bits: u32, numbers: impl IntoIterator<Item = u32
     }
 }
 
-/// Reads `count` numbers from exactly the bytes that [`write`] makes; `None` where the length differs
-/// or a padding bit is set.
+/// Reads `count` numbers from the bytes that [`write`] appends. Returns `None` if the length differs or a padding bit is
+/// set.
 pub fn read(from: &[u8], bits: u32, count: usize) -> Option<Vec<u32>> {
     if from.len() != bytes(count, bits) {
         return None;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How the parameters are cut into chunks of at most 4096.
+//! The division of the parameters into chunks of at most 4096 values.
 
 use crate::weights::{Layout, Slot};
 
-/// Values of a full chunk.
+/// Number of values of a full chunk.
 pub const CHUNK: usize = 4096;
 /// Rows and columns of a full chunk of a matrix.
 const SIDE: usize = 64;
 
-/// A rectangle of a tensor: rows of `width` values, `stride` apart, the first one at `start`.
+/// A rectangle of a tensor: rows of `width` values, `stride` apart, the first one at index `start` of the parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunk {
     start: usize,
@@ -18,22 +18,22 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Number of values.
+    /// Returns the number of values.
     pub fn len(&self) -> usize {
         self.rows * self.width
     }
 
-    /// How many values are kept if `top` are of a full chunk: at least 1, at most all.
-    pub fn kept(&self, top: u16) -> usize {
+    /// Returns how many values are retained if `top` are of a full chunk: at least 1, at most all.
+    pub fn retained(&self, top: u16) -> usize {
         (usize::from(top) * self.len()).div_ceil(CHUNK).clamp(1, self.len())
     }
 
-    /// The place among all parameters of the value `index` of this chunk.
+    /// Returns the index in the parameters of value `index` of the chunk.
     pub fn place(&self, index: usize) -> usize {
         self.start + index / self.width * self.stride + index % self.width
     }
 
-    /// Copies the chunk's values, row by row.
+    /// Replaces `values` by the chunk's values, row by row.
     pub fn gather(&self, parameters: &[f32], values: &mut Vec<f32>) {
         values.clear();
         for row in 0..self.rows {
@@ -71,7 +71,7 @@ fn of_slot(slot: &Slot) -> Vec<Chunk> {
     }
 }
 
-/// All chunks of a layout in order.
+/// Returns all chunks of a layout in order.
 pub fn of(layout: &Layout) -> impl Iterator<Item = Chunk> + '_ {
     layout.slots.iter().flat_map(of_slot)
 }
@@ -100,16 +100,16 @@ mod tests {
     }
 
     #[test]
-    fn kept_values_are_in_proportion_to_the_chunk() {
+    fn retained_values_are_in_proportion_to_the_chunk() {
         let chunk = |rows| Chunk {
             start: 0,
             rows,
             width: 64,
             stride: 64,
         };
-        assert_eq!(chunk(64).kept(512), 512);
-        assert_eq!(chunk(1).kept(512), 8);
-        assert_eq!(chunk(1).kept(1), 1);
-        assert_eq!(chunk(64).kept(4096), 4096);
+        assert_eq!(chunk(64).retained(512), 512);
+        assert_eq!(chunk(1).retained(512), 8);
+        assert_eq!(chunk(1).retained(1), 1);
+        assert_eq!(chunk(64).retained(4096), 4096);
     }
 }

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Error feedback as a blob.
+//! The encoding of the error feedback.
 
-use crate::weights::{extend_from_le_bytes, extend_le_bytes, Layout};
+use crate::{
+    bytes::{extend_from_le_bytes, extend_le_bytes},
+    weights::Layout,
+};
 
 const MAGIC: &[u8; 16] = b"agorai/feedback1";
 
-/// The bytes of an error-feedback buffer.
+/// Encodes an error-feedback buffer.
 pub fn encode_feedback(feedback: &[f32]) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     extend_le_bytes(&mut bytes, feedback);
     bytes
 }
 
-/// An error-feedback buffer from outside: empty, or one finite value for each parameter.
+/// Decodes an untrusted error-feedback buffer: empty, or one finite value for each parameter.
 ///
-/// Anything else counts as empty. No honest worker makes such a blob, and counting it as empty keeps
-/// the worker's next contribution defined, so that it can still be audited.
+/// Any other bytes count as empty. No honest worker stores such a blob, and counting it as empty keeps the worker's next
+/// contribution defined, so that it can still be audited.
 pub fn decode_feedback(layout: &Layout, bytes: &[u8]) -> Vec<f32> {
     let Some(body) = bytes.strip_prefix(MAGIC) else {
         return Vec::new();

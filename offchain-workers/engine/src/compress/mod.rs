@@ -1,44 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Pseudo-gradients, compressed as a recipe says.
+//! The compression of pseudo-gradients.
 //!
 //! SparseLoCo ("Communication Efficient LLM Pre-training with SparseLoCo", 2025), in this order:
 //!
 //! 1. `e = fma(0.95, e, D)`, with D = base - trained and e the error feedback of the last round.
-//! 2. Matrices are cut into blocks of 64x64, norms into runs of 4096. Of a chunk of n values the
-//!    `ceil(top * n / 4096)` largest by absolute value are kept, ties by lower index.
-//! 3. The kept values v, ascending by index, become 2 bits each: mu = mean(v), c = v - mu,
-//!    s = 6 * std(c) / 4, code = clamp(round(c / s + 2), 0, 3) (half to even; 2 where s = 0), and
-//!    table\[b\] = mu + mean(c with code b).
-//! 4. `e = e - dequantised` at the kept places.
+//! 2. Matrices are divided into chunks of 64x64, norms into chunks of 4096. Of a chunk of n values the
+//!    `ceil(top * n / 4096)` of largest magnitude are retained, on ties those of lower index.
+//! 3. The retained values v, ascending by index, are quantised to 2 bits: mu = mean(v), c = v - mu, s = 6 * std(c) / 4,
+//!    code = clamp(round(c / s + 2), 0, 3) (half to even; 2 if s = 0), and table\[b\] = mu + mean(c with code b).
+//! 4. `e = e - dequantised` at the retained indices.
 //!
 //! Dense pseudo-gradients are D itself; their error feedback is empty.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `bits` | packed integers of a fixed number of bits |
+//! | `chunks` | the division of the parameters into chunks |
+//! | `quantise` | the largest values of a chunk, quantised |
+//! | `payload` | the encoding of a pseudo-gradient |
+//! | `feedback` | the encoding of the error feedback |
 
 mod bits;
 mod chunks;
 mod feedback;
 mod payload;
+mod quantise;
 
 pub use feedback::{decode_feedback, encode_feedback};
-pub use payload::{decode, most_bytes};
+pub use payload::{decode, max_bytes};
 
-use crate::{weights::Layout, Result};
-use agorai_exact::{elementwise, reduce, topk, Isa};
+use crate::{error::Result, weights::Layout};
+use agorai_exact::{elementwise, Isa};
 use agorai_primitives::training::Compression;
-use chunks::Chunk;
+use quantise::retain_top_k;
 
-/// What of the error stays for the next round.
+/// Decay of the error feedback from round to round.
 const DECAY: f32 = 0.95;
 
-/// A pseudo-gradient ready to be sent, and what it leaves behind.
+/// A compressed pseudo-gradient and the resulting error feedback.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compressed {
-    /// The bytes to send.
+    /// The encoded pseudo-gradient.
     pub payload: Vec<u8>,
-    /// The next round's error feedback, as long as the parameters; empty for dense ones.
+    /// The error feedback for the next round, `[parameters]`; empty if dense.
     pub feedback: Vec<f32>,
 }
 
-/// Compresses `delta` (base - trained). `feedback`: the buffer of the last round, or empty.
+/// Compresses `delta` = base - trained, `[parameters]`. `feedback`: the error feedback of the last round,
+/// `[parameters]`; one of another length counts as zeros.
+///
+/// Errors: a NaN.
 pub fn compress(
     isa: Isa,
     layout: &Layout,
@@ -66,59 +77,15 @@ fn sparse(isa: Isa, layout: &Layout, top: u16, delta: &[f32], feedback: Vec<f32>
     let mut values = Vec::new();
     for chunk in chunks::of(layout) {
         chunk.gather(&error, &mut values);
-        let kept = keep(isa, &values, chunk.kept(top))?;
-        for (index, code) in kept.indices.iter().zip(&kept.codes) {
+        let retained = retain_top_k(isa, &values, chunk.retained(top))?;
+        for (index, code) in retained.indices.iter().zip(&retained.codes) {
             let at = chunk.place(*index as usize);
-            error[at] -= kept.table[usize::from(*code)];
+            error[at] -= retained.table[usize::from(*code)];
         }
-        writer.chunk(&kept);
+        writer.chunk(&retained);
     }
     Ok(Compressed {
         payload: writer.finish(),
         feedback: error,
     })
-}
-
-/// The kept values of a chunk in 2 bits each.
-#[derive(Clone, Debug, PartialEq)]
-struct Kept {
-    /// Places in the chunk, ascending.
-    indices: Vec<u32>,
-    /// For each of them which value of the table stands for it.
-    codes: Vec<u8>,
-    /// The values; 0 where no code uses one.
-    table: [f32; 4],
-}
-
-fn keep(isa: Isa, values: &[f32], count: usize) -> Result<Kept> {
-    let mut indices = Vec::with_capacity(count);
-    topk::top_k_abs(values, count, &mut indices)?;
-    let mut centred: Vec<f32> = indices.iter().map(|i| values[*i as usize]).collect();
-    let mean = reduce::mean(isa, &centred)?;
-    for value in &mut centred {
-        *value -= mean;
-    }
-    let variance = reduce::sum_sq16(isa, &centred)? / centred.len() as f32;
-    let step = 6.0 * variance.sqrt() / 4.0;
-    let code = |value: f32| {
-        if step > 0.0 {
-            (value / step + 2.0).round_ties_even().clamp(0.0, 3.0) as u8
-        } else {
-            2
-        }
-    };
-    let codes: Vec<u8> = centred.iter().map(|value| code(*value)).collect();
-    let mut table = [0.0; 4];
-    for (bucket, entry) in table.iter_mut().enumerate() {
-        let inside: Vec<f32> = centred
-            .iter()
-            .zip(&codes)
-            .filter(|(_, code)| usize::from(**code) == bucket)
-            .map(|(value, _)| *value)
-            .collect();
-        if !inside.is_empty() {
-            *entry = mean + reduce::mean(isa, &inside)?;
-        }
-    }
-    Ok(Kept { indices, codes, table })
 }

@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The bytes of a compressed pseudo-gradient.
+//! The encoding of a compressed pseudo-gradient.
 //!
 //! | part | bytes |
 //! |---|---|
 //! | magic `agorai/payload/1` | 16 |
-//! | values kept of 4096, 0 = dense | 2 |
+//! | values retained of 4096, 0 = dense | 2 |
 //! | dense: all values, binary32 | 4 for each |
 //! | sparse, for each chunk: table of 4 binary32 | 16 |
 //! | ... indices, 12 bits each, ascending | |
 //! | ... codes, 2 bits each | |
 //!
-//! All numbers are little endian. There is one encoding of a pseudo-gradient: decoding refuses any other
-//! length, order, padding, or a value that is not finite.
+//! All numbers are little endian. The encoding of a pseudo-gradient is unique: decoding refuses any other length, order
+//! or padding, and values that are not finite.
 
 use super::{
     bits,
-    chunks::{self},
-    Chunk, Kept,
+    chunks::{self, Chunk},
+    quantise::QuantisedChunk,
 };
 use crate::{
-    weights::{extend_from_le_bytes, extend_le_bytes, Layout},
-    Error, Result,
+    bytes::{extend_from_le_bytes, extend_le_bytes},
+    error::{Error, Result},
+    weights::Layout,
 };
 use agorai_primitives::{model::Architecture, training::Compression};
 
@@ -36,14 +37,14 @@ fn header(top: u16) -> Vec<u8> {
     bytes
 }
 
-/// A dense payload.
+/// Encodes a dense pseudo-gradient.
 pub(super) fn dense(delta: &[f32]) -> Vec<u8> {
     let mut bytes = header(0);
     extend_le_bytes(&mut bytes, delta);
     bytes
 }
 
-/// Writes a sparse payload chunk by chunk.
+/// Encodes a sparse pseudo-gradient chunk by chunk.
 pub(super) struct Writer(Vec<u8>);
 
 impl Writer {
@@ -51,10 +52,10 @@ impl Writer {
         Self(header(top))
     }
 
-    pub(super) fn chunk(&mut self, kept: &Kept) {
-        extend_le_bytes(&mut self.0, &kept.table);
-        bits::write(&mut self.0, INDEX_BITS, kept.indices.iter().copied());
-        let codes = kept.codes.iter().map(|code| u32::from(*code));
+    pub(super) fn chunk(&mut self, values: &QuantisedChunk) {
+        extend_le_bytes(&mut self.0, &values.table);
+        bits::write(&mut self.0, INDEX_BITS, values.indices.iter().copied());
+        let codes = values.codes.iter().map(|code| u32::from(*code));
         bits::write(&mut self.0, CODE_BITS, codes);
     }
 
@@ -63,35 +64,37 @@ impl Writer {
     }
 }
 
-fn chunk_bytes(kept: usize) -> usize {
-    TABLE + bits::bytes(kept, INDEX_BITS) + bits::bytes(kept, CODE_BITS)
+fn chunk_bytes(retained: usize) -> usize {
+    TABLE + bits::bytes(retained, INDEX_BITS) + bits::bytes(retained, CODE_BITS)
 }
 
-/// Bytes of every payload of a layout.
-fn exact_bytes(layout: &Layout, compression: Compression) -> usize {
+/// Returns the length of every payload of a layout.
+fn payload_bytes(layout: &Layout, compression: Compression) -> usize {
     HEADER
         + match compression {
             Compression::Dense => 4 * layout.len(),
-            Compression::TopK { top } => chunks::of(layout).map(|chunk| chunk_bytes(chunk.kept(top))).sum(),
+            Compression::TopK { top } => chunks::of(layout).map(|chunk| chunk_bytes(chunk.retained(top))).sum(),
         }
 }
 
-/// Length of the payloads of an architecture (valid) under a compression; every payload has it.
-pub fn most_bytes(architecture: &Architecture, compression: Compression) -> u64 {
-    exact_bytes(&Layout::new(architecture), compression) as u64
+/// Returns the length of every payload of an architecture, which must be valid, under a compression.
+pub fn max_bytes(architecture: &Architecture, compression: Compression) -> u64 {
+    payload_bytes(&Layout::new(architecture), compression) as u64
 }
 
 fn refuse<T>(reason: &'static str) -> Result<T> {
     Err(Error::Payload(reason))
 }
 
-/// The pseudo-gradient of a payload from outside: one finite value for each parameter.
+/// Decodes an untrusted payload to one finite value for each parameter.
+///
+/// Errors: any other bytes than the encoding of a pseudo-gradient of this layout under this compression.
 pub fn decode(layout: &Layout, compression: Compression, bytes: &[u8]) -> Result<Vec<f32>> {
     let top = match compression {
         Compression::Dense => 0,
         Compression::TopK { top } => top,
     };
-    if bytes.len() != exact_bytes(layout, compression) {
+    if bytes.len() != payload_bytes(layout, compression) {
         return refuse("another length than the recipe's");
     }
     let Some(body) = bytes.strip_prefix(&header(top)[..]) else {
@@ -114,7 +117,7 @@ fn sparse(layout: &Layout, top: u16, body: &[u8]) -> Result<Vec<f32>> {
     let mut values = vec![0.0; layout.len()];
     let mut rest = body;
     for chunk in chunks::of(layout) {
-        let Some((here, after)) = rest.split_at_checked(chunk_bytes(chunk.kept(top))) else {
+        let Some((here, after)) = rest.split_at_checked(chunk_bytes(chunk.retained(top))) else {
             return refuse("too short");
         };
         rest = after;
@@ -124,14 +127,14 @@ fn sparse(layout: &Layout, top: u16, body: &[u8]) -> Result<Vec<f32>> {
 }
 
 fn read_chunk(chunk: &Chunk, top: u16, bytes: &[u8], values: &mut [f32]) -> Result<()> {
-    let kept = chunk.kept(top);
+    let retained = chunk.retained(top);
     let (table_bytes, rest) = bytes.split_at(TABLE);
-    let (index_bytes, code_bytes) = rest.split_at(bits::bytes(kept, INDEX_BITS));
+    let (index_bytes, code_bytes) = rest.split_at(bits::bytes(retained, INDEX_BITS));
     let mut table = Vec::with_capacity(4);
     extend_from_le_bytes(&mut table, table_bytes);
     let (Some(indices), Some(codes)) = (
-        bits::read(index_bytes, INDEX_BITS, kept),
-        bits::read(code_bytes, CODE_BITS, kept),
+        bits::read(index_bytes, INDEX_BITS, retained),
+        bits::read(code_bytes, CODE_BITS, retained),
     ) else {
         return refuse("padding that is not zero");
     };

@@ -4,23 +4,22 @@
 //! ```text
 //! normed = norm(input)
 //! query, key, value = normed W (+ bias); query, key = norm of each head, rotated
-//! attended = attention
-//! middle = input continued by attended W            | input + norm(attended W)
+//! attended = attention(query, keys, values)
+//! middle = input += attended W                      | input + norm(attended W)
 //! gated = activation(norm(middle) W) * (norm(middle) W)
-//! out = middle continued by gated W                 | middle + norm(gated W)
+//! out = middle += gated W                           | middle + norm(gated W)
 //! ```
-//! On the right: models that norm what they add to the residual stream (Gemma 3). Where they do not,
-//! the addition continues the residual value's chain: the terms of the projection are accumulated
-//! onto it one by one.
+//! On the right: models with norms after attention and after the feed-forward layer (Gemma 3). Without these, the terms
+//! of the projection are accumulated onto the residual stream one by one.
 
 use crate::{
-    backend::{Backend, Each, Heads, Product},
-    files::config::Activation,
-    Result,
+    backend::{Backend, OnChunk, Product},
+    config::{Activation, BlockPart, Heads},
+    error::Result,
 };
 use agorai_exact::matmul::Chain;
 
-/// Something for each matrix of a block.
+/// One value for each matrix of a block.
 #[derive(Default)]
 pub struct Matrices<M> {
     pub query: M,
@@ -32,34 +31,62 @@ pub struct Matrices<M> {
     pub down: M,
 }
 
+impl<M> Matrices<M> {
+    /// Builds the value of each matrix with `build`.
+    pub fn try_build(mut build: impl FnMut(BlockPart) -> Result<M>) -> Result<Self> {
+        Ok(Self {
+            query: build(BlockPart::Query)?,
+            key: build(BlockPart::Key)?,
+            value: build(BlockPart::Value)?,
+            output: build(BlockPart::Output)?,
+            gate: build(BlockPart::Gate)?,
+            up: build(BlockPart::Up)?,
+            down: build(BlockPart::Down)?,
+        })
+    }
+
+    /// Returns the value of each matrix with the part it belongs to.
+    pub fn parts_mut(&mut self) -> [(BlockPart, &mut M); 7] {
+        [
+            (BlockPart::Query, &mut self.query),
+            (BlockPart::Key, &mut self.key),
+            (BlockPart::Value, &mut self.value),
+            (BlockPart::Output, &mut self.output),
+            (BlockPart::Gate, &mut self.gate),
+            (BlockPart::Up, &mut self.up),
+            (BlockPart::Down, &mut self.down),
+        ]
+    }
+}
+
 /// The weights of one block.
 pub struct Block<B: Backend> {
-    /// Whether it sees a window only.
+    /// Whether attention is restricted to the window.
     pub local: bool,
     pub attention_norm: B::Rows,
     pub matrices: Matrices<B::Matrix>,
-    /// Of query, key and value.
+    /// Biases of the query, key and value projections.
     pub bias: Option<[B::Rows; 3]>,
-    /// Norms of each head of query and key.
+    /// Weights of the norms of each query and key head.
     pub head_norms: Option<[B::Rows; 2]>,
     pub post_attention_norm: Option<B::Rows>,
     pub ff_norm: B::Rows,
     pub post_ff_norm: Option<B::Rows>,
 }
 
-/// What a block computes for some rows; the way back of training reads it.
+/// The intermediate results of a block for some rows; the backward pass of training reads them.
 pub struct Activations<B: Backend> {
     /// Norm of the stream before the block, `[rows, dim]`.
     pub input_normed: B::Rows,
     /// 1 / rms of the stream before the block, `[rows]`.
     pub input_inv: B::Rows,
-    /// Rotated queries, `[rows, heads, width]`.
+    /// Rotated queries, `[rows, query heads, head_dim]`.
     pub query: B::Rows,
-    /// Rotated keys, `[rows, key heads, width]`.
+    /// Rotated keys, `[rows, key heads, head_dim]`.
     pub key: B::Rows,
-    /// Values, `[rows, key heads, width]`.
+    /// Values, `[rows, key heads, head_dim]`.
     pub value: B::Rows,
-    /// Attention's weighted values, `[rows, heads, width]`.
+    /// Weighted sums of the values, `[rows, query heads, head_dim]`.
     pub attended: B::Rows,
     /// The residual stream after attention, `[rows, dim]`.
     pub middle: B::Rows,
@@ -71,13 +98,13 @@ pub struct Activations<B: Backend> {
     pub gate: B::Rows,
     /// Up projection, `[rows, ff]`.
     pub up: B::Rows,
-    /// activation(gate) * up, `[rows, ff]`.
+    /// `activation(gate) * up`, `[rows, ff]`.
     pub gated: B::Rows,
-    /// What attention leaves for the way back.
+    /// Intermediate results of attention for the backward pass.
     pub attention: B::Attention,
-    /// A projection before it is normed.
+    /// A projection before it is normalised.
     projected: B::Rows,
-    /// 1 / rms of what nobody goes back through.
+    /// 1 / rms of norms without backward pass.
     inv: B::Rows,
     scratch: B::Scratch,
 }
@@ -106,7 +133,7 @@ impl<B: Backend> Default for Activations<B> {
 }
 
 impl<B: Backend> Activations<B> {
-    /// The logits of rows `[rows, dim]` of the residual stream.
+    /// Computes the logits `[rows, vocab]` of rows `[rows, dim]` of the residual stream.
     pub fn logits(&mut self, backend: &B, hidden: &B::Rows, head: &Head<'_, B>, logits: &mut B::Rows) -> Result<()> {
         let normed = &mut self.input_normed;
         backend.norm(hidden, head.norm, head.eps, normed, &mut self.input_inv)?;
@@ -119,22 +146,28 @@ impl<B: Backend> Activations<B> {
         )
     }
 
-    /// The same in parts.
-    pub fn each_logits(&mut self, backend: &B, hidden: &B::Rows, head: &Head<'_, B>, each: &Each<'_>) -> Result<()> {
+    /// Computes the same logits in chunks, see [`linear_chunks`](crate::backend::ProductOps::linear_chunks).
+    pub fn logits_in_chunks(
+        &mut self,
+        backend: &B,
+        hidden: &B::Rows,
+        head: &Head<'_, B>,
+        on_chunk: &OnChunk<'_>,
+    ) -> Result<()> {
         let normed = &mut self.input_normed;
         backend.norm(hidden, head.norm, head.eps, normed, &mut self.input_inv)?;
-        backend.columns(normed, head.matrix, &mut self.scratch, each)
+        backend.linear_chunks(normed, head.matrix, &mut self.scratch, on_chunk)
     }
 }
 
-/// From the residual stream after the last block to logits.
+/// The output head: the final norm and the matrix `[vocab, dim]`.
 pub struct Head<'a, B: Backend> {
     pub norm: &'a B::Rows,
     pub eps: f32,
     pub matrix: &'a B::Matrix,
 }
 
-/// Several products of the same input.
+/// Computes several products of the same input.
 fn linear<B: Backend, const N: usize>(
     backend: &B,
     chain: Chain,
@@ -146,7 +179,7 @@ fn linear<B: Backend, const N: usize>(
     backend.linear(chain, x, &mut products, scratch)
 }
 
-/// The place of a block's rows in a sequence.
+/// The positions of a block's rows, and how attention treats them.
 pub struct Place<'a, B: Backend> {
     /// The heads of the block's attention.
     pub heads: Heads,
@@ -157,7 +190,8 @@ pub struct Place<'a, B: Backend> {
 }
 
 impl<B: Backend> Block<B> {
-    /// From the residual stream before the block, `[rows, dim]`, to `a.gated`: all that the way back reads.
+    /// Computes everything from the residual stream before the block, `[rows, dim]`, to `a.gated`: all that the backward
+    /// pass reads.
     #[allow(clippy::too_many_arguments)]
     pub fn feed(
         &self,
@@ -165,27 +199,27 @@ impl<B: Backend> Block<B> {
         place: &Place<'_, B>,
         activation: Activation,
         eps: f32,
-        memory: &mut B::Memory,
+        cache: &mut B::KvCache,
         input: &B::Rows,
         a: &mut Activations<B>,
     ) -> Result<()> {
         self.project(backend, place, eps, input, a)?;
-        self.remember(backend, place, a, memory)?;
-        self.attend(backend, place, activation, eps, memory, input, a)
+        self.append_kv(backend, place, a, cache)?;
+        self.attend(backend, place, activation, eps, cache, input, a)
     }
 
-    /// Puts projected keys and values into the memory.
-    pub fn remember(
+    /// Appends projected keys and values to the cache.
+    pub fn append_kv(
         &self,
         backend: &B,
         place: &Place<'_, B>,
         a: &Activations<B>,
-        memory: &mut B::Memory,
+        cache: &mut B::KvCache,
     ) -> Result<()> {
-        backend.remember(&place.heads, place.offset, &a.key, &a.value, memory)
+        backend.append_kv(&place.heads, place.offset, &a.key, &a.value, cache)
     }
 
-    /// From projected queries, and a memory that reaches to them, to `a.gated`.
+    /// Computes everything from projected queries to `a.gated`; the cache must hold their positions.
     #[allow(clippy::too_many_arguments)]
     pub fn attend(
         &self,
@@ -193,7 +227,7 @@ impl<B: Backend> Block<B> {
         place: &Place<'_, B>,
         activation: Activation,
         eps: f32,
-        memory: &B::Memory,
+        cache: &B::KvCache,
         input: &B::Rows,
         a: &mut Activations<B>,
     ) -> Result<()> {
@@ -201,7 +235,7 @@ impl<B: Backend> Block<B> {
             &place.heads,
             place.offset,
             &a.query,
-            memory,
+            cache,
             &mut a.attention,
             &mut a.attended,
         )?;
@@ -228,7 +262,7 @@ impl<B: Backend> Block<B> {
         backend.gate(activation, &a.gate, &a.up, &mut a.gated)
     }
 
-    /// From `a.gated` to the residual stream after the block, `[rows, dim]`.
+    /// Computes the residual stream after the block, `[rows, dim]`, from `a.gated`.
     pub fn finish(&self, backend: &B, eps: f32, a: &mut Activations<B>, out: &mut B::Rows) -> Result<()> {
         extend(
             backend,
@@ -244,7 +278,7 @@ impl<B: Backend> Block<B> {
         )
     }
 
-    /// From the residual stream before the block to rotated queries and keys, and values.
+    /// Computes rotated queries, rotated keys and values from the residual stream before the block, `[rows, dim]`.
     pub fn project(
         &self,
         backend: &B,

@@ -1,39 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A decoder out of a model's parts.
+//! A decoder, loaded from a source of weights.
 
-use super::{
-    block::{Block, Matrices},
-    rope::{frequencies, local_frequencies},
-    Decoder,
-};
+use super::block::{Block, Head, Matrices};
 use crate::{
-    backend::{Backend, MatrixRows},
-    files::{BlockPart, ElementType, ModelConfig, ModelFile, Part},
-    Result,
+    backend::{Backend, Cpu},
+    config::{BlockPart, ModelConfig, Part, RopeScaling},
+    error::Result,
+    weights::WeightSource,
 };
-use std::sync::Arc;
 
-/// The weights of a model, part by part; what a part's shape is follows from the configuration.
-pub trait Parts {
-    /// What the model is.
-    fn config(&self) -> &ModelConfig;
-    /// A matrix.
-    fn matrix(&self, part: Part) -> Result<Box<dyn MatrixRows + '_>>;
-    /// The weight of a norm, or a bias.
-    fn vector(&self, part: Part) -> Result<Vec<f32>>;
+/// A model whose weights a backend holds, ready for sessions.
+pub struct Decoder<B: Backend = Cpu> {
+    pub(super) backend: B,
+    pub(super) config: ModelConfig,
+    /// `[vocab, dim]`.
+    pub(super) embedding: B::Matrix,
+    pub(super) blocks: Vec<Block<B>>,
+    /// Weight of the final norm, `[dim]`.
+    norm: B::Rows,
+    /// `[vocab, dim]`; `None` = the embedding matrix.
+    head: Option<B::Matrix>,
+    /// Rotary frequencies of global layers, `[head_dim / 2]`.
+    pub(super) frequencies: Vec<f32>,
+    /// Rotary frequencies of local layers, `[head_dim / 2]`.
+    pub(super) local_frequencies: Vec<f32>,
 }
 
 impl<B: Backend> Decoder<B> {
-    /// Takes a model's weights in, part by part. `each` is told of every block that is in.
-    pub fn load(backend: B, parts: &dyn Parts, each: &mut dyn FnMut()) -> Result<Self> {
-        let config = Arc::new(parts.config().clone());
-        let matrix = |part| backend.matrix(&mut *parts.matrix(part)?);
-        let vector = |part| backend.upload(parts.vector(part)?);
+    /// Loads the weights of a model, tensor by tensor. `on_block` is called after every block.
+    pub fn load(backend: B, source: &dyn WeightSource, on_block: &mut dyn FnMut()) -> Result<Self> {
+        let config = source.config().clone();
+        let matrix = |part| backend.load_matrix(&mut *source.matrix(part)?);
+        let vector = |part| backend.upload(source.vector(part)?);
         let mut blocks = Vec::with_capacity(config.layers);
         for layer in 0..config.layers {
             let matrix = |part| matrix(Part::Block(layer, part));
             let vector = |part| vector(Part::Block(layer, part));
-            let when = |there: bool, part| there.then(|| vector(part)).transpose();
+            let optional = |exists: bool, part| exists.then(|| vector(part)).transpose();
             let bias = match config.qkv_bias {
                 true => Some([
                     vector(BlockPart::QueryBias)?,
@@ -49,75 +52,52 @@ impl<B: Backend> Decoder<B> {
             blocks.push(Block {
                 local: config.local[layer],
                 attention_norm: vector(BlockPart::AttentionNorm)?,
-                matrices: Matrices {
-                    query: matrix(BlockPart::Query)?,
-                    key: matrix(BlockPart::Key)?,
-                    value: matrix(BlockPart::Value)?,
-                    output: matrix(BlockPart::Output)?,
-                    gate: matrix(BlockPart::Gate)?,
-                    up: matrix(BlockPart::Up)?,
-                    down: matrix(BlockPart::Down)?,
-                },
+                matrices: Matrices::try_build(matrix)?,
                 bias,
                 head_norms,
-                post_attention_norm: when(config.post_norms, BlockPart::PostAttentionNorm)?,
+                post_attention_norm: optional(config.post_norms, BlockPart::PostAttentionNorm)?,
                 ff_norm: vector(BlockPart::FfNorm)?,
-                post_ff_norm: when(config.post_norms, BlockPart::PostFfNorm)?,
+                post_ff_norm: optional(config.post_norms, BlockPart::PostFfNorm)?,
             });
-            each();
+            on_block();
         }
+        let divisors = match config.rope.scaling {
+            RopeScaling::Divisors => source.vector(Part::RopeDivisors)?,
+            _ => Vec::new(),
+        };
         Ok(Self {
             embedding: matrix(Part::Embedding)?,
             norm: vector(Part::Norm)?,
             head: (!config.tied_head).then(|| matrix(Part::Head)).transpose()?,
-            frequencies: frequencies(&config, parts)?,
-            local_frequencies: local_frequencies(&config)?,
+            frequencies: config.rope.frequencies(config.head_dim, &divisors)?,
+            local_frequencies: config.rope.local_frequencies(config.head_dim)?,
             blocks,
             config,
             backend,
         })
     }
-}
 
-impl Parts for ModelFile {
-    fn config(&self) -> &ModelConfig {
-        self.config()
+    /// Returns the configuration of the model.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
     }
 
-    fn matrix(&self, part: Part) -> Result<Box<dyn MatrixRows + '_>> {
-        Ok(Box::new(FileRows {
-            file: self,
-            part,
-            shape: self.shape(part)?,
-            element: self.element(part)?,
-        }))
+    /// Returns the number of tokens of the vocabulary.
+    pub fn vocab(&self) -> usize {
+        self.config.vocab
     }
 
-    fn vector(&self, part: Part) -> Result<Vec<f32>> {
-        let mut values = Vec::new();
-        self.read_f32(part, 0, 1, &mut values)?;
-        Ok(values)
-    }
-}
-
-/// One matrix of a file.
-struct FileRows<'a> {
-    file: &'a ModelFile,
-    part: Part,
-    shape: (usize, usize),
-    element: ElementType,
-}
-
-impl MatrixRows for FileRows<'_> {
-    fn shape(&self) -> (usize, usize) {
-        self.shape
+    /// Returns the maximum number of positions of a session.
+    pub fn context(&self) -> usize {
+        self.config.context
     }
 
-    fn element(&self) -> ElementType {
-        self.element
-    }
-
-    fn read(&mut self, first: usize, count: usize, to: &mut Vec<u8>) -> Result<()> {
-        Ok(self.file.read_rows(self.part, first, count, to)?)
+    /// Returns the output head.
+    pub(super) fn head(&self) -> Head<'_, B> {
+        Head {
+            norm: &self.norm,
+            eps: self.config.norm_eps,
+            matrix: self.head.as_ref().unwrap_or(&self.embedding),
+        }
     }
 }

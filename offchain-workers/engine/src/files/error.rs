@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Why a model's file is refused: one variant for each fact.
 
+use crate::config::OutOfBounds;
 use std::io;
 
 /// The result of reading a model's file.
@@ -240,4 +241,15 @@ pub enum FileError {
     /// The memory cannot be had.
     #[error("{0} bytes of memory cannot be had")]
     Memory(u64),
+}
+
+impl From<OutOfBounds> for FileError {
+    fn from(OutOfBounds { key, value, expected }: OutOfBounds) -> Self {
+        FileError::Bounds { key, value, expected }
+    }
+}
+
+/// Refuses a model that the engine does not support.
+pub(super) fn unsupported<T>(reason: impl Into<String>) -> Result<T> {
+    Err(FileError::Unsupported(reason.into()))
 }

@@ -3,7 +3,10 @@
 //! `model.safetensors.index.json`, `tokenizer.json`, and the chat template in `chat_template.jinja` or
 //! `tokenizer_config.json`.
 
-use super::{FileError, FileSource, Result, Source};
+use super::{
+    error::{FileError, Result},
+    source::{FileSource, Source},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,

@@ -7,9 +7,10 @@
 
 use super::{
     element,
+    error::{FileError, Result},
     metadata::{check_bools, Metadata, Numbers, Scalar, Strings, Value},
     places::{self, TensorInfo, MAX_NAME, MAX_TENSORS},
-    FileError, Result, Source,
+    source::Source,
 };
 use std::{
     collections::{btree_map::Entry, BTreeMap},

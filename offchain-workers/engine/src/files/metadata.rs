@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Values of a GGUF file's metadata, in little more memory than they take in the file.
 
-use super::{FileError, Result};
+use super::error::{FileError, Result};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Strings in one run of bytes; not all vocabularies are UTF-8.

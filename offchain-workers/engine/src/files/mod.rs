@@ -17,12 +17,14 @@
 //! | [`config`] | what a decoder must know of a model |
 //! | [`tensors`] | the parts of a model, by one set of names |
 
-pub mod config;
+mod config_gguf;
+mod config_json;
 pub mod element;
 mod error;
 pub mod folder;
 pub mod gguf;
 pub mod metadata;
+mod names;
 pub mod places;
 pub mod safetensors;
 pub mod source;
@@ -30,8 +32,7 @@ pub mod tensors;
 pub mod writer;
 
 pub use agorai_exact::element::{BlockFormat, ElementType};
-pub use config::ModelConfig;
 pub use error::{FileError, Result};
 pub use gguf::Gguf;
 pub use source::{FileSource, Source};
-pub use tensors::{BlockPart, ModelFile, Part, TextSource};
+pub use tensors::{ModelFile, TextSource};

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Where tensors stand in a file.
+//! The places of tensors in a file.
 
-use super::{ElementType, FileError, Result};
+use super::error::{FileError, Result};
+use agorai_exact::element::ElementType;
 use std::collections::HashSet;
 
-/// Most tensors of a file.
+/// Maximum number of tensors of a file.
 pub const MAX_TENSORS: u64 = 1 << 16;
-/// Most bytes of a tensor's name.
+/// Maximum number of bytes of a tensor's name.
 pub const MAX_NAME: u64 = 256;
 
-/// A tensor's place.
+/// The place of a tensor in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorInfo {
     /// Its name.
@@ -47,6 +48,22 @@ impl TensorInfo {
                 bytes,
             }),
         }
+    }
+
+    /// Returns the shape with the innermost dimension last.
+    pub fn shape(&self) -> Vec<u64> {
+        self.dims.iter().rev().copied().collect()
+    }
+
+    /// Returns whether [`TensorInfo::shape`] is `shape`.
+    pub fn has_shape(&self, shape: &[usize]) -> bool {
+        self.dims.iter().rev().copied().eq(shape.iter().map(|dim| *dim as u64))
+    }
+
+    /// Returns the tensor's bytes of a whole file.
+    pub fn data<'a>(&self, file: &'a [u8]) -> Option<&'a [u8]> {
+        let from = usize::try_from(self.offset).ok()?;
+        file.get(from..)?.get(..usize::try_from(self.bytes).ok()?)
     }
 }
 

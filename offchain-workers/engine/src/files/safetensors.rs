@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Headers of safetensors files: 8 bytes with the header's length, the header in JSON, the data.
-//!
-//! Only the header is read here; [`weights`](crate::weights) reads whole files of the chain's own models.
 
 use super::{
     element,
+    error::{FileError, Result},
     places::{self, TensorInfo, MAX_NAME, MAX_TENSORS},
-    FileError, Result, Source,
+    source::Source,
 };
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::Value;
 
-/// Most bytes of a header.
+/// Maximum number of bytes of a header.
 pub const MAX_HEADER: u64 = 16 << 20;
 
-/// Key of what is no tensor.
+/// Key of the metadata among the tensors.
 const METADATA: &str = "__metadata__";
 
 #[derive(serde::Deserialize)]
@@ -24,8 +24,11 @@ struct Entry {
     data_offsets: [u64; 2],
 }
 
-/// Entries in the header's order, duplicates included.
-struct Entries(Vec<(String, Entry)>);
+/// The header: tensors in its order, duplicates included, and its metadata.
+struct Entries {
+    tensors: Vec<(String, Entry)>,
+    metadata: Value,
+}
 
 impl<'de> Deserialize<'de> for Entries {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> core::result::Result<Self, D::Error> {
@@ -38,26 +41,48 @@ impl<'de> Deserialize<'de> for Entries {
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> core::result::Result<Entries, M::Error> {
-                let mut entries = Vec::new();
+                let mut entries = Entries {
+                    tensors: Vec::new(),
+                    metadata: Value::Null,
+                };
                 while let Some(name) = map.next_key::<String>()? {
                     if name == METADATA {
-                        map.next_value::<IgnoredAny>()?;
+                        entries.metadata = map.next_value()?;
                         continue;
                     }
-                    if entries.len() as u64 == MAX_TENSORS || name.len() as u64 > MAX_NAME {
+                    if entries.tensors.len() as u64 == MAX_TENSORS || name.len() as u64 > MAX_NAME {
                         return Err(M::Error::custom("too many tensors or too long a name"));
                     }
-                    entries.push((name, map.next_value()?));
+                    entries.tensors.push((name, map.next_value()?));
                 }
-                Ok(Entries(entries))
+                Ok(entries)
             }
         }
         deserializer.deserialize_map(Tensors)
     }
 }
 
-/// The places of a file's tensors, checked to be in the file and apart.
+/// A header.
+pub struct Header {
+    /// The places of the tensors.
+    pub tensors: Vec<TensorInfo>,
+    /// The metadata, null if there is none.
+    pub metadata: Value,
+    /// Offset of the data in the file.
+    pub data: u64,
+}
+
+/// Reads the places of all tensors of a file.
+///
+/// Errors: a malformed or too long header, unsupported element types, tensors that overlap or lie outside the file.
 pub fn read(source: &dyn Source) -> Result<Vec<TensorInfo>> {
+    Ok(read_named(source, |_| true)?.tensors)
+}
+
+/// Reads the header of a file; tensors whose name is not `wanted` are neither checked nor returned.
+///
+/// Errors: as [`read`].
+pub fn read_named(source: &dyn Source, wanted: impl Fn(&str) -> bool) -> Result<Header> {
     let size = source.size();
     let left = size.min(MAX_HEADER);
     let mut length = [0; 8];
@@ -68,17 +93,23 @@ pub fn read(source: &dyn Source) -> Result<Vec<TensorInfo>> {
     // Bounded by MAX_HEADER.
     let mut header = vec![0; length as usize];
     source.read_at(8, &mut header)?;
-    let Entries(entries) = serde_json::from_slice(&header).map_err(|error| FileError::Json {
+    let entries: Entries = serde_json::from_slice(&header).map_err(|error| FileError::Json {
         what: "a safetensors header",
         reason: error.to_string(),
     })?;
     let data = 8 + length;
     let tensors = entries
+        .tensors
         .into_iter()
+        .filter(|(name, _)| wanted(name))
         .map(|(name, entry)| tensor(name, entry, data))
         .collect::<Result<Vec<_>>>()?;
     places::check(&tensors, size)?;
-    Ok(tensors)
+    Ok(Header {
+        tensors,
+        metadata: entries.metadata,
+        data,
+    })
 }
 
 fn check_room(needed: u64, left: u64) -> Result<()> {

@@ -7,17 +7,20 @@
 //! - Hugging Face's norms of Gemma 3 are stored less 1; they are read as binary32 with 1 added.
 
 use super::{
-    config::Family, folder::Folder, metadata::Metadata, places::TensorInfo, safetensors, ElementType, FileError,
-    FileSource, Gguf, ModelConfig, Result, Source,
+    error::{FileError, Result},
+    folder::Folder,
+    gguf::Gguf,
+    metadata::Metadata,
+    places::TensorInfo,
+    safetensors,
+    source::{FileSource, Source},
 };
+use crate::config::{BlockPart, Family, ModelConfig, Part};
+use agorai_exact::element::ElementType;
 use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
 };
-
-mod names;
-
-pub use names::{BlockPart, Part};
 
 /// What is done to a part at reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -289,7 +292,7 @@ fn find(
             true => vec![row as u64],
             false => vec![rows as u64, row as u64],
         };
-        let found: Vec<_> = info.dims.iter().rev().copied().collect();
+        let found = info.shape();
         if found != expected {
             return Err(FileError::WrongShape { name, found, expected });
         }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! GGUF files made by us: the same calls always give the same bytes.
 
-use super::{element, metadata::Scalar, ElementType};
+use super::{element, metadata::Scalar};
+use agorai_exact::element::ElementType;
 
 /// The alignment that holds where a file names none.
 const ALIGNMENT: usize = 32;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tokens drawn from logits while these are made: a part of many rows' logits is looked at on the thread that
-//! computed it, and not kept.
+//! Sampling of tokens while logits are computed in chunks: each chunk is reduced to candidates on the thread that
+//! computed it, and logits are never materialised.
 
 use crate::{
-    backend::{Backend, COLUMNS},
+    backend::{Backend, CHUNK},
     decoder::Session,
-    parallel::Means,
+    error::{Error, Result},
+    parallel::ComputeConfig,
     trace::Recorder,
-    Error, Result,
 };
 use agorai_exact::sampling::{self, Candidate, Draw};
 use agorai_primitives::job::Sampling;
@@ -16,22 +16,22 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Rows of logits that are computed together at most: a part of them stays in the second-level cache.
-pub(crate) const ROWS: usize = 96;
-/// Candidates that are held at once, unless one row has more.
-pub(crate) const CANDIDATES: usize = 1 << 21;
+/// Maximum number of rows of logits that are computed together: a chunk of them stays in the second-level cache.
+pub(crate) const MAX_ROWS: usize = 96;
+/// Maximum number of candidates in memory, unless one row has more.
+pub(crate) const MAX_CANDIDATES: usize = 1 << 21;
 
-/// Draws the tokens of an answer.
+/// Samples the tokens of an answer.
 #[derive(Clone, Debug)]
 pub struct Sampler {
-    means: Means,
-    how: sampling::Sampling,
+    compute: ComputeConfig,
+    sampling: sampling::Sampling,
     seed: [u8; 32],
 }
 
 impl Sampler {
-    /// Of a job's parameters.
-    pub fn new(means: Means, spec: &Sampling) -> Self {
+    /// Returns the sampler of a job's parameters.
+    pub fn new(compute: ComputeConfig, spec: &Sampling) -> Self {
         let mut seed = *b"agorai/sampling/1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
         seed[24..].copy_from_slice(&spec.seed.to_le_bytes());
         let top_p = match spec.top_p_milli {
@@ -39,8 +39,8 @@ impl Sampler {
             milli => milli as f32 / 1e3,
         };
         Self {
-            means,
-            how: sampling::Sampling {
+            compute,
+            sampling: sampling::Sampling {
                 temperature: spec.temperature_milli as f32 / 1e3,
                 top_k: spec.top_k,
                 top_p,
@@ -49,34 +49,34 @@ impl Sampler {
         }
     }
 
-    /// Always the most likely token.
-    pub fn greedy(means: Means) -> Self {
+    /// Returns a sampler of the most likely token.
+    pub fn greedy(compute: ComputeConfig) -> Self {
         Self {
-            means,
-            how: sampling::Sampling::GREEDY,
+            compute,
+            sampling: sampling::Sampling::GREEDY,
             seed: [0; 32],
         }
     }
 
-    /// The draw of token `index` of the answer, from 0.
+    /// Returns the draw of token `index` of the answer, from 0.
     fn draw(&self, index: usize) -> Result<Draw> {
-        Ok(Draw::new(self.how, self.seed, index as u64)?)
+        Ok(Draw::new(self.sampling, self.seed, index as u64)?)
     }
 
-    /// Rows of logits of so many tokens that are drawn from together: bounds the candidates that are held.
+    /// Returns how many rows of `vocab` logits are sampled together; bounds the candidates in memory.
     pub(super) fn rows(&self, vocab: usize) -> usize {
-        let (p, k) = (self.how.top_p < 1.0, self.how.top_k as usize);
-        let each = match self.how.temperature > 0.0 && (p || k > 0) {
-            // Of each part at most k, or all.
-            true if k > 0 => (vocab.div_ceil(COLUMNS) * k).min(vocab),
+        let (p, k) = (self.sampling.top_p < 1.0, self.sampling.top_k as usize);
+        let row_candidates = match self.sampling.temperature > 0.0 && (p || k > 0) {
+            // At most k of each chunk, or all.
+            true if k > 0 => (vocab.div_ceil(CHUNK) * k).min(vocab),
             true => vocab,
-            false => vocab.div_ceil(COLUMNS),
+            false => vocab.div_ceil(CHUNK),
         };
-        (CANDIDATES / each.max(1)).clamp(1, ROWS)
+        (MAX_CANDIDATES / row_candidates.max(1)).clamp(1, MAX_ROWS)
     }
 
-    /// The tokens of the answer from `first` on, each from its row of logits of the last feed; `recorder` gets
-    /// a leaf for each. The logits are read where and when they are made, and not kept.
+    /// Samples the tokens of the answer from token `first` on, one from each of the given rows of the last feed.
+    /// `recorder` receives a leaf for each.
     pub(super) fn tokens<B: Backend>(
         &self,
         first: usize,
@@ -90,28 +90,28 @@ impl Sampler {
         }
         let draws = (first..first + count).map(|index| self.draw(index));
         let draws = draws.collect::<Result<Vec<Draw>>>()?;
-        let mut seen: Vec<Mutex<Seen>> = Vec::new();
-        seen.resize_with(count, Default::default);
-        let isa = self.means.isa;
-        session.each_logits(rows, &|first, part| {
+        let mut candidates: Vec<Mutex<RowCandidates>> = Vec::new();
+        candidates.resize_with(count, Default::default);
+        let isa = self.compute.isa;
+        session.logits_in_chunks(rows, &|first, chunk| {
             let token = u32::try_from(first).map_err(|_| Error::Spec("a vocabulary"))?;
             let mut found = Vec::new();
-            let part = part.chunks_exact(part.len() / count);
-            for ((logits, draw), seen) in part.zip(&draws).zip(&seen) {
+            let logits = chunk.chunks_exact(chunk.len() / count);
+            for ((logits, draw), row) in logits.zip(&draws).zip(&candidates) {
                 found.clear();
                 draw.sift(isa, token, logits, &mut found)?;
-                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                seen.best.extend(Candidate::best(&found));
-                seen.candidates.extend_from_slice(&found);
+                let mut row = row.lock().unwrap_or_else(PoisonError::into_inner);
+                row.best.extend(Candidate::best(&found));
+                row.candidates.extend_from_slice(&found);
             }
             Ok(())
         })?;
         let mut tokens = Vec::with_capacity(count);
-        for (seen, draw) in seen.into_iter().zip(&draws) {
-            let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
-            let mut kept = draw.keep(isa, seen.candidates)?;
+        for (row, draw) in candidates.into_iter().zip(&draws) {
+            let row = row.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = draw.keep(isa, row.candidates)?;
             if let Some(recorder) = recorder.as_deref_mut() {
-                recorder.push_bytes(&leaf_bytes(draw, seen.best, &mut kept));
+                recorder.push_bytes(&leaf_bytes(draw, row.best, &mut kept));
             }
             tokens.push(draw.choose(kept)?);
         }
@@ -119,16 +119,16 @@ impl Sampler {
     }
 }
 
-/// What was seen of a row, in any order.
+/// The candidates of a row, in any order.
 #[derive(Default)]
-struct Seen {
-    /// The best candidate of each part.
+struct RowCandidates {
+    /// The best candidate of each chunk.
     best: Vec<Candidate>,
     candidates: Vec<Candidate>,
 }
 
-/// What the leaf of a draw covers: the best of each part, then, where some are cut, the candidates that are kept. They
-/// depend on every logit, and unlike the logits they mostly fit into a message.
+/// Returns the bytes that the leaf of a draw covers: the best candidate of each chunk, then, if top-k or top-p applies,
+/// the candidates that remain. They depend on every logit, and unlike the logits they mostly fit into a message.
 fn leaf_bytes(draw: &Draw, mut best: Vec<Candidate>, kept: &mut [Candidate]) -> Vec<u8> {
     best.sort_unstable_by_key(Candidate::token);
     kept.sort_unstable_by_key(Candidate::token);

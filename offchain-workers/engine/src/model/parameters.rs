@@ -1,24 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The parameters of a model as the operations of training read them.
+//! The parameters of a model, packed for the forward and the backward pass.
 
-use super::Shape;
 use crate::{
     backend::{Packing, TrainingBackend},
-    decoder::block::{Block, Matrices},
+    config::{BlockPart, ModelConfig, Part},
+    decoder::block::{Block, Matrices, Place},
+    error::Result,
     weights::Layout,
-    Result,
 };
 
-/// Norms, and matrices ready for the products on the way and on the way back.
+/// Everything that the forward and the backward pass read.
+pub(crate) struct View<'a, B: TrainingBackend> {
+    /// The configuration.
+    pub config: &'a ModelConfig,
+    /// The range of each tensor in the parameters.
+    pub layout: &'a Layout,
+    /// All parameters.
+    pub parameters: &'a Parameters<B>,
+    /// The rotary angles.
+    pub angles: &'a B::Angles,
+}
+
+impl<B: TrainingBackend> View<'_, B> {
+    /// Returns a block, and its transposed matrices.
+    pub fn block(&self, layer: usize) -> (&Block<B>, &Matrices<B::Matrix>) {
+        let p = self.parameters;
+        (&p.blocks[layer], &p.transposed[layer])
+    }
+
+    /// Returns the number of blocks.
+    pub fn layers(&self) -> usize {
+        self.parameters.blocks.len()
+    }
+
+    /// Returns the positions of a whole sequence.
+    pub fn place(&self) -> Place<'_, B> {
+        Place {
+            heads: self.config.attention_heads(false),
+            offset: 0,
+            angles: self.angles,
+        }
+    }
+}
+
+/// Norms, and matrices packed for the products of the forward and the backward pass.
 pub struct Parameters<B: TrainingBackend> {
     pub embedding: B::Matrix,
     pub blocks: Vec<Block<B>>,
     pub norm: B::Rows,
     pub head: B::Matrix,
-    /// The matrices of each block, transposed: `dx = dy W`.
-    pub back: Vec<Matrices<B::Matrix>>,
-    /// The head, transposed.
-    pub head_back: B::Matrix,
+    /// The transposed matrices of each block, for `dx = dy W`.
+    pub transposed: Vec<Matrices<B::Matrix>>,
+    /// The transposed matrix of the head.
+    pub head_transposed: B::Matrix,
 }
 
 impl<B: TrainingBackend> Default for Parameters<B> {
@@ -28,56 +62,52 @@ impl<B: TrainingBackend> Default for Parameters<B> {
             blocks: Vec::new(),
             norm: Default::default(),
             head: Default::default(),
-            back: Vec::new(),
-            head_back: Default::default(),
+            transposed: Vec::new(),
+            head_transposed: Default::default(),
         }
     }
 }
 
 impl<B: TrainingBackend> Parameters<B> {
-    /// Takes in `values`, in the layout's order; the memory of earlier ones is used again.
-    pub fn pack(&mut self, backend: &B, shape: &Shape, layout: &Layout, values: &B::Rows) -> Result<()> {
-        let (dim, ff, count) = (shape.dim, shape.ff, layout.blocks.len());
-        self.blocks.resize_with(count, empty);
-        self.back.resize_with(count, Matrices::default);
-        backend.part(values, layout.norm.clone(), &mut self.norm)?;
-        let mut all = vec![
-            (&mut self.embedding, &layout.embedding, dim, false),
-            (&mut self.head, &layout.head, dim, false),
-            (&mut self.head_back, &layout.head, dim, true),
+    /// Packs `values`, in the layout's order; the memory of earlier parameters is reused.
+    pub fn pack(&mut self, backend: &B, config: &ModelConfig, layout: &Layout, values: &B::Rows) -> Result<()> {
+        self.blocks.resize_with(config.layers, empty);
+        self.transposed.resize_with(config.layers, Matrices::default);
+        backend.slice(values, layout.range(Part::Norm)?, &mut self.norm)?;
+        let mut matrices = vec![
+            (&mut self.embedding, Part::Embedding, false),
+            (&mut self.head, Part::Head, false),
+            (&mut self.head_transposed, Part::Head, true),
         ];
-        let blocks = self.blocks.iter_mut().zip(&mut self.back);
-        for ((block, back), places) in blocks.zip(&layout.blocks) {
-            let (norm, place) = (&mut block.attention_norm, &places.attention_norm);
-            backend.part(values, place.clone(), norm)?;
-            backend.part(values, places.ff_norm.clone(), &mut block.ff_norm)?;
-            for (m, transposed) in [(&mut block.matrices, false), (back, true)] {
-                all.extend([
-                    (&mut m.query, &places.query, dim, transposed),
-                    (&mut m.key, &places.key, dim, transposed),
-                    (&mut m.value, &places.value, dim, transposed),
-                    (&mut m.output, &places.output, dim, transposed),
-                    (&mut m.gate, &places.gate, dim, transposed),
-                    (&mut m.up, &places.up, dim, transposed),
-                    (&mut m.down, &places.down, ff, transposed),
-                ]);
+        let blocks = self.blocks.iter_mut().zip(&mut self.transposed);
+        for (layer, (block, transposed)) in blocks.enumerate() {
+            let norms = [
+                (BlockPart::AttentionNorm, &mut block.attention_norm),
+                (BlockPart::FfNorm, &mut block.ff_norm),
+            ];
+            for (part, norm) in norms {
+                backend.slice(values, layout.range(Part::Block(layer, part))?, norm)?;
+            }
+            for (block, transposed) in [(&mut block.matrices, false), (transposed, true)] {
+                let parts = block.parts_mut().into_iter();
+                matrices.extend(parts.map(|(part, matrix)| (matrix, Part::Block(layer, part), transposed)));
             }
         }
-        let packing = |(matrix, place, width, transposed)| {
-            let place = std::ops::Range::clone(place);
-            Packing {
+        let packing = |(matrix, part, transposed): (_, Part, _)| -> Result<Packing<'_, B>> {
+            let (_, width) = part.shape(config);
+            Ok(Packing {
                 rows: values,
-                place,
+                place: layout.range(part)?,
                 width,
                 transposed,
                 matrix,
-            }
+            })
         };
-        backend.pack(all.into_iter().map(packing).collect())
+        backend.pack(matrices.into_iter().map(packing).collect::<Result<_>>()?)
     }
 }
 
-/// A block of a chain's model, before its parameters are taken in.
+/// A block of a chain model without parameters.
 fn empty<B: TrainingBackend>() -> Block<B> {
     Block {
         local: false,

@@ -1,34 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One training sequence's way through the model and back.
+//! The forward and the backward pass of one training sequence.
 //!
-//! A tape keeps what the way back needs. Going back, it stops after each block with the gradients of that
-//! block's operations, from which [`gradient`](super::gradient()) makes those of the parameters; then the
-//! next block uses their space again.
+//! A tape retains what the backward pass reads. The backward pass stops after each block with the gradients of the
+//! block's operations, from which [`gradient`](super::gradient()) computes those of the parameters; the next block
+//! reuses their memory.
 
-use super::{Shape, View, EPS};
+use super::parameters::View;
 use crate::{
     backend::{Cpu, Matrix, Packing, Product, TrainingBackend},
+    config::ModelConfig,
     data::Example,
     decoder::block::Activations,
-    files::config::Activation,
-    Result,
+    error::Result,
 };
 use agorai_exact::matmul::Chain::{self, Continue, Start};
 
-/// What the gates of a chain's models go through.
-const ACTIVATION: Activation = Activation::Silu;
-
-/// What a tape keeps on the way through the model. It changes memory and time, no bit.
+/// Which activations a tape retains between the forward and the backward pass. It changes memory and time, no bit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Keep {
-    /// All that the way back needs.
+pub enum Checkpointing {
+    /// All that the backward pass reads.
     #[default]
-    All,
-    /// The residual stream before each block: the way back computes the rest of a block once more.
-    Streams,
+    Off,
+    /// The residual stream before each block; the backward pass recomputes the rest of a block.
+    PerBlock,
 }
 
-/// Gradients of a block's operations' outputs; the names are those of [`Activations`].
+/// The gradients of a block's activations, by the names of [`Activations`].
 #[derive(Default)]
 pub(super) struct Gradients<R> {
     pub(super) input_normed: R,
@@ -41,20 +38,20 @@ pub(super) struct Gradients<R> {
     pub(super) gate: R,
     pub(super) up: R,
     gated: R,
-    /// Of the residual stream before the block.
+    /// The residual stream before the block.
     pub(super) input: R,
-    /// Of the residual stream after the block.
+    /// The residual stream after the block.
     pub(super) out: R,
 }
 
 impl Gradients<Vec<f32>> {
-    /// Binary32 values that one row takes.
-    fn width(shape: &Shape) -> usize {
-        7 * shape.dim + 2 * shape.kv + 3 * shape.ff
+    /// Returns the number of binary32 values of a row.
+    fn width(config: &ModelConfig) -> usize {
+        7 * config.dim + 2 * config.key_width() + 3 * config.ff
     }
 }
 
-/// The inputs of a block's matrices, packed for the products that make their gradients.
+/// The inputs of a block's matrices, packed for the products of their gradients.
 #[derive(Default)]
 pub(super) struct Inputs<M> {
     pub(super) input_normed: M,
@@ -64,13 +61,13 @@ pub(super) struct Inputs<M> {
 }
 
 impl Inputs<Matrix> {
-    /// Binary32 values that one row takes at most.
-    fn width(shape: &Shape) -> usize {
-        3 * shape.dim.next_multiple_of(32) + shape.ff.next_multiple_of(32)
+    /// Returns an upper bound of the number of binary32 values of a row.
+    fn width(config: &ModelConfig) -> usize {
+        3 * config.dim.next_multiple_of(32) + config.ff.next_multiple_of(32)
     }
 }
 
-/// One product.
+/// Computes one product.
 fn product<B: TrainingBackend>(
     backend: &B,
     chain: Chain,
@@ -82,7 +79,7 @@ fn product<B: TrainingBackend>(
     backend.linear(chain, x, &mut [Product { matrix, out }], scratch)
 }
 
-/// Rows `[rows, width]` that become the matrix `[width, rows]`.
+/// Packs rows `[rows, width]` as the matrix `[width, rows]`.
 fn transposed<'a, B: TrainingBackend>(
     (rows, width): (usize, usize),
     values: &'a B::Rows,
@@ -97,21 +94,22 @@ fn transposed<'a, B: TrainingBackend>(
     }
 }
 
-/// What one block computes on the way through.
+/// The forward pass of one block.
 struct BlockTape<B: TrainingBackend> {
     activations: Activations<B>,
-    memory: B::Memory,
+    cache: B::KvCache,
 }
 
 impl<B: TrainingBackend> BlockTape<B> {
-    /// From the residual stream before a block to all that the way back reads.
+    /// Computes all that the backward pass reads from the residual stream before the block.
     fn feed(&mut self, backend: &B, view: &View<'_, B>, layer: usize, input: &B::Rows) -> Result<()> {
         let (block, _) = view.block(layer);
-        let (memory, a) = (&mut self.memory, &mut self.activations);
-        block.feed(backend, &view.place(), ACTIVATION, EPS, memory, input, a)
+        let (cache, a) = (&mut self.cache, &mut self.activations);
+        let (activation, eps) = (view.config.activation, view.config.norm_eps);
+        block.feed(backend, &view.place(), activation, eps, cache, input, a)
     }
 
-    /// From the gradient of the stream after the block, `g.out`, to that of the stream before it, `g.input`.
+    /// Computes the gradient of the stream before the block, `g.input`, from that of the stream after it, `g.out`.
     fn backward(
         &self,
         backend: &B,
@@ -121,13 +119,13 @@ impl<B: TrainingBackend> BlockTape<B> {
         g: &mut Gradients<B::Rows>,
         scratch: &mut B::Scratch,
     ) -> Result<()> {
-        let (block, back) = view.block(layer);
-        let (shape, a) = (&view.shape, &self.activations);
+        let (block, transposed) = view.block(layer);
+        let (config, a) = (view.config, &self.activations);
         let mut p = |chain, d, matrix, to: &mut B::Rows| product(backend, chain, d, matrix, to, scratch);
-        p(Start, &g.out, &back.down, &mut g.gated)?;
-        backend.gate_backward(ACTIVATION, &a.gate, &a.up, &g.gated, &mut g.gate, &mut g.up)?;
-        p(Start, &g.gate, &back.gate, &mut g.middle_normed)?;
-        p(Continue, &g.up, &back.up, &mut g.middle_normed)?;
+        p(Start, &g.out, &transposed.down, &mut g.gated)?;
+        backend.gate_backward(config.activation, &a.gate, &a.up, &g.gated, &mut g.gate, &mut g.up)?;
+        p(Start, &g.gate, &transposed.gate, &mut g.middle_normed)?;
+        p(Continue, &g.up, &transposed.up, &mut g.middle_normed)?;
         backend.norm_backward(
             &a.middle,
             &block.ff_norm,
@@ -136,11 +134,11 @@ impl<B: TrainingBackend> BlockTape<B> {
             &mut g.middle,
         )?;
         backend.add(&g.out, &mut g.middle)?;
-        p(Start, &g.middle, &back.output, &mut g.attended)?;
+        p(Start, &g.middle, &transposed.output, &mut g.attended)?;
         backend.attend_backward(
-            &shape.heads(),
+            &config.attention_heads(false),
             &a.key,
-            &self.memory,
+            &self.cache,
             &a.attention,
             &g.attended,
             &mut g.query,
@@ -148,12 +146,12 @@ impl<B: TrainingBackend> BlockTape<B> {
             &mut g.value,
             scratch,
         )?;
-        backend.rotate_back(view.angles, 0, &mut g.query, shape.dim)?;
-        backend.rotate_back(view.angles, 0, &mut g.key, shape.kv)?;
+        backend.rotate_backward(view.angles, 0, &mut g.query, config.query_width())?;
+        backend.rotate_backward(view.angles, 0, &mut g.key, config.key_width())?;
         let mut p = |chain, d, matrix, to: &mut B::Rows| product(backend, chain, d, matrix, to, scratch);
-        p(Start, &g.query, &back.query, &mut g.input_normed)?;
-        p(Continue, &g.key, &back.key, &mut g.input_normed)?;
-        p(Continue, &g.value, &back.value, &mut g.input_normed)?;
+        p(Start, &g.query, &transposed.query, &mut g.input_normed)?;
+        p(Continue, &g.key, &transposed.key, &mut g.input_normed)?;
+        p(Continue, &g.value, &transposed.value, &mut g.input_normed)?;
         backend.norm_backward(
             input,
             &block.attention_norm,
@@ -165,33 +163,33 @@ impl<B: TrainingBackend> BlockTape<B> {
     }
 }
 
-/// One sequence's way through the model and back. Its memory is used again from step to step.
+/// The forward and the backward pass of one sequence. Its memory is reused from step to step.
 pub struct Tape<B: TrainingBackend = Cpu> {
-    keep: Keep,
+    checkpointing: Checkpointing,
     pub(super) tokens: Vec<u32>,
     /// The residual stream before each block, and after the last.
     pub(super) streams: Vec<B::Rows>,
-    /// One for each block, or one for all of them.
+    /// One for each block, or one that all blocks share.
     blocks: Vec<BlockTape<B>>,
     normed: B::Rows,
-    /// 1 / rms of the last stream.
+    /// 1 / rms of the last residual stream.
     pub(super) inv: B::Rows,
     pub(super) packed_normed: B::Matrix,
     /// The logits, then their gradient.
     pub(super) logits: B::Rows,
     losses: B::Rows,
     pub(super) d_normed: B::Rows,
-    /// Those of the block that the way back has come to.
+    /// The gradients of the current block of the backward pass.
     pub(super) gradients: Gradients<B::Rows>,
     pub(super) inputs: Inputs<B::Matrix>,
     scratch: B::Scratch,
 }
 
 impl<B: TrainingBackend> Tape<B> {
-    /// An empty tape.
-    pub fn new(keep: Keep) -> Self {
+    /// Returns an empty tape.
+    pub fn new(checkpointing: Checkpointing) -> Self {
         Self {
-            keep,
+            checkpointing,
             tokens: Vec::new(),
             streams: Vec::new(),
             blocks: Vec::new(),
@@ -207,26 +205,26 @@ impl<B: TrainingBackend> Tape<B> {
         }
     }
 
-    /// The loss of each token of the last sequence, in nats.
+    /// Returns the loss of each token of the last sequence, in nats.
     pub fn losses(&self) -> &B::Rows {
         &self.losses
     }
 
-    /// Through the model to the gradient of the last residual stream, that of the sum of the losses times
-    /// `scale`.
+    /// Runs the forward pass, and the backward pass of the head: up to the gradient of the last residual stream, of the
+    /// sum of the losses times `scale`.
     pub fn forward(&mut self, backend: &B, view: &View<'_, B>, example: &Example, scale: f32) -> Result<()> {
         let layers = view.layers();
         self.tokens.clone_from(&example.tokens);
         self.streams.resize_with(layers + 1, Default::default);
-        let blocks = match self.keep {
-            Keep::All => layers,
-            Keep::Streams => layers.min(1),
+        let blocks = match self.checkpointing {
+            Checkpointing::Off => layers,
+            Checkpointing::PerBlock => layers.min(1),
         };
         self.blocks.truncate(blocks);
         while self.blocks.len() < blocks {
             self.blocks.push(BlockTape {
                 activations: Activations::default(),
-                memory: backend.memory(&view.shape.heads(), example.tokens.len())?,
+                cache: backend.kv_cache(&view.config.attention_heads(false), example.tokens.len())?,
             });
         }
         let embedding = &view.parameters.embedding;
@@ -236,38 +234,38 @@ impl<B: TrainingBackend> Tape<B> {
             let (before, after) = self.streams.split_at_mut(layer + 1);
             tape.feed(backend, view, layer, &before[layer])?;
             let (block, _) = view.block(layer);
-            block.finish(backend, EPS, &mut tape.activations, &mut after[0])?;
+            block.finish(backend, view.config.norm_eps, &mut tape.activations, &mut after[0])?;
         }
         self.head(backend, view, &example.targets, scale)
     }
 
-    /// From the last residual stream to the losses, and back to its gradient.
+    /// Computes the losses from the last residual stream, and its gradient from the losses.
     fn head(&mut self, backend: &B, view: &View<'_, B>, targets: &[u32], scale: f32) -> Result<()> {
-        let (shape, p) = (&view.shape, view.parameters);
+        let (config, p) = (view.config, view.parameters);
         let (hidden, logits, scratch) = (&self.streams[view.layers()], &mut self.logits, &mut self.scratch);
-        backend.norm(hidden, &p.norm, EPS, &mut self.normed, &mut self.inv)?;
+        backend.norm(hidden, &p.norm, config.norm_eps, &mut self.normed, &mut self.inv)?;
         product(backend, Start, &self.normed, &p.head, logits, scratch)?;
-        backend.loss(shape.vocab, targets, scale, logits, &mut self.losses)?;
-        product(backend, Start, logits, &p.head_back, &mut self.d_normed, scratch)?;
+        backend.loss(config.vocab, targets, scale, logits, &mut self.losses)?;
+        product(backend, Start, logits, &p.head_transposed, &mut self.d_normed, scratch)?;
         backend.norm_backward(hidden, &p.norm, &self.inv, &self.d_normed, &mut self.gradients.input)?;
-        let size = (targets.len(), shape.dim);
+        let size = (targets.len(), config.dim);
         let packing = transposed(size, &self.normed, &mut self.packed_normed);
         backend.pack(vec![packing])
     }
 
-    /// Back through one block, after the one behind it.
+    /// Runs the backward pass of one block; blocks must be passed in descending order.
     pub fn backward(&mut self, backend: &B, view: &View<'_, B>, layer: usize) -> Result<()> {
         let input = &self.streams[layer];
         let index = self.index(layer);
         let tape = &mut self.blocks[index];
-        if self.keep == Keep::Streams {
+        if self.checkpointing == Checkpointing::PerBlock {
             tape.feed(backend, view, layer, input)?;
         }
         let g = &mut self.gradients;
         std::mem::swap(&mut g.input, &mut g.out);
         tape.backward(backend, view, layer, input, g, &mut self.scratch)?;
         let (a, to, rows) = (&tape.activations, &mut self.inputs, self.tokens.len());
-        let (dim, ff) = ((rows, view.shape.dim), (rows, view.shape.ff));
+        let (dim, ff) = ((rows, view.config.dim), (rows, view.config.ff));
         backend.pack(vec![
             transposed(dim, &a.input_normed, &mut to.input_normed),
             transposed(dim, &a.attended, &mut to.attended),
@@ -276,49 +274,49 @@ impl<B: TrainingBackend> Tape<B> {
         ])
     }
 
-    /// What the block computed that the way back has come to.
+    /// Returns the activations of the current block of the backward pass.
     pub(super) fn activations(&self, layer: usize) -> &Activations<B> {
         &self.blocks[self.index(layer)].activations
     }
 
-    /// Where a block's activations are.
+    /// Returns the index of a block's activations.
     fn index(&self, layer: usize) -> usize {
         layer.min(self.blocks.len().saturating_sub(1))
     }
 }
 
 impl Tape<Cpu> {
-    /// Binary32 values that a tape of `rows` tokens holds, from above.
-    pub fn values(shape: &Shape, layers: usize, rows: usize, keep: Keep) -> u64 {
-        let blocks = match keep {
-            Keep::All => layers as u64,
-            Keep::Streams => layers.min(1) as u64,
+    /// Returns an upper bound of the number of binary32 values of a tape of `rows` tokens.
+    pub fn values(config: &ModelConfig, rows: usize, checkpointing: Checkpointing) -> u64 {
+        let blocks = match checkpointing {
+            Checkpointing::Off => config.layers as u64,
+            Checkpointing::PerBlock => config.layers.min(1) as u64,
         };
         let panels = |width: usize| width.next_multiple_of(32);
-        // The head's buffers, those of the way back, and attention's in it.
-        let row = shape.vocab
-            + 2 * shape.dim
-            + panels(shape.dim)
+        // The buffers of the head, of the backward pass, and of attention in it.
+        let row = config.vocab
+            + 2 * config.dim
+            + panels(config.dim)
             + 5
-            + Gradients::width(shape)
-            + Inputs::width(shape)
-            + 9 * panels(shape.head)
-            + shape.dim * (layers + 1);
+            + Gradients::width(config)
+            + Inputs::width(config)
+            + 9 * panels(config.head_dim)
+            + config.dim * (config.layers + 1);
         let rows = rows as u64;
         rows.saturating_mul((row as u64).saturating_add(rows))
-            .saturating_add(BlockTape::values(shape, rows).saturating_mul(blocks))
+            .saturating_add(BlockTape::values(config, rows).saturating_mul(blocks))
     }
 }
 
 impl BlockTape<Cpu> {
-    /// Binary32 values that a sequence of `rows` tokens takes.
-    fn values(shape: &Shape, rows: u64) -> u64 {
-        // Keys and values, and from above their copies in the memory, keys in whole panels. Queries and outputs are
+    /// Returns an upper bound of the number of binary32 values of a sequence of `rows` tokens.
+    fn values(config: &ModelConfig, rows: u64) -> u64 {
+        // Keys and values, their copies in the cache (the keys in whole panels), and the queries and outputs that are
         // copied for each head.
-        let activations = 5 * shape.dim + 2 * shape.kv + 3 * shape.ff + 2;
-        let row = activations + 4 * shape.kv + 2 * shape.dim;
+        let activations = 5 * config.dim + 2 * config.key_width() + 3 * config.ff + 2;
+        let row = activations + 4 * config.key_width() + 2 * config.dim;
         rows.saturating_mul(row as u64)
-            .saturating_add((shape.heads as u64).saturating_mul(rows.saturating_mul(rows)))
-            .saturating_add(64 * shape.kv as u64)
+            .saturating_add((config.heads as u64).saturating_mul(rows.saturating_mul(rows)))
+            .saturating_add(64 * config.key_width() as u64)
     }
 }

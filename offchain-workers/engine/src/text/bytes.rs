@@ -2,8 +2,8 @@
 //! Byte-level tokens: every byte stands as one visible character (GPT-2's table), and text is split by a
 //! regular expression before it is merged.
 
-use super::refuse;
-use crate::{Error, Result};
+use super::error::refuse;
+use crate::error::{Error, Result};
 use tokenizers::utils::SysRegex;
 
 /// The character that stands for a byte: itself where it is visible, the next free one from U+0100 on

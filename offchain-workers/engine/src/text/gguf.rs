@@ -10,14 +10,14 @@
 
 use super::{
     bytes::{byte_to_char, char_to_byte, Splitter},
+    error::refuse,
     index::Index,
     merge::merge,
-    refuse,
     vocabulary::{Fragment, TokenKind, Vocabulary},
 };
 use crate::{
+    error::{Error, Result},
     files::metadata::{Metadata, Strings},
-    Error, Result,
 };
 use std::sync::Arc;
 

@@ -9,8 +9,8 @@
 //! The output of a model with a tokenizer is its token ids, not text: text can be tokenised in more
 //! than one way, and the checker must see the very tokens that were sampled.
 
-use super::{Kind, Tokenizer};
-use crate::{Error, Result};
+use super::tokenizer::{Kind, Tokenizer};
+use crate::error::{Error, Result};
 use agorai_primitives::job::{MAX_OUTPUT, MAX_TOKENS};
 
 impl Tokenizer {
@@ -26,7 +26,7 @@ impl Tokenizer {
     }
 
     /// Most tokens whose output the chain takes.
-    pub fn most_tokens(&self) -> usize {
+    pub fn max_tokens(&self) -> usize {
         let bytes = match &self.kind {
             Kind::Bytes => 1,
             Kind::Gguf(_) | Kind::Json(_) => 4,

@@ -4,7 +4,7 @@
 //! It panics on some files from outside (fuzzing found one in its reading of decoders), so its panics
 //! become refusals here. What it was working on is dropped.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 /// The library's result, or a refusal where it fails or panics.

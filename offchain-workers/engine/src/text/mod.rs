@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Text to tokens and back, and conversations to text.
+//! Conversion between text and tokens, and from conversations to text.
 //!
 //! | model | tokenizer |
 //! |---|---|
 //! | 256 tokens and no tokenizer | a token is a byte |
-//! | a GGUF file whose `tokenizer.ggml.model` is `llama` | pieces merged by score ([`merge`]) |
-//! | a GGUF file whose `tokenizer.ggml.model` is `gpt2` | bytes merged by a list of merges ([`bytes`]) |
-//! | a `tokenizer.json` | the library `tokenizers` |
+//! | a GGUF file whose `tokenizer.ggml.model` is `llama` | SentencePiece: pieces merged by score ([`merge`]) |
+//! | a GGUF file whose `tokenizer.ggml.model` is `gpt2` | byte-level BPE: bytes merged by a list of merges ([`bytes`]) |
+//! | a `tokenizer.json` | the crate `tokenizers` |
 //!
-//! | module | what is in it |
+//! | module | contents |
 //! |---|---|
-//! | [`job`] | prompts and outputs of the chain's jobs |
-//! | [`vocabulary`] | the tokens' texts and how to find them |
-//! | [`merge`] | the merging that both kinds of GGUF tokenizers share |
-//! | [`bytes`] | bytes as characters, and how text is split before merging |
+//! | [`merge`] | pair merging, shared by both kinds of GGUF tokenizers |
+//! | [`bytes`] | bytes as characters, and the splitting of text before merging |
+//! | `index` | a hash table of strings |
+//! | [`vocabulary`] | the tokens of a GGUF file |
 //! | [`gguf`] | tokenizers of GGUF files |
-//! | [`stream`] | text of tokens as they come |
+//! | `library` | calls to the crate `tokenizers` |
+//! | `tokenizer` | [`Tokenizer`], the tokenizer of a model |
+//! | [`job`] | prompts and outputs of the chain's jobs |
+//! | [`stream`] | streaming decoding |
 //! | [`template`] | chat templates |
 
 pub mod bytes;
+mod error;
 pub mod gguf;
 mod index;
 pub mod job;
@@ -26,198 +30,9 @@ mod library;
 pub mod merge;
 pub mod stream;
 pub mod template;
+mod tokenizer;
 pub mod vocabulary;
 
 pub use stream::Stream;
 pub use template::{ChatTemplate, Message};
-
-use crate::{
-    files::{metadata::Metadata, ModelFile, TextSource},
-    Error, Result,
-};
-use gguf::GgufTokenizer;
-use library::guarded;
-
-/// Most bytes of a `tokenizer.json`.
-pub const MAX_TOKENIZER: usize = 64 << 20;
-/// Most bytes of a text that is encoded at once.
-pub const MAX_TEXT: usize = 4 << 20;
-
-/// How one model reads and writes text.
-#[derive(Clone)]
-pub struct Tokenizer {
-    kind: Kind,
-    vocab: u32,
-    bos: Option<u32>,
-    ends: Vec<u32>,
-}
-
-#[derive(Clone)]
-enum Kind {
-    /// A token is a byte.
-    Bytes,
-    /// A GGUF file's.
-    Gguf(Box<GgufTokenizer>),
-    /// A `tokenizer.json`.
-    Json(Box<tokenizers::Tokenizer>),
-}
-
-/// Texts of tokens that end an answer, whatever the configuration says.
-const ENDS: [&str; 10] = [
-    "<|eot_id|>",
-    "<|eom_id|>",
-    "<|end_of_text|>",
-    "<|im_end|>",
-    "<|endoftext|>",
-    "<|end|>",
-    "<end_of_turn>",
-    "<EOT>",
-    "<eos>",
-    "</s>",
-];
-
-fn refuse<T>(reason: impl ToString) -> Result<T> {
-    Err(Error::Tokenizer(reason.to_string()))
-}
-
-impl Tokenizer {
-    /// The tokenizer of byte-level models; refused where the vocabulary is not 256.
-    pub fn bytes(vocab: u32) -> Result<Self> {
-        if vocab != 256 {
-            return refuse(format!("{vocab} tokens need a tokenizer.json"));
-        }
-        Ok(Self {
-            kind: Kind::Bytes,
-            vocab,
-            bos: None,
-            ends: Vec::new(),
-        })
-    }
-
-    /// Reads a `tokenizer.json` for a model of `vocab` tokens.
-    pub fn from_json(bytes: &[u8], vocab: u32) -> Result<Self> {
-        if bytes.len() > MAX_TOKENIZER {
-            return refuse(format!("{} bytes", bytes.len()));
-        }
-        let (inner, ends) = guarded(|| {
-            let inner = tokenizers::Tokenizer::from_bytes(bytes)?;
-            let special = inner.get_added_tokens_decoder();
-            let ends = ENDS
-                .iter()
-                .filter_map(|text| inner.token_to_id(text))
-                .filter(|id| special.get(id).is_some_and(|token| token.special))
-                .collect();
-            Ok((inner, ends))
-        })?;
-        Ok(Self {
-            kind: Kind::Json(Box::new(inner)),
-            vocab,
-            bos: None,
-            ends,
-        })
-    }
-
-    /// The tokenizer in a GGUF file's metadata, for a model of `vocab` tokens.
-    pub fn from_gguf(metadata: &Metadata, vocab: u32) -> Result<Self> {
-        let inner = GgufTokenizer::new(metadata, vocab)?;
-        let ends = ENDS
-            .iter()
-            .filter_map(|text| inner.vocabulary().control(text.as_bytes()));
-        Ok(Self {
-            ends: ends.collect(),
-            kind: Kind::Gguf(Box::new(inner)),
-            vocab,
-            bos: None,
-        })
-    }
-
-    /// The tokenizer in a model's file or folder.
-    pub fn from_model(file: &ModelFile) -> Result<Self> {
-        let config = file.config();
-        // Bounded by the configuration.
-        let vocab = config.vocab as u32;
-        let mut tokenizer = match file.text() {
-            TextSource::Gguf(metadata) => Self::from_gguf(metadata, vocab)?,
-            TextSource::Folder(folder) => Self::from_json(&folder.tokenizer_json()?, vocab)?,
-        };
-        tokenizer.bos = config.bos;
-        for end in &config.ends {
-            if !tokenizer.ends.contains(end) {
-                tokenizer.ends.push(*end);
-            }
-        }
-        Ok(tokenizer)
-    }
-
-    /// Tokens of the model.
-    pub fn vocab(&self) -> u32 {
-        self.vocab
-    }
-
-    /// The token before every text, where the model names one.
-    pub fn bos(&self) -> Option<u32> {
-        self.bos
-    }
-
-    /// Whether a token ends an answer.
-    pub fn is_end(&self, token: u32) -> bool {
-        self.ends.contains(&token)
-    }
-
-    /// The tokens of a text; special tokens are recognised in it. With `add_special` those are added that
-    /// the model expects around every text: not for text of a chat template, which has them already.
-    pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>> {
-        if text.len() > MAX_TEXT {
-            return refuse(format!("a text of {} bytes", text.len()));
-        }
-        let tokens = match &self.kind {
-            Kind::Bytes => text.bytes().map(u32::from).collect(),
-            Kind::Gguf(inner) => inner.encode(text, add_special)?,
-            Kind::Json(inner) => guarded(|| Ok(inner.encode_fast(text, add_special)?.get_ids().to_vec()))?,
-        };
-        if tokens.iter().any(|token| *token >= self.vocab) {
-            return refuse("a token is not the model's");
-        }
-        Ok(tokens)
-    }
-
-    /// The text of tokens, without special ones; bytes that are not UTF-8 become U+FFFD.
-    pub fn decode(&self, tokens: &[u32]) -> Result<String> {
-        match &self.kind {
-            Kind::Json(inner) => guarded(|| inner.decode(tokens, true)),
-            Kind::Bytes | Kind::Gguf(_) => {
-                let mut bytes = Vec::new();
-                for token in tokens {
-                    self.push_piece(*token, &mut bytes);
-                }
-                let bytes = match self.drops_first_space() && bytes.first() == Some(&b' ') {
-                    true => &bytes[1..],
-                    false => &bytes[..],
-                };
-                Ok(String::from_utf8_lossy(bytes).into_owned())
-            }
-        }
-    }
-
-    /// The text of tokens as they come.
-    pub fn stream(&self) -> Stream<'_> {
-        Stream::new(self)
-    }
-
-    /// Appends the bytes of one token, where tokens have bytes of their own.
-    fn push_piece(&self, token: u32, out: &mut Vec<u8>) {
-        match &self.kind {
-            Kind::Bytes => out.extend(u8::try_from(token).ok()),
-            Kind::Gguf(inner) => inner.push_piece(token, out),
-            Kind::Json(_) => {}
-        }
-    }
-
-    /// Whether a text's first space is one that encoding added.
-    fn drops_first_space(&self) -> bool {
-        match &self.kind {
-            Kind::Gguf(inner) => inner.adds_space(),
-            Kind::Bytes | Kind::Json(_) => false,
-        }
-    }
-}
+pub use tokenizer::{Tokenizer, MAX_TOKENIZER};

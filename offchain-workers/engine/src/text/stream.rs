@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Text of tokens as they come: a character whose bytes are spread over tokens appears with its last.
 
-use super::{library::guarded, Kind, Tokenizer};
-use crate::Result;
+use super::{
+    library::guarded,
+    tokenizer::{Kind, Tokenizer},
+};
+use crate::error::Result;
 
 /// The text of tokens as they come.
 pub struct Stream<'a> {
@@ -16,8 +19,15 @@ pub struct Stream<'a> {
     prefix_index: usize,
 }
 
+impl Tokenizer {
+    /// Returns a streaming decoder.
+    pub fn stream(&self) -> Stream<'_> {
+        Stream::new(self)
+    }
+}
+
 impl<'a> Stream<'a> {
-    pub(super) fn new(tokenizer: &'a Tokenizer) -> Self {
+    fn new(tokenizer: &'a Tokenizer) -> Self {
         Self {
             tokenizer,
             bytes: Vec::new(),

@@ -4,10 +4,10 @@
 //! A template is a program of the file (Jinja), run with bounded work and output, without access to
 //! anything but the conversation.
 
-use super::refuse;
+use super::error::refuse;
 use crate::{
+    error::{Error, Result},
     files::{ModelFile, TextSource},
-    Error, Result,
 };
 use minijinja::{context, syntax::SyntaxConfig, Environment, ErrorKind, Value};
 use serde_json::Value as Json;

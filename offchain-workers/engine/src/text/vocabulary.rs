@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The tokens of a GGUF file: their texts, their kinds, and how they are found.
 
-use super::{index::Index, refuse};
+use super::{error::refuse, index::Index};
 use crate::{
+    error::{Error, Result},
     files::metadata::{Metadata, Strings},
-    Error, Result,
 };
 use std::sync::Arc;
 

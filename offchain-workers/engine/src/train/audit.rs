@@ -1,27 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The audit of one segment of a contribution: exact, so it either is what re-execution yields or not.
+//! The audit of one segment of a contribution: re-execution either yields the committed bits or it does not.
 
-use super::{Course, State, Trainer};
+use super::{run::TrainingRun, state::State, step::Trainer};
 use crate::{
     access::{fetch, BlobAccess},
     compress::encode_feedback,
-    model::Keep,
-    parallel::Means,
+    error::{Error, Result},
+    model::Checkpointing,
+    parallel::ComputeConfig,
     progress::Progress,
     weights::Weights,
-    Error, Result,
 };
 use agorai_primitives::{job::AuditSpec, BlobId};
 
-/// Whether the segment's committed state is what its start state leads to, and the payload and the error
-/// feedback are what the committed end state is compressed to; for the first segment also the first loss,
-/// for the last one also the last loss.
+/// Returns whether re-execution of the segment from its committed start state yields its committed end state, and
+/// whether the payload and the error feedback are the compression of the committed end state; of the first segment also
+/// whether it yields the first loss, of the last one the last loss.
 ///
-/// A committed start state that is no state at all, or that leads to values that are not numbers, is the
-/// worker's fault: no honest worker commits to it. A missing blob is not a verdict but an error.
+/// A committed start state that is malformed, or that leads to NaNs, is the worker's fault: no honest worker commits to
+/// it.
+///
+/// Errors: a segment outside the recipe, a missing blob (which is no verdict).
 pub fn audit(
-    means: Means,
-    keep: Keep,
+    compute: ComputeConfig,
+    checkpointing: Checkpointing,
     spec: &AuditSpec,
     base: &Weights,
     blobs: &dyn BlobAccess,
@@ -32,23 +34,23 @@ pub fn audit(
         return Err(Error::Spec("no such segment"));
     }
     progress.begin(recipe.segment_steps.into());
-    let course = Course::new(&spec.train, blobs, progress)?;
+    let run = TrainingRun::new(&spec.train, blobs, progress)?;
     if spec.contribution.states.len() != recipe.segments() as usize {
         return Ok(false);
     }
-    match replay(means, keep, spec, base, blobs, course) {
+    match replay(compute, checkpointing, spec, base, blobs, run) {
         Err(Error::Exact(_)) => Ok(false),
         verdict => verdict,
     }
 }
 
 fn replay(
-    means: Means,
-    keep: Keep,
+    compute: ComputeConfig,
+    checkpointing: Checkpointing,
     spec: &AuditSpec,
     base: &Weights,
     blobs: &dyn BlobAccess,
-    mut course: Course<'_>,
+    mut run: TrainingRun<'_>,
 ) -> Result<bool> {
     let (recipe, committed) = (&spec.train.recipe, &spec.contribution);
     let segment = spec.segment as usize;
@@ -63,9 +65,9 @@ fn replay(
             }
         }
     };
-    let trainer = Trainer::new(means, &spec.train.architecture, &base.layout, start)?;
-    let mut trainer = trainer.keeping(keep);
-    let losses = course.segment(&mut trainer, spec.segment)?;
+    let trainer = Trainer::new(compute, &spec.train.architecture, &base.layout, start)?;
+    let mut trainer = trainer.with_checkpointing(checkpointing);
+    let losses = run.segment(&mut trainer, spec.segment)?;
     if BlobId::of(&trainer.state.to_bytes()) != committed.states[segment]
         || (segment == 0 && losses.first != committed.loss_first)
     {
@@ -86,12 +88,12 @@ fn replay(
             None => return Ok(false),
         }
     };
-    let compressed = course.compress(means, blobs, base, &end.values)?;
+    let compressed = run.compress(compute, blobs, base, &end.values)?;
     let matches = BlobId::of(&compressed.payload) == committed.payload
         && compressed.payload.len() as u64 == committed.payload_bytes
         && BlobId::of(&encode_feedback(&compressed.feedback)) == committed.error_feedback;
     if matches {
-        // From now on the auditor serves it too: a worker cannot void the round by withholding it.
+        // The auditor serves it too, so a worker cannot void the round by withholding it.
         blobs.put(&compressed.payload)?;
     }
     Ok(matches)

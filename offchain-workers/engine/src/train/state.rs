@@ -4,7 +4,7 @@
 //! The moments of AdamW start at zero in every round: a worker need not keep them between rounds, and a
 //! round is determined by the base weights alone.
 
-use crate::weights::{extend_from_le_bytes, extend_le_bytes};
+use crate::bytes::{extend_from_le_bytes, extend_le_bytes};
 
 const MAGIC: &[u8; 16] = b"agorai/state/1\0\0";
 const HEADER: usize = MAGIC.len() + 4;

@@ -1,39 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One inner step: forward, backward, clipping, AdamW.
 
-use super::State;
+use super::state::State;
 use crate::{
-    backend::{Cpu, TrainingBackend},
+    backend::{AdamWState, Cpu, TrainingBackend},
+    config::ModelConfig,
     data::Example,
+    error::{Error, Result},
     loss::Total,
-    model::{angles, gradient, Keep, Parameters, Shape, Tape, View},
-    parallel::Means,
+    model::{gradient, Checkpointing, Parameters, Tape, View},
+    parallel::ComputeConfig,
     weights::{Layout, Slot},
-    Error, Result,
 };
 use agorai_exact::adamw::AdamW;
 use agorai_primitives::model::Architecture;
 use std::ops::Range;
 
-/// Decay of AdamW's first moments.
+/// Decay rate of AdamW's first moments.
 const BETA1: f32 = 0.9;
-/// Decay of AdamW's second moments.
+/// Decay rate of AdamW's second moments.
 const BETA2: f32 = 0.95;
-/// Added to the root of AdamW's second moments.
+/// Epsilon of AdamW, added to the root of the second moments.
 const EPS: f32 = 1e-8;
-/// Decoupled decay of matrices; norms do not decay.
+/// Decoupled weight decay of matrices; norms do not decay.
 const WEIGHT_DECAY: f32 = 0.1;
-/// The gradient's norm is clipped to this.
+/// Maximum norm of the gradient; a larger one is scaled down.
 const CLIP: f32 = 1.0;
 
-/// Makes inner steps on a state.
+/// Makes the inner steps of a round on a training state.
 pub struct Trainer<'a, B: TrainingBackend = Cpu> {
     backend: B,
     layout: &'a Layout,
-    shape: Shape,
+    config: ModelConfig,
     angles: B::Angles,
     parameters: Parameters<B>,
-    keep: Keep,
+    checkpointing: Checkpointing,
     tapes: Vec<Tape<B>>,
     gradient: B::Rows,
     /// The state between steps.
@@ -41,27 +42,31 @@ pub struct Trainer<'a, B: TrainingBackend = Cpu> {
 }
 
 impl<'a> Trainer<'a> {
-    /// On the processor: of a valid architecture and its layout, from a state.
-    pub fn new(means: Means, architecture: &Architecture, layout: &'a Layout, state: State) -> Result<Self> {
-        Self::on(Cpu { means }, architecture, layout, state)
+    /// Returns a trainer on the CPU. `architecture` must be valid, `layout` be its layout.
+    ///
+    /// Errors: a state of another architecture.
+    pub fn new(compute: ComputeConfig, architecture: &Architecture, layout: &'a Layout, state: State) -> Result<Self> {
+        Self::on_backend(Cpu { compute }, architecture, layout, state)
     }
 }
 
 impl<'a, B: TrainingBackend> Trainer<'a, B> {
     /// As [`Trainer::new`], on any backend.
-    pub fn on(backend: B, architecture: &Architecture, layout: &'a Layout, state: State) -> Result<Self> {
+    pub fn on_backend(backend: B, architecture: &Architecture, layout: &'a Layout, state: State) -> Result<Self> {
         let parts = [&state.values, &state.first, &state.second];
         if parts.iter().any(|part| part.len() != layout.len()) {
             return Err(Error::Spec("a state of another architecture"));
         }
+        let config = ModelConfig::from(architecture);
+        let frequencies = config.rope.frequencies(config.head_dim, &[])?;
         let mut gradient = B::Rows::default();
         backend.resize(&mut gradient, layout.len())?;
         Ok(Self {
             layout,
-            shape: Shape::new(architecture),
-            angles: angles(&backend, architecture)?,
+            angles: backend.angles(&frequencies, config.context)?,
+            config,
             parameters: Parameters::default(),
-            keep: Keep::All,
+            checkpointing: Checkpointing::Off,
             tapes: Vec::new(),
             gradient,
             state: State {
@@ -74,12 +79,12 @@ impl<'a, B: TrainingBackend> Trainer<'a, B> {
         })
     }
 
-    /// The same trainer, keeping only so much on the way through the model.
-    pub fn keeping(self, keep: Keep) -> Self {
-        Self { keep, ..self }
+    /// Sets which activations are retained for the backward pass.
+    pub fn with_checkpointing(self, checkpointing: Checkpointing) -> Self {
+        Self { checkpointing, ..self }
     }
 
-    /// The gradient of the mean loss over all tokens of the examples, which must be of equal length; returns
+    /// Computes the gradient of the mean loss over all tokens of the examples, which must be of equal length. Returns
     /// the losses.
     pub fn gradient(&mut self, examples: &[Example]) -> Result<Total> {
         let tokens: usize = examples.iter().map(|example| example.tokens.len()).sum();
@@ -87,15 +92,16 @@ impl<'a, B: TrainingBackend> Trainer<'a, B> {
             return Err(Error::Spec("a step without tokens"));
         }
         let (backend, layout) = (&self.backend, self.layout);
-        self.parameters.pack(backend, &self.shape, layout, &self.state.values)?;
+        self.parameters
+            .pack(backend, &self.config, layout, &self.state.values)?;
         let view = View {
-            shape: self.shape,
+            config: &self.config,
             layout,
             parameters: &self.parameters,
             angles: &self.angles,
         };
-        let keep = self.keep;
-        self.tapes.resize_with(examples.len(), || Tape::new(keep));
+        let checkpointing = self.checkpointing;
+        self.tapes.resize_with(examples.len(), || Tape::new(checkpointing));
         let scale = 1.0 / tokens as f32;
         gradient(backend, &view, &mut self.tapes, examples, scale, &mut self.gradient)?;
         let mut total = Total::default();
@@ -105,12 +111,12 @@ impl<'a, B: TrainingBackend> Trainer<'a, B> {
         Ok(total)
     }
 
-    /// The last gradient, in the layout's order.
+    /// Returns the last gradient, in the layout's order.
     pub fn last_gradient(&self) -> &B::Rows {
         &self.gradient
     }
 
-    /// One step of AdamW with a learning rate on some examples; returns their losses before it.
+    /// Makes one AdamW step on some examples. Returns their losses before it.
     pub fn step(&mut self, examples: &[Example], rate: f32) -> Result<Total> {
         let total = self.gradient(examples)?;
         let slots = &self.layout.slots;
@@ -125,7 +131,13 @@ impl<'a, B: TrainingBackend> Trainer<'a, B> {
         };
         let tensors: Vec<_> = places.into_iter().zip(slots.iter().map(optimiser)).collect();
         self.state.step += 1;
-        self.backend.adamw(&tensors, scale, &self.gradient, &mut self.state)?;
+        let state = AdamWState {
+            values: &mut self.state.values,
+            first: &mut self.state.first,
+            second: &mut self.state.second,
+            step: self.state.step,
+        };
+        self.backend.adamw(&tensors, scale, &self.gradient, state)?;
         Ok(total)
     }
 }

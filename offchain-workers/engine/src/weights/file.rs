@@ -1,88 +1,117 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Weights as a safetensors file.
+//! The weights of a chain model as a safetensors file.
 //!
-//! Writing is canonical: the same weights always give the same bytes, hence the same name. The header
-//! lists the tensors in the layout's order after the optional metadata, without spaces, padded with
-//! spaces to a multiple of 8; the data follow in the same order. Reading accepts any well-formed file
-//! with exactly the right tensors.
+//! Writing is canonical: the same weights always yield the same bytes, hence the same name. The header lists the tensors
+//! in the layout's order after the optional metadata, without spaces, padded with spaces to a multiple of 8; the data
+//! follow in the same order. Reading accepts any well-formed file with exactly the right tensors.
 
-use super::{Layout, Weights};
-use crate::{Error, Result};
+use super::{flat::Weights, layout::Layout};
+use crate::{
+    bytes::{extend_from_le_bytes, extend_le_bytes},
+    error::{Error, Result},
+    files::{places::TensorInfo, safetensors, FileError},
+};
+use agorai_exact::element::ElementType;
 use agorai_primitives::{model::Architecture, BlobId};
-use safetensors::{Dtype, SafeTensors};
 
 /// Key of the metadata that names the tokenizer's blob.
 const TOKENIZER: &str = "tokenizer";
 
-/// Room for the header of a file beyond its tensors: 1 KiB for each tensor.
+/// Maximum number of bytes of the header for each tensor.
 const HEADER_PER_TENSOR: u64 = 1024;
 
 fn refuse<T>(reason: impl Into<String>) -> Result<T> {
     Err(Error::Weights(reason.into()))
 }
 
-/// Most bytes of a file with an architecture's weights.
-pub fn most_bytes(architecture: &Architecture) -> u64 {
+/// Returns the maximum number of bytes of a file with the weights of an architecture.
+pub fn max_bytes(architecture: &Architecture) -> u64 {
     let tensors = 3 + 9 * u64::from(architecture.layers);
     4 * architecture.parameters() + tensors * HEADER_PER_TENSOR
 }
 
-/// Reads weights. Refused: another set of names, shapes or types than the architecture's; overlapping
-/// or missing data; values that are not finite; a file longer than [`most_bytes`].
-pub fn read(architecture: &Architecture, bytes: &[u8]) -> Result<Weights> {
-    architecture.validate()?;
-    if bytes.len() as u64 > most_bytes(architecture) {
-        return refuse(format!("{} bytes are too many", bytes.len()));
-    }
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| Error::Weights(error.to_string()))?;
-    let file = SafeTensors::deserialize(bytes).map_err(|error| Error::Weights(error.to_string()))?;
-    // The file must hold the data before anything of the architecture's size is allocated.
-    if (bytes.len() as u64) < 4 * architecture.parameters() {
-        return refuse(format!("{} bytes are too few", bytes.len()));
-    }
-    let layout = Layout::new(architecture);
-    if file.len() != layout.slots.len() {
-        return refuse(format!("{} tensors instead of {}", file.len(), layout.slots.len()));
-    }
-    let mut values = Vec::with_capacity(layout.len());
-    for slot in &layout.slots {
-        let Ok(tensor) = file.tensor(&slot.name) else {
-            return refuse(format!("{} is missing", slot.name));
-        };
-        if tensor.dtype() != Dtype::F32 {
-            return refuse(format!("{} is {:?}, not F32", slot.name, tensor.dtype()));
+impl Weights {
+    /// Reads a safetensors file with Hugging Face's names of a Llama.
+    ///
+    /// Errors: an invalid architecture; another set of names, shapes or element types than the architecture's, which are
+    /// all binary32; tensors that overlap or do not cover the data; values that are not finite; a file longer than
+    /// [`max_bytes`].
+    pub fn from_safetensors(architecture: &Architecture, bytes: &[u8]) -> Result<Self> {
+        architecture.validate()?;
+        if bytes.len() as u64 > max_bytes(architecture) {
+            return refuse(format!("{} bytes are too many", bytes.len()));
         }
-        if tensor.shape() != slot.shape {
+        let file = safetensors::read_named(&bytes, |_| true).map_err(|error| {
+            Error::Weights(match error {
+                FileError::ElementType { name, element } => format!("{name} is {element}, not F32"),
+                error => error.to_string(),
+            })
+        })?;
+        // The file must hold the data before anything of the architecture's size is allocated.
+        if (bytes.len() as u64) < 4 * architecture.parameters() {
+            return refuse(format!("{} bytes are too few", bytes.len()));
+        }
+        let layout = Layout::new(architecture);
+        if file.tensors.len() != layout.slots.len() {
             return refuse(format!(
-                "{} has shape {:?} instead of {:?}",
-                slot.name,
-                tensor.shape(),
-                slot.shape
+                "{} tensors instead of {}",
+                file.tensors.len(),
+                layout.slots.len()
             ));
         }
-        let from = values.len();
-        super::extend_from_le_bytes(&mut values, tensor.data());
-        if !values[from..].iter().all(|v| v.is_finite()) {
-            return refuse(format!("{} holds values that are not finite", slot.name));
+        if !covers(&file.tensors, file.data, bytes.len() as u64) {
+            return refuse("the tensors do not cover the data");
         }
+        let mut values = Vec::with_capacity(layout.len());
+        for slot in &layout.slots {
+            let name = &slot.name;
+            let Some(info) = file.tensors.iter().find(|info| info.name == *name) else {
+                return refuse(format!("{name} is missing"));
+            };
+            if info.element != ElementType::F32 {
+                return refuse(format!("{name} is {}, not F32", info.element.name()));
+            }
+            if !info.has_shape(&slot.shape) {
+                return refuse(format!(
+                    "{name} has shape {:?} instead of {:?}",
+                    info.shape(),
+                    slot.shape
+                ));
+            }
+            let from = values.len();
+            extend_from_le_bytes(&mut values, info.data(bytes).unwrap_or_default());
+            if values.len() != slot.range.end || !values[from..].iter().all(|value| value.is_finite()) {
+                return refuse(format!("{name} holds values that are not finite"));
+            }
+        }
+        let tokenizer = match file.metadata.get(TOKENIZER) {
+            None => None,
+            Some(id) => match id.as_str().unwrap_or_default().parse::<BlobId>() {
+                Ok(id) => Some(id),
+                Err(error) => return refuse(format!("tokenizer: {error}")),
+            },
+        };
+        Ok(Self {
+            architecture: *architecture,
+            layout,
+            values,
+            tokenizer,
+        })
     }
-    let tokenizer = match metadata.metadata().as_ref().and_then(|m| m.get(TOKENIZER)) {
-        None => None,
-        Some(text) => match text.parse::<BlobId>() {
-            Ok(id) => Some(id),
-            Err(error) => return refuse(format!("tokenizer: {error}")),
-        },
-    };
-    Ok(Weights {
-        architecture: *architecture,
-        layout,
-        values,
-        tokenizer,
-    })
+
+    /// Returns the canonical safetensors file; its BLAKE3 hash names the weights.
+    pub fn to_safetensors(&self) -> Vec<u8> {
+        write(self)
+    }
 }
 
-/// Writes weights.
-pub fn write(weights: &Weights) -> Vec<u8> {
+/// Returns whether tensors that do not overlap cover the bytes from `start` to `end` without gaps.
+fn covers(tensors: &[TensorInfo], start: u64, end: u64) -> bool {
+    let sum = tensors.iter().try_fold(0u64, |sum, info| sum.checked_add(info.bytes));
+    sum == end.checked_sub(start)
+}
+
+fn write(weights: &Weights) -> Vec<u8> {
     use std::fmt::Write;
     let mut header = String::from("{");
     if let Some(id) = &weights.tokenizer {
@@ -108,6 +137,6 @@ pub fn write(weights: &Weights) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(8 + header.len() + 4 * weights.values.len());
     bytes.extend_from_slice(&(header.len() as u64).to_le_bytes());
     bytes.extend_from_slice(header.as_bytes());
-    super::extend_le_bytes(&mut bytes, &weights.values);
+    extend_le_bytes(&mut bytes, &weights.values);
     bytes
 }

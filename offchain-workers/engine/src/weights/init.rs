@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Fresh parameters from a seed.
+//! Initial weights from a seed.
 
-use super::Layout;
+use super::{flat::Weights, layout::Layout};
+use crate::{
+    config::{BlockPart, Part},
+    error::Result,
+};
 use agorai_exact::rng::chacha20_block;
 use agorai_primitives::model::Architecture;
 
-/// Deviation of the normal distribution of matrices.
+/// Standard deviation of matrices.
 const DEVIATION: f32 = 0.02;
-/// Halves of words that are added up for one value.
+/// Number of uniform 16-bit values whose sum is one value.
 const TERMS: usize = 12;
-/// Values of one ChaCha20 block of 16 words: the last 8 halves are not used.
+/// Values of one ChaCha20 block of 16 words; its last 4 words are not used.
 const VALUES_PER_BLOCK: usize = 2;
 
-/// Nearly normal values: each is the sum of 12 independent uniform 16-bit numbers, less its mean,
-/// over 2^16, so its variance is 1 (to 1e-9) and every step is exact but the last multiplication.
+/// Approximately standard normal values: each is the sum of 12 independent uniform 16-bit values minus its mean, divided
+/// by 2^16. Its variance is 1 (to 1e-9), and every operation but the multiplication by the deviation is exact.
 struct Normal {
     key: [u8; 32],
     counter: u64,
@@ -49,8 +53,28 @@ impl Normal {
     }
 }
 
-/// The parameters, in the layout's order.
-pub fn values(architecture: &Architecture, layout: &Layout, seed: u64) -> Vec<f32> {
+impl Weights {
+    /// Returns initial weights from a seed; the same bits on every machine.
+    ///
+    /// Matrices are normal with standard deviation 0.02, those that write to the residual stream with
+    /// 0.02 / sqrt(2 layers) (as in GPT-2); norms are 1.
+    ///
+    /// Errors: an invalid architecture.
+    pub fn init(architecture: &Architecture, seed: u64) -> Result<Self> {
+        architecture.validate()?;
+        let layout = Layout::new(architecture);
+        let values = values(architecture, &layout, seed);
+        Ok(Self {
+            architecture: *architecture,
+            layout,
+            values,
+            tokenizer: None,
+        })
+    }
+}
+
+/// Returns initial parameters, in the layout's order.
+fn values(architecture: &Architecture, layout: &Layout, seed: u64) -> Vec<f32> {
     let residual = DEVIATION / (2.0 * architecture.layers as f32).sqrt();
     let mut normal = Normal::new(seed);
     let mut values = Vec::with_capacity(layout.len());
@@ -59,10 +83,7 @@ pub fn values(architecture: &Architecture, layout: &Layout, seed: u64) -> Vec<f3
             values.resize(slot.range.end, 1.0);
             continue;
         }
-        let writes_residual = layout
-            .blocks
-            .iter()
-            .any(|block| slot.range == block.output || slot.range == block.down);
+        let writes_residual = matches!(slot.part, Part::Block(_, BlockPart::Output | BlockPart::Down));
         let deviation = if writes_residual { residual } else { DEVIATION };
         values.extend(slot.range.clone().map(|_| normal.next() * deviation));
     }

@@ -1,120 +1,82 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Where each tensor of a model stands in its flat run of parameters.
+//! The ranges of a model's tensors in its flat parameters.
 //!
-//! The order is that of the computation (embedding, blocks, final norm, head) and is part of every
-//! hash: states, payloads and safetensors files all follow it.
+//! The order is that of the computation (embedding, blocks, final norm, head) and is part of every hash: states,
+//! payloads and safetensors files all follow it.
 
+use crate::{
+    config::{ModelConfig, Part},
+    error::{Error, Result},
+};
 use agorai_primitives::model::Architecture;
 use std::ops::Range;
 
-/// One tensor: its name in Hugging Face's Llama checkpoints, its shape, and its place.
+/// One tensor of the layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// Name, e.g. `model.layers.0.self_attn.q_proj.weight`.
+    /// The tensor.
+    pub part: Part,
+    /// Its name in Hugging Face's Llama checkpoints, e.g. `model.layers.0.self_attn.q_proj.weight`.
     pub name: String,
-    /// `[outputs, inputs]` of a matrix, `[width]` of a norm's weight.
+    /// `[outputs, inputs]` of a matrix, `[width]` of the weight of a norm.
     pub shape: Vec<usize>,
-    /// Place in the flat parameters.
+    /// Its range in the flat parameters.
     pub range: Range<usize>,
 }
 
 impl Slot {
-    /// Whether it is a matrix: matrices decay under AdamW, norms do not.
+    /// Returns whether the tensor is a matrix. AdamW decays matrices, not norms.
     pub fn is_matrix(&self) -> bool {
         self.shape.len() == 2
     }
 }
 
-/// Places of one block's tensors.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Block {
-    /// Norm before attention, `[dim]`.
-    pub attention_norm: Range<usize>,
-    /// Query projection, `[dim, dim]`.
-    pub query: Range<usize>,
-    /// Key projection, `[kv, dim]`.
-    pub key: Range<usize>,
-    /// Value projection, `[kv, dim]`.
-    pub value: Range<usize>,
-    /// Output projection, `[dim, dim]`.
-    pub output: Range<usize>,
-    /// Norm before the feed-forward layer, `[dim]`.
-    pub ff_norm: Range<usize>,
-    /// Gate projection, `[ff, dim]`.
-    pub gate: Range<usize>,
-    /// Up projection, `[ff, dim]`.
-    pub up: Range<usize>,
-    /// Down projection, `[dim, ff]`.
-    pub down: Range<usize>,
-}
-
-/// The places of all tensors of an architecture.
+/// The ranges of all tensors of a chain model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// All tensors in order.
     pub slots: Vec<Slot>,
-    /// Token embedding, `[vocab, dim]`.
-    pub embedding: Range<usize>,
-    /// The blocks.
-    pub blocks: Vec<Block>,
-    /// Final norm, `[dim]`.
-    pub norm: Range<usize>,
-    /// Head, `[vocab, dim]`.
-    pub head: Range<usize>,
 }
 
 impl Layout {
-    /// The layout of an architecture, which must be valid.
+    /// Returns the layout of an architecture, which must be valid.
     pub fn new(architecture: &Architecture) -> Self {
-        let a = architecture;
-        let [vocab, dim, ff] = [a.vocab, a.dim, a.ff].map(|n| n as usize);
-        let kv = (a.head_dim() * a.kv_heads) as usize;
-        let mut slots = Vec::new();
+        let config = ModelConfig::from(architecture);
         let mut end = 0;
-        let mut add = |name: String, shape: &[usize]| -> Range<usize> {
-            let range = end..end + shape.iter().product::<usize>();
-            end = range.end;
-            slots.push(Slot {
-                name,
-                shape: shape.to_vec(),
-                range: range.clone(),
-            });
-            range
+        let slot = |part: Part| {
+            let (rows, row) = part.shape(&config);
+            let start = end;
+            end += rows * row;
+            Slot {
+                part,
+                name: part.folder_name(config.family),
+                shape: match part.is_vector() {
+                    true => vec![row],
+                    false => vec![rows, row],
+                },
+                range: start..end,
+            }
         };
-        let embedding = add("model.embed_tokens.weight".into(), &[vocab, dim]);
-        let blocks = (0..a.layers)
-            .map(|layer| {
-                let mut part = |name: &str, shape: &[usize]| add(format!("model.layers.{layer}.{name}.weight"), shape);
-                Block {
-                    attention_norm: part("input_layernorm", &[dim]),
-                    query: part("self_attn.q_proj", &[dim, dim]),
-                    key: part("self_attn.k_proj", &[kv, dim]),
-                    value: part("self_attn.v_proj", &[kv, dim]),
-                    output: part("self_attn.o_proj", &[dim, dim]),
-                    ff_norm: part("post_attention_layernorm", &[dim]),
-                    gate: part("mlp.gate_proj", &[ff, dim]),
-                    up: part("mlp.up_proj", &[ff, dim]),
-                    down: part("mlp.down_proj", &[dim, ff]),
-                }
-            })
-            .collect();
-        let norm = add("model.norm.weight".into(), &[dim]);
-        let head = add("lm_head.weight".into(), &[vocab, dim]);
         Self {
-            slots,
-            embedding,
-            blocks,
-            norm,
-            head,
+            slots: Part::all(&config).map(slot).collect(),
         }
     }
 
-    /// Number of parameters.
-    pub fn len(&self) -> usize {
-        self.head.end
+    /// Returns the range of a tensor.
+    ///
+    /// Errors: the model has no such tensor.
+    pub fn range(&self, part: Part) -> Result<Range<usize>> {
+        let slot = self.slots.iter().find(|slot| slot.part == part);
+        let slot = slot.ok_or_else(|| Error::Weights(format!("{part:?} is missing")))?;
+        Ok(slot.range.clone())
     }
 
-    /// Never: every architecture has parameters.
+    /// Returns the number of parameters.
+    pub fn len(&self) -> usize {
+        self.slots.last().map_or(0, |slot| slot.range.end)
+    }
+
+    /// Returns whether there are no parameters, which is true of no architecture.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Small models of every family as GGUF files and as folders, made from a seed.
 
-use agorai_engine::files::{folder::Folder, writer::Writer, BlockPart, ElementType, Gguf, ModelConfig, Part, Source};
+use agorai_engine::{
+    config::{BlockPart, ModelConfig, Part},
+    files::{folder::Folder, writer::Writer, ElementType, Gguf, Source},
+};
 
 /// The sizes of a small model. Queries are wider than the residual stream.
 pub const VOCAB: usize = 300;

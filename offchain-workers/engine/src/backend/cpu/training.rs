@@ -3,14 +3,14 @@
 //! their update are split into tasks, each of which owns its outputs.
 
 use super::{
-    attention::{attend_backward, Head, Memory},
-    rows, Cpu, Matrix, Scratch,
+    heads::{attend_backward, Head, HeadCache},
+    rows,
+    storage::{Cpu, Matrix, Scratch},
 };
 use crate::{
-    backend::{Heads, Packing, Terms, TrainingBackend},
-    files::config::Activation,
-    train::State,
-    Result,
+    backend::training::{AdamWState, Packing, Terms, TrainingBackend},
+    config::{Activation, Heads},
+    error::Result,
 };
 use agorai_exact::{
     adamw::{self, AdamW},
@@ -25,13 +25,13 @@ use std::ops::Range;
 /// Rows of a matrix's gradient that one task computes.
 const BAND: usize = 128;
 /// Parameters that one task updates.
-const TOGETHER: usize = 1 << 16;
+const TASK_PARAMETERS: usize = 1 << 16;
 
 type Task<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
 
 impl TrainingBackend for Cpu {
     fn pack(&self, packings: Vec<Packing<'_, Self>>) -> Result<()> {
-        self.means.run(packings.into_iter().map(|packing| {
+        self.compute.run_tasks(packings.into_iter().map(|packing| {
             move || {
                 let values = packing.rows.get(packing.place).ok_or(Error::Shape)?;
                 let Matrix::F32(matrix) = packing.matrix else {
@@ -56,7 +56,7 @@ impl TrainingBackend for Cpu {
         losses: &mut Vec<f32>,
     ) -> Result<()> {
         losses.resize(targets.len(), 0.0);
-        let isa = self.means.isa;
+        let isa = self.compute.isa;
         Ok(loss::cross_entropy_backward(
             isa, logits, vocab, targets, scale, losses,
         )?)
@@ -71,7 +71,7 @@ impl TrainingBackend for Cpu {
         d_x: &mut Vec<f32>,
     ) -> Result<()> {
         d_x.resize(x.len(), 0.0);
-        let isa = self.means.isa;
+        let isa = self.compute.isa;
         Ok(norm::rmsnorm_backward_input(isa, x, weight, inv, d_out, d_x)?)
     }
 
@@ -90,19 +90,19 @@ impl TrainingBackend for Cpu {
             Activation::Silu => gated::swiglu_backward,
             Activation::GeluTanh => gated::geglu_backward,
         };
-        Ok(backward(self.means.isa, gate, up, d_out, d_gate, d_up)?)
+        Ok(backward(self.compute.isa, gate, up, d_out, d_gate, d_up)?)
     }
 
-    fn rotate_back(&self, angles: &RopeTable, offset: usize, rows: &mut Vec<f32>, row: usize) -> Result<()> {
+    fn rotate_backward(&self, angles: &RopeTable, offset: usize, rows: &mut Vec<f32>, row: usize) -> Result<()> {
         let turn = RopeTable::rotate_back;
-        rows::rotate(self.means, turn, angles, offset, rows, row)
+        rows::rotate(self.compute, turn, angles, offset, rows, row)
     }
 
     fn attend_backward(
         &self,
         heads: &Heads,
         key: &Vec<f32>,
-        memory: &Vec<Memory>,
+        cache: &Vec<HeadCache>,
         attention: &Vec<Head>,
         d_out: &Vec<f32>,
         d_query: &mut Vec<f32>,
@@ -114,10 +114,10 @@ impl TrainingBackend for Cpu {
         d_key.resize(key.len(), 0.0);
         d_value.resize(key.len(), 0.0);
         attend_backward(
-            self.means,
+            self.compute,
             heads,
             key,
-            memory,
+            cache,
             attention,
             d_out,
             d_query,
@@ -128,7 +128,7 @@ impl TrainingBackend for Cpu {
     }
 
     fn gradients(&self, tensors: Vec<(Range<usize>, Terms<'_, Self>)>, gradient: &mut Vec<f32>) -> Result<()> {
-        let isa = self.means.isa;
+        let isa = self.compute.isa;
         let parts = parts(gradient, tensors.iter().map(|(place, _)| place))?;
         // Small tasks go last: they fill the gaps that large ones leave.
         let (mut tasks, mut small): (Vec<Task<'_>>, Vec<Task<'_>>) = Default::default();
@@ -154,19 +154,20 @@ impl TrainingBackend for Cpu {
             }
         }
         tasks.append(&mut small);
-        self.means.run(tasks)
+        self.compute.run_tasks(tasks)
     }
 
     fn clip(&self, places: &[Range<usize>], gradient: &Vec<f32>, limit: f32) -> Result<f32> {
-        let isa = self.means.isa;
+        let isa = self.compute.isa;
         let mut squares = vec![0.0; places.len()];
-        self.means.run(squares.iter_mut().zip(places).map(|(square, place)| {
-            move || {
-                let part = gradient.get(place.clone()).ok_or(Error::Shape)?;
-                *square = reduce::sum_sq16(isa, part)?;
-                Ok(())
-            }
-        }))?;
+        self.compute
+            .run_tasks(squares.iter_mut().zip(places).map(|(square, place)| {
+                move || {
+                    let part = gradient.get(place.clone()).ok_or(Error::Shape)?;
+                    *square = reduce::sum_sq16(isa, part)?;
+                    Ok(())
+                }
+            }))?;
         let norm = adamw::norm_of_squares(isa, &squares)?;
         Ok(adamw::clip_scale(norm, limit)?)
     }
@@ -176,24 +177,26 @@ impl TrainingBackend for Cpu {
         tensors: &[(Range<usize>, AdamW)],
         scale: f32,
         gradient: &Vec<f32>,
-        state: &mut State<Vec<f32>>,
+        state: AdamWState<'_, Vec<f32>>,
     ) -> Result<()> {
-        let (isa, step) = (self.means.isa, state.step);
+        let (isa, step) = (self.compute.isa, state.step);
         let places = || tensors.iter().map(|(place, _)| place);
-        let values = parts(&mut state.values, places())?;
-        let moments = parts(&mut state.first, places())?
+        let values = parts(state.values, places())?;
+        let moments = parts(state.first, places())?
             .into_iter()
-            .zip(parts(&mut state.second, places())?);
+            .zip(parts(state.second, places())?);
         let mut tasks = Vec::new();
         for ((values, (first, second)), (place, optimiser)) in values.into_iter().zip(moments).zip(tensors) {
             let gradient = gradient.get(place.clone()).ok_or(Error::Shape)?;
-            let moments = first.chunks_mut(TOGETHER).zip(second.chunks_mut(TOGETHER));
-            let pieces = values.chunks_mut(TOGETHER).zip(gradient.chunks(TOGETHER));
+            let moments = first
+                .chunks_mut(TASK_PARAMETERS)
+                .zip(second.chunks_mut(TASK_PARAMETERS));
+            let pieces = values.chunks_mut(TASK_PARAMETERS).zip(gradient.chunks(TASK_PARAMETERS));
             for ((values, gradient), (first, second)) in pieces.zip(moments) {
                 tasks.push(move || Ok(optimiser.step(isa, step, scale, values, gradient, first, second)?));
             }
         }
-        self.means.run(tasks)
+        self.compute.run_tasks(tasks)
     }
 }
 

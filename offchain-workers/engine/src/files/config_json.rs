@@ -2,8 +2,8 @@
 //! From Hugging Face's `config.json`. Names of keys: `LlamaConfig`, `MistralConfig`, `Qwen2Config`,
 //! `Qwen3Config` and `Gemma3TextConfig` of the transformers library.
 
-use super::{every, unsupported, Family, ModelConfig, Raw, Rope, RopeScaling};
-use crate::files::{FileError, Result};
+use super::error::{unsupported, FileError, Result};
+use crate::config::{global_every, Family, ModelConfig, Rope, RopeScaling, Unchecked};
 use serde_json::{Map, Value};
 
 /// Most bytes of a `config.json`.
@@ -160,7 +160,7 @@ impl Keys {
             return kinds.collect();
         }
         if family != Family::Gemma3 {
-            return Ok(every(u64::MAX, layers));
+            return Ok(global_every(u64::MAX, layers));
         }
         let pattern = match self.u64("sliding_window_pattern")? {
             None => self.u64("_sliding_window_pattern")?,
@@ -168,7 +168,7 @@ impl Keys {
         };
         match pattern {
             Some(0) => unsupported("sliding_window_pattern 0"),
-            pattern => Ok(every(pattern.unwrap_or(6), layers)),
+            pattern => Ok(global_every(pattern.unwrap_or(6), layers)),
         }
     }
 
@@ -327,7 +327,7 @@ impl ModelConfig {
             None => vec![false; local.len()],
         };
         let query_scale = keys.f32("query_pre_attn_scalar")?;
-        Raw {
+        let unchecked = Unchecked {
             family,
             vocab: keys.needed("vocab_size")?,
             dim,
@@ -345,7 +345,7 @@ impl ModelConfig {
             local,
             bos: tokens(keys.get("bos_token_id"), "bos_token_id")?.first().copied(),
             ends: tokens(keys.get("eos_token_id"), "eos_token_id")?,
-        }
-        .check()
+        };
+        Ok(unchecked.check()?)
     }
 }

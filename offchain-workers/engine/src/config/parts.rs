@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Parts of a model: which there are, their shapes, and their names in files.
+//! The tensors of a model and their shapes.
 
-use crate::files::{
-    config::{Family, RopeScaling},
-    ModelConfig,
-};
+use super::{model::ModelConfig, rope::RopeScaling};
 
 /// A part of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,50 +85,6 @@ impl BlockPart {
             _ => true,
         }
     }
-
-    fn gguf_name(self) -> &'static str {
-        match self {
-            AttentionNorm => "attn_norm.weight",
-            Query => "attn_q.weight",
-            Key => "attn_k.weight",
-            Value => "attn_v.weight",
-            QueryBias => "attn_q.bias",
-            KeyBias => "attn_k.bias",
-            ValueBias => "attn_v.bias",
-            QueryNorm => "attn_q_norm.weight",
-            KeyNorm => "attn_k_norm.weight",
-            Output => "attn_output.weight",
-            PostAttentionNorm => "post_attention_norm.weight",
-            FfNorm => "ffn_norm.weight",
-            Gate => "ffn_gate.weight",
-            Up => "ffn_up.weight",
-            Down => "ffn_down.weight",
-            PostFfNorm => "post_ffw_norm.weight",
-        }
-    }
-
-    fn folder_name(self, family: Family) -> &'static str {
-        match self {
-            AttentionNorm => "input_layernorm.weight",
-            Query => "self_attn.q_proj.weight",
-            Key => "self_attn.k_proj.weight",
-            Value => "self_attn.v_proj.weight",
-            QueryBias => "self_attn.q_proj.bias",
-            KeyBias => "self_attn.k_proj.bias",
-            ValueBias => "self_attn.v_proj.bias",
-            QueryNorm => "self_attn.q_norm.weight",
-            KeyNorm => "self_attn.k_norm.weight",
-            Output => "self_attn.o_proj.weight",
-            // Elsewhere this name is that of the norm before the feed-forward layer.
-            PostAttentionNorm => "post_attention_layernorm.weight",
-            FfNorm if family == Family::Gemma3 => "pre_feedforward_layernorm.weight",
-            FfNorm => "post_attention_layernorm.weight",
-            Gate => "mlp.gate_proj.weight",
-            Up => "mlp.up_proj.weight",
-            Down => "mlp.down_proj.weight",
-            PostFfNorm => "post_feedforward_layernorm.weight",
-        }
-    }
 }
 
 impl Part {
@@ -191,30 +144,5 @@ impl Part {
     pub fn is_vector(self) -> bool {
         let bias = matches!(self, Part::Block(_, QueryBias | KeyBias | ValueBias));
         bias || self.is_norm() || self == Part::RopeDivisors
-    }
-
-    /// Its name in a GGUF file.
-    pub fn gguf_name(self) -> String {
-        match self {
-            Part::Embedding => "token_embd.weight".into(),
-            Part::Norm => "output_norm.weight".into(),
-            Part::Head => "output.weight".into(),
-            Part::RopeDivisors => "rope_freqs.weight".into(),
-            Part::Block(layer, part) => format!("blk.{layer}.{}", part.gguf_name()),
-        }
-    }
-
-    /// Its name in a folder of Hugging Face.
-    pub fn folder_name(self, family: Family) -> String {
-        match self {
-            Part::Embedding => "model.embed_tokens.weight".into(),
-            Part::Norm => "model.norm.weight".into(),
-            Part::Head => "lm_head.weight".into(),
-            // Only GGUF files have it: folders give the scaling in the configuration.
-            Part::RopeDivisors => "model.rope_freqs.weight".into(),
-            Part::Block(layer, part) => {
-                format!("model.layers.{layer}.{}", part.folder_name(family))
-            }
-        }
     }
 }

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From GGUF's metadata. Names of keys: `docs/gguf.md` of the ggml project.
 
-use super::{every, unsupported, Family, ModelConfig, Raw, Rope, RopeScaling};
-use crate::files::{metadata::Metadata, FileError, Gguf, Result};
+use super::{
+    error::{unsupported, FileError, Result},
+    gguf::Gguf,
+    metadata::Metadata,
+};
+use crate::config::{global_every, Family, ModelConfig, Rope, RopeScaling, Unchecked, MAX_LAYERS};
 
 /// The embedding: its rows are the vocabulary.
 const EMBEDDING: &str = "token_embd.weight";
@@ -111,10 +115,10 @@ impl Keys<'_> {
     fn local(&self, layers: u64) -> Result<Vec<bool>> {
         let key = self.name("attention.sliding_window_pattern");
         match self.metadata.get(&key) {
-            None => Ok(every(GEMMA_PERIOD, layers)),
+            None => Ok(global_every(GEMMA_PERIOD, layers)),
             Some(value) => {
                 if let Some(period) = value.as_u64().filter(|period| *period > 0) {
-                    return Ok(every(period, layers));
+                    return Ok(global_every(period, layers));
                 }
                 let kinds = self.metadata.numbers(&key)?.into_iter();
                 let kinds = kinds.flat_map(|kinds| {
@@ -203,7 +207,7 @@ impl ModelConfig {
         }
         let local = match window {
             Some(_) => keys.local(layers)?,
-            None => vec![false; layers.min(super::LAYERS) as usize],
+            None => vec![false; layers.min(MAX_LAYERS) as usize],
         };
         let local_theta = match keys.f32("rope.freq_base_swa")? {
             None if gemma => Some(GEMMA_LOCAL_THETA),
@@ -216,7 +220,7 @@ impl ModelConfig {
                 key: keys.name("attention.layer_norm_rms_epsilon"),
             });
         };
-        Raw {
+        let unchecked = Unchecked {
             family,
             vocab: *vocab,
             dim,
@@ -239,7 +243,7 @@ impl ModelConfig {
             local,
             bos: metadata.u64("tokenizer.ggml.bos_token_id")?,
             ends: ends.into_iter().flatten().collect(),
-        }
-        .check()
+        };
+        Ok(unchecked.check()?)
     }
 }
