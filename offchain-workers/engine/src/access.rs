@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How the engine reaches blobs: by name, without knowing where they are kept.
+//! Access to blobs by the hash that names them.
 
 use agorai_primitives::BlobId;
 use std::{collections::HashMap, io, sync::Mutex};
 
-/// Why [`BlobAccess::get`] has no bytes: no peer had them in time.
+/// The error of [`BlobAccess::get`]: neither the store nor any peer returned the blob in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("blob {0} cannot be had from any peer")]
+#[error("blob {0} is unavailable")]
 pub struct Missing(pub BlobId);
 
-/// A store of blobs. `get` may block while peers are asked; it runs on the job's own thread.
+/// A store of blobs. The methods run on the thread of a job and may block.
 pub trait BlobAccess: Sync {
-    /// The bytes of a blob.
+    /// Returns the bytes of a blob; blocks while peers are asked.
     fn get(&self, id: &BlobId) -> Result<Vec<u8>, Missing>;
-    /// Keeps bytes and serves them to others.
+    /// Stores bytes and serves them to peers. Returns the name of the blob.
     fn put(&self, bytes: &[u8]) -> io::Result<BlobId>;
-    /// Forgets a blob; forgetting one that is not there is no error.
+    /// Deletes a blob; it is no error if there is none.
     fn delete(&self, id: &BlobId) -> io::Result<()>;
 }
 
-/// The bytes of a blob, checked against its name, so that a damaged store cannot make an honest
-/// validator claim a wrong result.
+/// Returns the bytes of a blob if they match its name, so that a damaged store cannot make an honest validator claim a
+/// wrong result.
 pub(crate) fn fetch(blobs: &dyn BlobAccess, id: &BlobId) -> Result<Vec<u8>, Missing> {
     let bytes = blobs.get(id)?;
     if BlobId::of(&bytes) == *id {
@@ -30,7 +30,7 @@ pub(crate) fn fetch(blobs: &dyn BlobAccess, id: &BlobId) -> Result<Vec<u8>, Miss
     }
 }
 
-/// Blobs in memory.
+/// A store of blobs in memory.
 #[derive(Default, Debug)]
 pub struct MemoryBlobs(Mutex<HashMap<BlobId, Vec<u8>>>);
 

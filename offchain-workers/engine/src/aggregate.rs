@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The next weights out of the accepted contributions.
+//! The aggregation of accepted contributions to the next weights.
 
 use crate::{
     access::{fetch, BlobAccess},
@@ -33,12 +33,14 @@ pub struct Aggregated {
     pub trace: Trace,
 }
 
-/// Aggregates: each pseudo-gradient D, workers ascending, is scaled by `min(1, median / norm)`; their sum
+/// Aggregates contributions: each pseudo-gradient D, workers ascending, is scaled by `min(1, median / norm)`; their sum
 /// `s = fma(scale, D, s)` is divided by their number R; `weights = fma(-outer rate, s / R, base)`.
 ///
-/// Dividing by R and not by the number that sent an index keeps a lone attacker from having full weight at
-/// its own indices. Leaves of the trace: every tensor of `s / R`, then the losses of every held-out
-/// sequence before and after.
+/// Dividing by R, and not by the number of contributions that contain an index, limits the weight of a single attacker
+/// at indices that only it sends. Leaves of the trace: every tensor of `s / R`, then the losses of every held-out
+/// sequence before and after the step.
+///
+/// Errors: no contributions, a malformed payload, weights that are not finite.
 pub fn aggregate(
     compute: ComputeConfig,
     spec: &AggregateSpec,
@@ -61,7 +63,7 @@ pub fn aggregate(
         let bytes = fetch(blobs, payload)?;
         deltas.push(compress::decode(&weights.layout, spec.recipe.compression, &bytes)?);
     }
-    let sum = combine(compute, &deltas)?;
+    let sum = clipped_mean(compute, &deltas)?;
     let mut recorder = Recorder::default();
     for slot in &weights.layout.slots {
         recorder.push(&sum[slot.range.clone()]);
@@ -85,8 +87,8 @@ pub fn aggregate(
     })
 }
 
-/// The mean of pseudo-gradients clipped to their median norm.
-fn combine(compute: ComputeConfig, deltas: &[Vec<f32>]) -> Result<Vec<f32>> {
+/// Returns the mean of the pseudo-gradients, clipped to their median norm.
+fn clipped_mean(compute: ComputeConfig, deltas: &[Vec<f32>]) -> Result<Vec<f32>> {
     let norms = deltas
         .iter()
         .map(|delta| Ok(reduce::sum_sq16(compute.isa, delta)?.sqrt()))
@@ -104,7 +106,7 @@ fn combine(compute: ComputeConfig, deltas: &[Vec<f32>]) -> Result<Vec<f32>> {
     Ok(sum)
 }
 
-/// The middle value, or the mean of the two middle ones.
+/// Returns the middle value, or the mean of the two middle ones; 0 without values.
 fn median(values: &[f32]) -> f32 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f32::total_cmp);
@@ -136,6 +138,6 @@ mod tests {
         };
         let deltas = [vec![1.0, 0.0], vec![0.0, 1.0], vec![0.0, 100.0]];
         let third = 1.0 / 3.0;
-        assert_eq!(combine(compute, &deltas).unwrap(), vec![third, 2.0 * third]);
+        assert_eq!(clipped_mean(compute, &deltas).unwrap(), vec![third, 2.0 * third]);
     }
 }

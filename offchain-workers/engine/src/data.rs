@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The sequences of a corpus, read from its shards.
+//! The sequences of a corpus.
 
 use crate::{
     access::{fetch, BlobAccess},
     error::{Error, Result},
 };
 use agorai_primitives::{
-    assignment::Assignment,
+    assignment::{Assignment, Permutation},
     training::{Corpus, Recipe, MAX_WORKERS},
     BlobId,
 };
 use sp_core::H256;
 use std::collections::BTreeMap;
 
-/// Most shards of a corpus.
+/// Maximum number of shards of a corpus.
 const MAX_SHARDS: usize = 8 * 256;
 
 /// Tokens of one sequence and, for each of them, the token that follows.
@@ -21,7 +21,7 @@ const MAX_SHARDS: usize = 8 * 256;
 pub struct Example {
     /// Input tokens.
     pub tokens: Vec<u32>,
-    /// The token after each of them.
+    /// The token that follows each input token.
     pub targets: Vec<u32>,
 }
 
@@ -35,7 +35,9 @@ pub struct Data<'a> {
 }
 
 impl<'a> Data<'a> {
-    /// The data of a round. Refused: no workers or too many, an empty corpus.
+    /// Returns the data of a round.
+    ///
+    /// Errors: no or too many workers, too many shards, a corpus without a whole sequence.
     pub fn new(
         blobs: &'a dyn BlobAccess,
         corpus: &'a Corpus,
@@ -71,7 +73,7 @@ impl<'a> Data<'a> {
         })
     }
 
-    /// The sequences of a worker's inner step.
+    /// Returns the sequences of a worker's inner step.
     pub fn step(&mut self, worker: u32, step: u32) -> Result<Vec<Example>> {
         let batch = u64::from(self.recipe.batch);
         let first = u64::from(step) * batch;
@@ -80,7 +82,9 @@ impl<'a> Data<'a> {
             .collect()
     }
 
-    /// The held-out sequences that `draw` chooses. Refused where the corpus has none left.
+    /// Returns the held-out sequences that `draw` selects.
+    ///
+    /// Errors: a corpus without held-out sequences.
     pub fn held_out(&mut self, draw: H256) -> Result<Vec<Example>> {
         let chosen = self.assignment.held_out(draw, self.recipe.held_out);
         if chosen.is_empty() {
@@ -89,12 +93,12 @@ impl<'a> Data<'a> {
         chosen.into_iter().map(|at| self.example(at)).collect()
     }
 
-    /// As many of a worker's own sequences as are held out, chosen by `draw`.
+    /// Returns as many of a worker's own sequences as are held out, selected by `draw`.
     pub fn own(&mut self, worker: u32, draw: H256) -> Result<Vec<Example>> {
         let all = self.recipe.sequences_per_worker();
-        let among = agorai_primitives::assignment::Permutation::new(draw, all).ok_or(Error::Spec("no sequences"))?;
+        let permutation = Permutation::new(draw, all).ok_or(Error::Spec("no sequences"))?;
         (0..all.min(u64::from(self.recipe.held_out)))
-            .map(|i| self.example(self.assignment.sequence(worker, among.apply(i))))
+            .map(|i| self.example(self.assignment.sequence(worker, permutation.apply(i))))
             .collect()
     }
 

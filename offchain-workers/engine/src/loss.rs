@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Losses of tokens, added up exactly.
+//! Exact sums of token losses.
 
 /// A sum of losses that does not depend on the order of its terms: each is rounded to nano-nats first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,14 +12,13 @@ impl Total {
     /// Adds the losses of tokens, in nats.
     pub fn add(&mut self, losses: &[f32]) {
         for loss in losses {
-            // The product of two binary32-sized numbers is exact in binary64, up to one rounding that
-            // is the same everywhere; the conversion saturates.
+            // The product of binary64 is rounded once, in the same way everywhere; the conversion saturates.
             self.nano_nats += (f64::from(*loss) * 1e9).round() as i64 as i128;
         }
         self.tokens += losses.len() as u64;
     }
 
-    /// The mean in micro-nats per token, rounded half up; 0 for no tokens.
+    /// Returns the mean in micro-nats per token, rounded half up; 0 without tokens.
     pub fn mean_micro_nats(&self) -> u64 {
         let unit = i128::from(self.tokens) * 1_000;
         if unit == 0 {

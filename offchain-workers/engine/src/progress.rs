@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What others see of a running job, and how they stop it.
+//! Progress, provisional output and cancellation of a job.
 
 use crate::error::{Error, Result};
 use std::sync::{
@@ -12,11 +12,11 @@ use std::sync::{
 pub struct Partial {
     /// The output so far, in the encoding of the final output.
     pub output: Vec<u8>,
-    /// The output so far as text (bytes of UTF-8 where the model speaks it).
+    /// The output so far as text, UTF-8 unless a byte-level model generates other bytes.
     pub text: Vec<u8>,
 }
 
-/// A running job seen from outside: shared between the thread that works and those that watch.
+/// The progress of a job, shared between the thread that executes it and those that observe it.
 #[derive(Debug, Default)]
 pub struct Progress {
     cancelled: AtomicBool,
@@ -26,22 +26,23 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of a job that has not begun.
+    /// Returns the progress of a job that has not started.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks the job to stop at its next step.
+    /// Cancels the job: it ends before its next step.
     pub fn cancel(&self) {
         self.cancelled.store(true, Relaxed);
     }
 
-    /// Steps done and steps in all: tokens of a generation, inner steps of training, sequences of a score.
+    /// Returns the completed and the total number of steps: tokens of a generation, inner steps of a training, sequences
+    /// of a score.
     pub fn steps(&self) -> (u64, u64) {
         (self.done.load(Relaxed), self.total.load(Relaxed))
     }
 
-    /// The provisional output.
+    /// Returns the provisional output.
     pub fn partial(&self) -> Partial {
         self.lock().clone()
     }
@@ -50,7 +51,7 @@ impl Progress {
         self.partial.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a job of `total` steps.
+    /// Starts a job of `total` steps.
     pub(crate) fn begin(&self, total: u64) {
         self.total.store(total, Relaxed);
         self.done.store(0, Relaxed);
@@ -62,14 +63,14 @@ impl Progress {
         self.done.fetch_add(1, Relaxed);
     }
 
-    /// Adds to the provisional output.
+    /// Appends to the provisional output.
     pub(crate) fn emit(&self, output: &[u8], text: &[u8]) {
         let mut partial = self.lock();
         partial.output.extend_from_slice(output);
         partial.text.extend_from_slice(text);
     }
 
-    /// An error where the job has been asked to stop.
+    /// Returns [`Error::Cancelled`] if the job was cancelled.
     pub(crate) fn check(&self) -> Result<()> {
         if self.cancelled.load(Relaxed) {
             Err(Error::Cancelled)

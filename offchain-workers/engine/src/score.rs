@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What each contribution of a round is worth.
+//! The gains of the contributions of a round.
 
 use crate::{
     access::{fetch, BlobAccess},
@@ -20,11 +20,10 @@ use agorai_primitives::{
     BlobId,
 };
 
-/// The gain of a contribution that is no pseudo-gradient, or that leads to values that are not numbers:
-/// worse than any loss can be (1000 nats per token).
+/// The gain of a contribution that is malformed or leads to NaNs, in micro-nats per token: below that of any loss.
 pub const WORTHLESS: i64 = -1_000_000_000;
 
-/// Refuses contributions that are not strictly ascending by worker, or of workers that do not exist.
+/// Refuses contributions that are not strictly ascending by worker, and those of workers that do not exist.
 pub(crate) fn validate(spec: &ScoreSpec) -> Result<()> {
     let ascending = spec.contributions.windows(2).all(|pair| pair[0].0 < pair[1].0);
     let known = spec.contributions.iter().all(|(worker, _)| *worker < spec.workers);
@@ -34,17 +33,17 @@ pub(crate) fn validate(spec: &ScoreSpec) -> Result<()> {
     Ok(())
 }
 
-/// The outer learning rate as a number.
+/// Returns the outer learning rate.
 pub(crate) fn outer_rate(spec: &ScoreSpec) -> f32 {
     spec.recipe.outer_rate_micros as f32 / 1e6
 }
 
-/// Scores every contribution: loss of the base minus loss after an outer step with this contribution
-/// alone, `fma(-outer rate, delta, base)`, on held-out data and on as much of the worker's own, both
-/// chosen by the draw.
+/// Scores every contribution: the loss of the base minus the loss after an outer step with this contribution alone,
+/// `fma(-outer rate, delta, base)`, in micro-nats per token, on held-out data and on an equal amount of the worker's own
+/// data, both selected by the draw.
 ///
-/// Leaves of the trace: the losses of every sequence, the base's on held-out data first, then for each
-/// contribution the base's on the worker's own data, the contribution's on held-out and on own data.
+/// Leaves of the trace, one for the losses of each sequence: the base on held-out data, then for each contribution the
+/// base on the worker's own data, the contribution on held-out data and on the worker's own.
 pub fn score(
     compute: ComputeConfig,
     spec: &ScoreSpec,
@@ -84,7 +83,7 @@ pub fn score(
     Ok((scores, trace))
 }
 
-/// Before minus after, at least [`WORTHLESS`].
+/// Returns before minus after, at least [`WORTHLESS`].
 fn difference(before: u64, after: u64) -> i64 {
     let difference = i128::from(before) - i128::from(after);
     difference.clamp(WORTHLESS.into(), i64::MAX.into()) as i64

@@ -112,7 +112,7 @@ fn settings_that_are_not_computed_are_refused_by_name() {
             "llama",
             "num_local_experts",
             json!(8),
-            "not supported: num_local_experts is not understood",
+            "not supported: num_local_experts is unknown",
         ),
         (
             "llama",
@@ -144,7 +144,7 @@ fn settings_that_are_not_computed_are_refused_by_name() {
             "llama",
             "vision_config",
             json!({}),
-            "not supported: vision_config is not understood",
+            "not supported: vision_config is unknown",
         ),
         (
             "qwen2",
@@ -187,10 +187,7 @@ fn settings_that_are_not_computed_are_refused_by_name() {
     }
     for (key, reason) in [
         ("llama.expert_count", "not supported: llama.expert_count"),
-        (
-            "llama.logit_scale",
-            "not supported: llama.logit_scale is not understood",
-        ),
+        ("llama.logit_scale", "not supported: llama.logit_scale is unknown"),
         (
             "llama.attention.sliding_window",
             "not supported: a sliding window in family llama",
@@ -285,6 +282,6 @@ fn sizes_are_refused_when_they_are_outside_their_bounds() {
     let long = vec![b' '; (1 << 20) + 1];
     assert_eq!(
         ModelConfig::from_json(&long).unwrap_err().to_string(),
-        "bytes of config.json: 1048577 are more than 1048576"
+        "bytes of config.json: 1048577 exceeds 1048576"
     );
 }

@@ -78,10 +78,10 @@ fn version_2_is_read_and_others_are_refused() {
     let mut file = one(&[1], ElementType::F32, 4);
     for (version, answer) in [
         (2u32, None),
-        (1, Some("GGUF version 1 is not read, only 2 and 3, little endian")),
+        (1, Some("GGUF version 1 is not supported, only 2 and 3, little endian")),
         (
             0x0300_0000,
-            Some("GGUF version 50331648 is not read, only 2 and 3, little endian"),
+            Some("GGUF version 50331648 is not supported, only 2 and 3, little endian"),
         ),
     ] {
         file[4..8].copy_from_slice(&version.to_le_bytes());
@@ -113,41 +113,35 @@ fn counts_and_lengths_are_refused_when_they_are_beyond_their_bounds() {
     };
     assert_eq!(
         refused(&counts(u64::MAX, 0)),
-        "tensors: 18446744073709551615 are more than 65536"
+        "tensors: 18446744073709551615 exceeds 65536"
     );
-    assert_eq!(refused(&counts(0, 4097)), "keys: 4097 are more than 4096");
+    assert_eq!(refused(&counts(0, 4097)), "keys: 4097 exceeds 4096");
     assert_eq!(
         refused(&counts(0, 4096)),
-        "the values at byte 24 needs 53248 bytes, 0 are left"
+        "the values at byte 24 needs 53248 bytes, 0 remain"
     );
     assert_eq!(
         refused(&counts(65536, 0)),
-        "the tensors at byte 24 needs 2097152 bytes, 0 are left"
+        "the tensors at byte 24 needs 2097152 bytes, 0 remain"
     );
     let long = "k".repeat(257);
-    assert_eq!(
-        refused(&Writer::new().u32(&long, 0).finish()),
-        "a key: 257 are more than 256"
-    );
+    assert_eq!(refused(&Writer::new().u32(&long, 0).finish()), "a key: 257 exceeds 256");
     let array = |number: u32, count: u64| {
         let mut bytes = number.to_le_bytes().to_vec();
         bytes.extend(count.to_le_bytes());
         refused(&Writer::new().raw("k", 9, &bytes).finish())
     };
-    assert_eq!(
-        array(8, u64::MAX),
-        "strings: 18446744073709551615 are more than 134217728"
-    );
+    assert_eq!(array(8, u64::MAX), "strings: 18446744073709551615 exceeds 134217728");
     assert_eq!(
         array(8, 1000),
-        "an array of strings at byte 49 needs 8000 bytes, 0 are left"
+        "an array of strings at byte 49 needs 8000 bytes, 0 remain"
     );
     assert_eq!(
         array(12, 1 << 27),
-        "an array at byte 49 needs 1073741824 bytes, 0 are left"
+        "an array at byte 49 needs 1073741824 bytes, 0 remain"
     );
     let text = refused(&Writer::new().raw("k", 8, &u64::MAX.to_le_bytes()).finish());
-    assert_eq!(text, "a string: 18446744073709551615 are more than 1048576");
+    assert_eq!(text, "a string: 18446744073709551615 exceeds 1048576");
 }
 
 #[test]
@@ -157,7 +151,7 @@ fn values_are_refused_when_they_are_not_of_their_type() {
     assert_eq!(raw(7, &[2]), "k: a boolean is 2");
     assert_eq!(
         raw(9, &[9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]),
-        "k: arrays of arrays are not read"
+        "k: nested arrays are not supported"
     );
     assert_eq!(raw(9, &[7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3]), "k: a boolean is 3");
     assert_eq!(
@@ -166,35 +160,32 @@ fn values_are_refused_when_they_are_not_of_their_type() {
     );
     assert_eq!(
         refused(&Writer::new().u32("k", 0).u32("k", 0).finish()),
-        "k is there twice"
+        "k is duplicated"
     );
 }
 
 #[test]
-fn tensors_are_refused_when_their_shape_or_type_is_impossible() {
-    assert_eq!(
-        refused(&one(&[], ElementType::F32, 4)),
-        "tensor t: shape [] is impossible"
-    );
+fn tensors_are_refused_when_their_shape_or_type_is_invalid() {
+    assert_eq!(refused(&one(&[], ElementType::F32, 4)), "tensor t: shape [] is invalid");
     assert_eq!(
         refused(&one(&[0, 2], ElementType::F32, 4)),
-        "tensor t: shape [0, 2] is impossible"
+        "tensor t: shape [0, 2] is invalid"
     );
     assert_eq!(
         refused(&one(&[1 << 32, 1 << 32], ElementType::F32, 4)),
-        "tensor t: shape [4294967296, 4294967296] is impossible"
+        "tensor t: shape [4294967296, 4294967296] is invalid"
     );
     assert_eq!(
         refused(&one(&[1 << 62], ElementType::F32, 4)),
-        "tensor t: shape [4611686018427387904] is impossible"
+        "tensor t: shape [4611686018427387904] is invalid"
     );
     assert_eq!(
         refused(&one(&[1; 5], ElementType::F32, 4)),
-        "dimensions of a tensor: 5 are more than 4"
+        "dimensions of a tensor: 5 exceeds 4"
     );
     assert_eq!(
         refused(&one(&[33], ElementType::Block(BlockFormat::Q4_0), 36)),
-        "tensor t: rows of 33 elements are not blocks of 32"
+        "tensor t: rows of 33 elements are not a multiple of 32"
     );
     let mut file = one(&[1], ElementType::F32, 4);
     let number = find(&file, b"t\x01\0\0\0") + 13;
@@ -210,7 +201,7 @@ fn tensors_are_refused_when_their_bytes_are_not_theirs() {
             .tensor_f32(second, &[1], &[1.0])
             .finish()
     };
-    assert_eq!(refused(&two("a")), "tensor a is there twice");
+    assert_eq!(refused(&two("a")), "tensor a is duplicated");
     let file = two("b");
     let offset = find(&file, &[64, 0, 0, 0, 0, 0, 0, 0]);
     let with = |value: u64| {
@@ -220,14 +211,14 @@ fn tensors_are_refused_when_their_bytes_are_not_theirs() {
     };
     assert_eq!(with(32), "tensors a and b overlap");
     assert_eq!(with(8), "tensor b: offset 8 is not aligned to 32");
-    assert_eq!(with(96), "tensor b: bytes 192 to 196 are beyond the file's 164");
+    assert_eq!(with(96), "tensor b: bytes 192 to 196 exceed the file size 164");
     assert_eq!(
         with(u64::MAX - 31),
-        "tensor b: bytes 18446744073709551615 to 18446744073709551615 are beyond the file's 164"
+        "tensor b: bytes 18446744073709551615 to 18446744073709551615 exceed the file size 164"
     );
     for alignment in [0, 3, 1 << 21] {
         let file = Writer::new().u32("general.alignment", alignment).finish();
-        let expected = format!("alignment {alignment} is impossible");
+        let expected = format!("alignment {alignment} is invalid");
         assert_eq!(refused(&file), expected);
     }
 }

@@ -100,7 +100,7 @@ fn rows_in_blocks_are_read_as_they_lie() {
     assert_eq!(bytes, (68..204).map(|byte| byte as u8).collect::<Vec<_>>());
     assert_eq!(
         file.read_f32(part, 0, 1, &mut Vec::new()).unwrap_err().to_string(),
-        "tensor blk.0.ffn_down.weight is in blocks of Q8_0"
+        "tensor blk.0.ffn_down.weight is quantised as Q8_0"
     );
 }
 
@@ -148,11 +148,11 @@ fn models_are_refused_when_a_tensor_is_missing_unknown_or_of_another_shape() {
     };
     assert_eq!(
         extra("blk.0.attn_qkv.weight").unwrap_err(),
-        "tensor blk.0.attn_qkv.weight is not one of this model"
+        "tensor blk.0.attn_qkv.weight is not part of this model"
     );
     assert_eq!(
         extra("blk.7.attn_q.weight").unwrap_err(),
-        "tensor blk.7.attn_q.weight is not one of this model"
+        "tensor blk.7.attn_q.weight is not part of this model"
     );
     assert!(extra("blk.0.rotary_emb.inv_freq").is_ok());
     let config = config_json("llama");
@@ -170,7 +170,7 @@ fn models_are_refused_when_a_tensor_is_missing_unknown_or_of_another_shape() {
     let twice = vec![safetensors(&tensors), safetensors(&tensors[..1])];
     assert_eq!(
         open_folder(&config, twice).unwrap_err(),
-        "tensor model.embed_tokens.weight is there twice"
+        "tensor model.embed_tokens.weight is duplicated"
     );
     let mut larger = config.clone();
     larger["num_hidden_layers"] = 8.into();
@@ -182,7 +182,7 @@ fn models_are_refused_when_a_tensor_is_missing_unknown_or_of_another_shape() {
         Part::Norm => (ElementType::Block(BlockFormat::Q8_0), vec![0; values.len() / 32 * 34]),
         part => f32s(part, values),
     });
-    assert_eq!(blocks.unwrap_err(), "tensor output_norm.weight is in blocks of Q8_0");
+    assert_eq!(blocks.unwrap_err(), "tensor output_norm.weight is quantised as Q8_0");
     // A tied head may be there once more.
     let mut tied = tensors.clone();
     tied.push(("lm_head.weight".into(), vec![VOCAB, DIM], tensors[0].2.clone()));
@@ -250,14 +250,14 @@ fn safetensors_header_is_refused_when_it_lies() {
     assert_eq!(entry("F32", "[2]", "[0,8]"), "");
     assert_eq!(
         entry("F32", "[2]", "[4,12]"),
-        "tensor a: bytes 67 to 75 are beyond the file's 71"
+        "tensor a: bytes 67 to 75 exceed the file size 71"
     );
     assert_eq!(entry("F32", "[2]", "[0,4]"), "tensor a: 4 bytes instead of 8");
     assert_eq!(entry("F32", "[2]", "[8,0]"), "tensor a: 0 bytes instead of 8");
-    assert_eq!(entry("F32", "[]", "[0,4]"), "tensor a: shape [] is impossible");
+    assert_eq!(entry("F32", "[]", "[0,4]"), "tensor a: shape [] is invalid");
     assert_eq!(
         entry("F32", "[4294967296,4294967296]", "[0,8]"),
-        "tensor a: shape [4294967296, 4294967296] is impossible"
+        "tensor a: shape [4294967296, 4294967296] is invalid"
     );
     assert_eq!(
         entry("F8_E4M3", "[8]", "[0,8]"),
@@ -274,7 +274,7 @@ fn safetensors_header_is_refused_when_it_lies() {
     };
     assert_eq!(two("b", 4), "");
     assert_eq!(two("b", 2), "tensors a and b overlap");
-    assert_eq!(two("a", 4), "tensor a is there twice");
+    assert_eq!(two("a", 4), "tensor a is duplicated");
     assert!(file("[]").unwrap().starts_with("a safetensors header: "));
     assert!(file(r#"{"a":{"dtype":"F32"}}"#).is_some());
     assert!(file(&"[".repeat(1 << 20)).is_some());
@@ -283,7 +283,7 @@ fn safetensors_header_is_refused_when_it_lies() {
         agorai_engine::files::safetensors::read(&long.to_vec())
             .unwrap_err()
             .to_string(),
-        "a safetensors header at byte 0 needs 18446744073709551615 bytes, 0 are left"
+        "a safetensors header at byte 0 needs 18446744073709551615 bytes, 0 remain"
     );
     assert!(agorai_engine::files::safetensors::read(&vec![0; 7]).is_err());
 }

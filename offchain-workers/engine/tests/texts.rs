@@ -152,7 +152,7 @@ fn tokenizers_are_refused_when_they_do_not_fit() {
     );
     assert_eq!(
         refused(base().texts("tokenizer.ggml.tokens", &["a", "b", "a"])),
-        "tokenizer: token \"a\" is there twice"
+        "tokenizer: token \"a\" is duplicated"
     );
     assert_eq!(
         refused(base().texts("tokenizer.ggml.tokens", &["a"])),
@@ -180,7 +180,7 @@ fn tokenizers_are_refused_when_they_do_not_fit() {
         refused(scored().u32("tokenizer.ggml.bos_token_id", 2)),
         "tokenizer: tokenizer.ggml.bos_token_id 2 is no token"
     );
-    assert_eq!(refused(scored()), "tokenizer: the bos token is added, and not named");
+    assert_eq!(refused(scored()), "tokenizer: the bos token is added but not named");
     assert_eq!(
         refused(bytes("deepseek-coder")),
         "tokenizer: tokenizer.ggml.pre \"deepseek-coder\" is not supported"

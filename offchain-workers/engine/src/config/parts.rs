@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The tensors of a model and their shapes.
+//! The tensors of a model and their shapes, `[rows, row]`.
 
 use super::{model::ModelConfig, rope::RopeScaling};
 
-/// A part of a model.
+/// A tensor of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
     /// Token embedding, `[vocab, dim]`.
     Embedding,
-    /// A part of one block.
+    /// A tensor of a block.
     Block(usize, BlockPart),
     /// Final norm, `[dim]`.
     Norm,
-    /// Head, `[vocab, dim]`; there is none where it is the embedding.
+    /// Output head, `[vocab, dim]`; absent if it shares the embedding.
     Head,
-    /// Divisors of rope's frequencies, `[head_dim / 2]`.
+    /// Divisors of the rotary frequencies, `[head_dim / 2]`.
     RopeDivisors,
 }
 
-/// A part of a block. `q` is `heads * head_dim`, `kv` is `kv_heads * head_dim`.
+/// A tensor of a block. `q` is `heads * head_dim`, `kv` is `kv_heads * head_dim`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BlockPart {
     /// Norm before attention, `[dim]`.
@@ -29,11 +29,11 @@ pub enum BlockPart {
     Key,
     /// Value projection, `[kv, dim]`.
     Value,
-    /// Bias of queries, `[q]`.
+    /// Query bias, `[q]`.
     QueryBias,
-    /// Bias of keys, `[kv]`.
+    /// Key bias, `[kv]`.
     KeyBias,
-    /// Bias of values, `[kv]`.
+    /// Value bias, `[kv]`.
     ValueBias,
     /// Norm of each query head, `[head_dim]`.
     QueryNorm,
@@ -88,7 +88,7 @@ impl BlockPart {
 }
 
 impl Part {
-    /// All parts of a configuration.
+    /// Returns all tensors of a model, in the order of the computation.
     pub fn all(config: &ModelConfig) -> impl Iterator<Item = Part> + '_ {
         let blocks = (0..config.layers).flat_map(|layer| {
             let parts = BlockPart::ALL.into_iter();
@@ -105,7 +105,7 @@ impl Part {
             .chain(divisors)
     }
 
-    /// Rows and elements of a row; vectors are one row.
+    /// Returns the number of rows and of elements of a row; a tensor of one dimension has one row.
     pub fn shape(self, config: &ModelConfig) -> (usize, usize) {
         let (dim, ff) = (config.dim, config.ff);
         let q = config.heads * config.head_dim;
@@ -128,7 +128,7 @@ impl Part {
         }
     }
 
-    /// Whether it is a norm's weight.
+    /// Returns whether the tensor is the weight of a norm.
     pub fn is_norm(self) -> bool {
         match self {
             Part::Norm => true,
@@ -140,7 +140,7 @@ impl Part {
         }
     }
 
-    /// Whether it has one dimension.
+    /// Returns whether the tensor has one dimension.
     pub fn is_vector(self) -> bool {
         let bias = matches!(self, Part::Block(_, QueryBias | KeyBias | ValueBias));
         bias || self.is_norm() || self == Part::RopeDivisors

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From GGUF's metadata. Names of keys: `docs/gguf.md` of the ggml project.
+//! The configuration of a GGUF file. Names of keys: `docs/gguf.md` of the ggml project.
 
 use super::{
     error::{unsupported, FileError, Result},
@@ -8,14 +8,14 @@ use super::{
 };
 use crate::config::{global_every, Family, ModelConfig, Rope, RopeScaling, Unchecked, MAX_LAYERS};
 
-/// The embedding: its rows are the vocabulary.
+/// The embedding, which has one row for each token.
 const EMBEDDING: &str = "token_embd.weight";
-/// The head, absent where it is the embedding's matrix.
+/// The output head, absent if it shares the embedding.
 const HEAD: &str = "output.weight";
-/// Divisors of rope's frequencies.
+/// Divisors of the rotary frequencies.
 const DIVISORS: &str = "rope_freqs.weight";
 
-/// Keys of a family that are understood; others could change results.
+/// Supported keys of a family; unknown ones could change results.
 const KEYS: [&str; 21] = [
     "context_length",
     "embedding_length",
@@ -39,7 +39,7 @@ const KEYS: [&str; 21] = [
     "rope.scaling.finetuned",
     "rope.scale_linear",
 ];
-/// Keys that some files carry with a value that changes nothing.
+/// Keys that are accepted with a value without effect only.
 const NEUTRAL: [&str; 5] = [
     "expert_count",
     "expert_used_count",
@@ -48,13 +48,14 @@ const NEUTRAL: [&str; 5] = [
     "tensor_data_layout",
 ];
 
-/// Gemma 3's window and the base of its local layers, where the file does not name them.
+/// Base of the rotary frequencies of Gemma 3's local layers, if the file does not specify it.
 const GEMMA_LOCAL_THETA: f32 = 10_000.0;
+/// Every n-th layer of Gemma 3 is global, if the file does not specify it.
 const GEMMA_PERIOD: u64 = 6;
-/// The only Gemma 3 whose queries are scaled by `dim / heads`, known by its layers (27B).
+/// Number of layers of Gemma 3 27B, the only one whose queries are scaled by `dim / heads`.
 const GEMMA_27B_LAYERS: u64 = 62;
 
-/// Values of one family.
+/// The values of a family.
 struct Keys<'a> {
     metadata: &'a Metadata,
     family: &'a str,
@@ -81,7 +82,7 @@ impl Keys<'_> {
         }
     }
 
-    /// Refuses keys that are not understood.
+    /// Refuses unknown keys.
     fn check_all(&self) -> Result<()> {
         let prefix = self.name("");
         for key in self.metadata.keys() {
@@ -91,7 +92,7 @@ impl Keys<'_> {
             if NEUTRAL.contains(&name) {
                 self.check_neutral(name)?;
             } else if !KEYS.contains(&name) {
-                return unsupported(format!("{key} is not understood"));
+                return unsupported(format!("{key} is unknown"));
             }
         }
         if self.metadata.bool(&self.name("attention.causal"))? == Some(false) {
@@ -111,7 +112,7 @@ impl Keys<'_> {
         }
     }
 
-    /// Which layers are local, of a Gemma 3.
+    /// Returns whether each layer of a Gemma 3 is local.
     fn local(&self, layers: u64) -> Result<Vec<bool>> {
         let key = self.name("attention.sliding_window_pattern");
         match self.metadata.get(&key) {
@@ -170,6 +171,8 @@ fn family(name: &str) -> Result<Family> {
 
 impl ModelConfig {
     /// Reads the configuration of a GGUF file.
+    ///
+    /// Errors: missing or unknown keys, unsupported settings, values out of bounds.
     pub fn from_gguf(gguf: &Gguf) -> Result<Self> {
         let metadata = &gguf.metadata;
         let key = "general.architecture";

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From Hugging Face's `config.json`. Names of keys: `LlamaConfig`, `MistralConfig`, `Qwen2Config`,
+//! The configuration of a Hugging Face `config.json`. Names of keys: `LlamaConfig`, `MistralConfig`, `Qwen2Config`,
 //! `Qwen3Config` and `Gemma3TextConfig` of the transformers library.
 
 use super::error::{unsupported, FileError, Result};
 use crate::config::{global_every, Family, ModelConfig, Rope, RopeScaling, Unchecked};
 use serde_json::{Map, Value};
 
-/// Most bytes of a `config.json`.
+/// Maximum number of bytes of a `config.json`.
 pub const MAX_CONFIG: usize = 1 << 20;
 
-/// Keys that change nothing in inference.
+/// Keys without effect on inference.
 const IGNORED: [&str; 26] = [
     "_name_or_path",
     "architectures",
@@ -39,7 +39,7 @@ const IGNORED: [&str; 26] = [
     "_attn_implementation_autoset",
 ];
 
-/// Keys that are read below.
+/// Keys that are read.
 const READ: [&str; 33] = [
     "attention_bias",
     "attn_logit_softcapping",
@@ -76,11 +76,11 @@ const READ: [&str; 33] = [
     "use_mrope",
 ];
 
-/// The object of a `config.json`.
+/// The JSON object.
 struct Keys(Map<String, Value>);
 
 impl Keys {
-    /// A value; `null` is none.
+    /// Returns a value; `null` counts as absent.
     fn get(&self, key: &str) -> Option<&Value> {
         self.0.get(key).filter(|value| !value.is_null())
     }
@@ -114,12 +114,12 @@ impl Keys {
         self.u64(key)?.ok_or_else(|| missing(key))
     }
 
-    /// Refuses keys that are not understood, and settings that are not computed.
+    /// Refuses unknown keys and unsupported settings.
     fn check_all(&self) -> Result<()> {
         let known = |key: &str| IGNORED.contains(&key) || READ.contains(&key);
         if let Some(key) = self.0.keys().find(|key| !known(key)) {
             if self.get(key).is_some() {
-                return unsupported(format!("{key} is not understood"));
+                return unsupported(format!("{key} is unknown"));
             }
         }
         for key in [
@@ -149,7 +149,7 @@ impl Keys {
         Ok(())
     }
 
-    /// Which layers are local.
+    /// Returns whether each layer is local.
     fn local(&self, family: Family, layers: u64) -> Result<Vec<bool>> {
         if let Some(kinds) = self.typed("layer_types", "an array", Value::as_array)? {
             let kinds = kinds.iter().map(|kind| match kind.as_str() {
@@ -172,13 +172,13 @@ impl Keys {
         }
     }
 
-    /// Rope of all layers, or of the global ones.
+    /// Returns the rotary embedding.
     fn rope(&self, family: Family) -> Result<Rope> {
         let gemma = family == Family::Gemma3;
         let mut theta = self.f32("rope_theta")?;
         let mut local_theta = self.f32("rope_local_base_freq")?;
         let mut scaling = self.typed("rope_scaling", "an object", Value::as_object)?;
-        // The newer form: one object with everything, or one for each kind of layer.
+        // The newer format: one object, or one for each kind of layer.
         if let Some(all) = self.typed("rope_parameters", "an object", Value::as_object)? {
             let global = match all.get("full_attention").and_then(Value::as_object) {
                 Some(global) => global,
@@ -266,7 +266,7 @@ fn family(model_type: &str) -> Result<Family> {
     }
 }
 
-/// The token or tokens of a key.
+/// Returns the token or tokens of a key.
 fn tokens(value: Option<&Value>, key: &str) -> Result<Vec<u64>> {
     let tokens = match value {
         None => Some(Vec::new()),
@@ -281,12 +281,14 @@ fn tokens(value: Option<&Value>, key: &str) -> Result<Vec<u64>> {
 
 impl ModelConfig {
     /// Reads a `config.json`.
+    ///
+    /// Errors: malformed JSON, unknown keys, unsupported settings, values out of bounds.
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > MAX_CONFIG {
             return Err(FileError::TooMany {
                 what: "bytes of config.json",
                 count: bytes.len() as u64,
-                most: MAX_CONFIG as u64,
+                max: MAX_CONFIG as u64,
             });
         }
         let keys = Keys(serde_json::from_slice(bytes).map_err(|error| FileError::Json {
@@ -315,7 +317,7 @@ impl ModelConfig {
             None if heads > 0 && dim.is_multiple_of(heads) => dim / heads,
             None => return Err(missing("head_dim")),
         };
-        // Qwen names a window that it uses only with `use_sliding_window`, which is refused.
+        // Qwen applies its window with `use_sliding_window` only, which is refused.
         let windowed = gemma || model_type == "mistral";
         let window = keys.u64("sliding_window")?.filter(|_| windowed);
         let local = keys.local(family, layers)?;

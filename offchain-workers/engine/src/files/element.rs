@@ -3,13 +3,13 @@
 
 use agorai_exact::element::{BlockFormat, ElementType};
 
-/// The element type with GGUF's number.
+/// Returns the element type with a GGUF number.
 pub fn from_gguf_number(number: u32) -> Option<ElementType> {
     let mut all = ElementType::ALL.into_iter();
     all.find(|element| gguf_number(*element) == number)
 }
 
-/// GGUF's number of an element type.
+/// Returns the GGUF number of an element type.
 pub fn gguf_number(element: ElementType) -> u32 {
     match element {
         ElementType::F32 => 0,
@@ -26,7 +26,7 @@ pub fn gguf_number(element: ElementType) -> u32 {
     }
 }
 
-/// The plain element type with a name of safetensors.
+/// Returns the plain element type with a safetensors name.
 pub fn from_safetensors_name(name: &str) -> Option<ElementType> {
     match name {
         "F32" => Some(ElementType::F32),

@@ -1,55 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Why a model's file is refused: one variant for each fact.
+//! Why a model file is refused.
 
 use crate::config::OutOfBounds;
 use std::io;
 
-/// The result of reading a model's file.
+/// The result of reading a model file.
 pub type Result<T> = core::result::Result<T, FileError>;
 
-/// Why a model's file is refused.
+/// Why a model file is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The file cannot be read.
+    /// Reading the file failed.
     #[error("reading: {0}")]
     Io(#[from] io::Error),
     /// The first bytes are not those of a GGUF file.
     #[error("not a GGUF file")]
     NotGguf,
-    /// A GGUF version other than 2 and 3, or big endian.
-    #[error("GGUF version {0} is not read, only 2 and 3, little endian")]
+    /// The GGUF version is neither 2 nor 3, or the file is big endian.
+    #[error("GGUF version {0} is not supported, only 2 and 3, little endian")]
     Version(u32),
-    /// The header goes on where the file ends.
-    #[error("{what} at byte {at} needs {needed} bytes, {left} are left")]
+    /// The file ends within the header.
+    #[error("{what} at byte {at} needs {needed} bytes, {left} remain")]
     Truncated {
-        /// What was being read.
+        /// What was read.
         what: &'static str,
-        /// Where.
+        /// Offset in the file.
         at: u64,
-        /// Bytes that it needs.
+        /// Number of bytes needed.
         needed: u64,
-        /// Bytes that are left in the file or in the largest header.
+        /// Number of bytes that remain in the file or in the largest header.
         left: u64,
     },
-    /// More of something than the bound.
-    #[error("{what}: {count} are more than {most}")]
+    /// A count exceeds its maximum.
+    #[error("{what}: {count} exceeds {max}")]
     TooMany {
         /// What is counted.
         what: &'static str,
-        /// How many.
+        /// The count.
         count: u64,
-        /// The bound.
-        most: u64,
+        /// The maximum.
+        max: u64,
     },
     /// A string is not UTF-8.
     #[error("{what} at byte {at} is not UTF-8")]
     NotText {
-        /// What the string is.
+        /// The string.
         what: &'static str,
-        /// Where it ends.
+        /// Offset of its end in the file.
         at: u64,
     },
-    /// A number of a value's type that means no type.
+    /// The number of a value type is unknown.
     #[error("{key}: value type {number} does not exist")]
     ValueType {
         /// The key.
@@ -57,7 +57,7 @@ pub enum FileError {
         /// The number.
         number: u32,
     },
-    /// A boolean that is neither 0 nor 1.
+    /// A boolean is neither 0 nor 1.
     #[error("{key}: a boolean is {value}")]
     NotBool {
         /// The key.
@@ -65,42 +65,42 @@ pub enum FileError {
         /// The byte.
         value: u8,
     },
-    /// An array of arrays.
-    #[error("{key}: arrays of arrays are not read")]
+    /// A value is an array of arrays.
+    #[error("{key}: nested arrays are not supported")]
     NestedArray {
         /// The key.
         key: String,
     },
-    /// Two values with one key.
-    #[error("{key} is there twice")]
+    /// Two values have the same key.
+    #[error("{key} is duplicated")]
     DuplicateKey {
         /// The key.
         key: String,
     },
-    /// Two tensors with one name.
-    #[error("tensor {name} is there twice")]
+    /// Two tensors have the same name.
+    #[error("tensor {name} is duplicated")]
     DuplicateTensor {
         /// The name.
         name: String,
     },
-    /// A tensor's elements are of a type that is not computed with.
+    /// The element type of a tensor is not supported.
     #[error("tensor {name}: element type {element} is not supported")]
     ElementType {
         /// The name.
         name: String,
-        /// The type, by name or number.
+        /// The type, a name or number.
         element: String,
     },
-    /// A shape that no tensor can have.
-    #[error("tensor {name}: shape {shape:?} is impossible")]
+    /// The shape of a tensor is empty or too large.
+    #[error("tensor {name}: shape {shape:?} is invalid")]
     Shape {
         /// The name.
         name: String,
         /// The shape.
         shape: Vec<u64>,
     },
-    /// A row is not a whole number of blocks.
-    #[error("tensor {name}: rows of {row} elements are not blocks of {block}")]
+    /// The rows of a tensor are not whole blocks.
+    #[error("tensor {name}: rows of {row} elements are not a multiple of {block}")]
     Blocks {
         /// The name.
         name: String,
@@ -109,21 +109,21 @@ pub enum FileError {
         /// Elements of a block.
         block: u64,
     },
-    /// An alignment that is no power of two, or too large.
-    #[error("alignment {0} is impossible")]
+    /// The alignment is not a power of two, or too large.
+    #[error("alignment {0} is invalid")]
     Alignment(u64),
-    /// A tensor does not begin where the alignment says.
+    /// The offset of a tensor is not aligned.
     #[error("tensor {name}: offset {offset} is not aligned to {alignment}")]
     Misaligned {
         /// The name.
         name: String,
-        /// Its offset among the data.
+        /// Its offset in the data.
         offset: u64,
         /// The alignment.
         alignment: u64,
     },
-    /// A tensor's bytes are not in the file.
-    #[error("tensor {name}: bytes {from} to {to} are beyond the file's {size}")]
+    /// The data of a tensor exceed the file.
+    #[error("tensor {name}: bytes {from} to {to} exceed the file size {size}")]
     OutOfFile {
         /// The name.
         name: String,
@@ -134,28 +134,28 @@ pub enum FileError {
         /// Bytes of the file.
         size: u64,
     },
-    /// Two tensors share bytes.
+    /// The data of two tensors overlap.
     #[error("tensors {first} and {second} overlap")]
     Overlap {
-        /// The one that begins first.
+        /// The one of lower offset.
         first: String,
         /// The other.
         second: String,
     },
-    /// The data of a tensor are not as long as its shape and type say.
+    /// The length of a tensor's data does not match its shape and type.
     #[error("tensor {name}: {found} bytes instead of {expected}")]
     Length {
         /// The name.
         name: String,
-        /// Bytes that the header gives.
+        /// Number of bytes in the header.
         found: u64,
-        /// Bytes of its shape and type.
+        /// Number of bytes of its shape and type.
         expected: u64,
     },
-    /// JSON that is not JSON or not of the right form.
+    /// A file is not JSON, or not of the expected structure.
     #[error("{what}: {reason}")]
     Json {
-        /// Which file.
+        /// The file.
         what: &'static str,
         /// The parser's reason.
         reason: String,
@@ -166,80 +166,80 @@ pub enum FileError {
         /// The key.
         key: String,
     },
-    /// A value is of another type than it must be.
+    /// A value has another type than expected.
     #[error("{key} is not {expected}")]
     KeyType {
         /// The key.
         key: String,
-        /// What it must be.
+        /// The expected type.
         expected: &'static str,
     },
-    /// A value is outside its bounds.
+    /// A value is out of bounds.
     #[error("{key} is {value}, not {expected}")]
     Bounds {
         /// The key.
         key: String,
         /// The value.
         value: String,
-        /// What it must be.
+        /// The bounds.
         expected: String,
     },
-    /// A model that the engine does not compute.
+    /// The engine does not support the model.
     #[error("not supported: {0}")]
     Unsupported(String),
-    /// A tensor that the model needs is not there.
+    /// A tensor of the model is missing.
     #[error("tensor {name} is missing")]
     MissingTensor {
         /// The name.
         name: String,
     },
-    /// A tensor that the model does not have.
-    #[error("tensor {name} is not one of this model")]
+    /// A tensor is not part of the model.
+    #[error("tensor {name} is not part of this model")]
     UnknownTensor {
         /// The name.
         name: String,
     },
-    /// A tensor's shape is not what the configuration says.
+    /// The shape of a tensor does not match the configuration.
     #[error("tensor {name} has shape {found:?} instead of {expected:?}")]
     WrongShape {
         /// The name.
         name: String,
         /// The shape in the file, rows first.
         found: Vec<u64>,
-        /// The shape of the configuration.
+        /// The shape that follows from the configuration.
         expected: Vec<u64>,
     },
-    /// Rows that the tensor does not have.
-    #[error("rows {first} to {end} of tensor {name} with {rows}")]
+    /// The requested rows exceed the tensor.
+    #[error("rows {first} to {end} exceed the {rows} rows of tensor {name}")]
     Rows {
         /// The name.
         name: String,
-        /// First row asked for.
+        /// First requested row.
         first: usize,
-        /// Row after the last.
+        /// End of the requested rows.
         end: usize,
-        /// Rows that there are.
+        /// Number of rows of the tensor.
         rows: usize,
     },
-    /// A NaN or an infinity.
+    /// A value is infinite or a NaN.
     #[error("tensor {name} holds values that are not finite")]
     NotFinite {
         /// The name.
         name: String,
     },
-    /// Values asked for as binary32 of a tensor in blocks.
-    #[error("tensor {name} is in blocks of {element}")]
+    /// Plain values were requested of a quantised tensor.
+    #[error("tensor {name} is quantised as {element}")]
     NotPlain {
         /// The name.
         name: String,
         /// Its element type.
         element: &'static str,
     },
-    /// A name of a file that leads out of the model's folder.
+    /// A file name points outside the model's folder.
     #[error("{0:?} is not a file of the model's folder")]
     Path(String),
-    /// The memory cannot be had.
-    #[error("{0} bytes of memory cannot be had")]
+    /// Allocating memory failed.
+    #[error("allocating {0} bytes failed")]
     Memory(u64),
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Hugging Face's folder of a model: `config.json`, `model.safetensors` or several files named by
+//! The files of a Hugging Face model: `config.json`, `model.safetensors` or several files named by
 //! `model.safetensors.index.json`, `tokenizer.json`, and the chat template in `chat_template.jinja` or
 //! `tokenizer_config.json`.
 
@@ -13,26 +13,26 @@ use std::{
     path::Path,
 };
 
-/// Most bytes of an index.
+/// Maximum number of bytes of an index.
 const MAX_INDEX: u64 = 16 << 20;
-/// Most files of tensors.
+/// Maximum number of safetensors files.
 const MAX_SHARDS: usize = 1024;
-/// Most bytes of a small JSON file.
+/// Maximum number of bytes of a configuration file or template.
 const MAX_JSON: u64 = 16 << 20;
-/// Most bytes of a `tokenizer.json`.
+/// Maximum number of bytes of a `tokenizer.json`.
 const MAX_TOKENIZER: u64 = 64 << 20;
 
-/// A model's files, wherever they lie.
+/// The files of a model.
 pub struct Folder {
     /// `config.json`.
     pub config: Vec<u8>,
     /// The safetensors files.
     pub shards: Vec<Box<dyn Source>>,
-    /// `tokenizer.json`, where there is one.
+    /// `tokenizer.json`, if there is one.
     pub tokenizer: Option<Box<dyn Source>>,
-    /// `tokenizer_config.json`, where there is one.
+    /// `tokenizer_config.json`, if there is one.
     pub tokenizer_config: Option<Box<dyn Source>>,
-    /// `chat_template.jinja`, where there is one.
+    /// `chat_template.jinja`, if there is one.
     pub chat_template: Option<Box<dyn Source>>,
 }
 
@@ -42,7 +42,7 @@ struct Index {
 }
 
 impl Folder {
-    /// Opens the files of a folder; the files of tensors are not read yet.
+    /// Opens the files of a folder; of the safetensors files nothing is read.
     pub fn open(path: &Path) -> Result<Self> {
         let mut shards: Vec<Box<dyn Source>> = Vec::new();
         match optional(&path.join("model.safetensors.index.json"))? {
@@ -63,7 +63,7 @@ impl Folder {
         })
     }
 
-    /// The bytes of `tokenizer.json`.
+    /// Reads `tokenizer.json`.
     pub fn tokenizer_json(&self) -> Result<Vec<u8>> {
         match &self.tokenizer {
             Some(source) => read_all(&**source, "tokenizer.json", MAX_TOKENIZER),
@@ -73,7 +73,7 @@ impl Folder {
         }
     }
 
-    /// The chat template, where there is one.
+    /// Reads the chat template, if there is one.
     pub fn template(&self) -> Result<Option<String>> {
         if let Some(source) = &self.chat_template {
             let bytes = read_all(&**source, "chat_template.jinja", MAX_JSON)?;
@@ -96,7 +96,7 @@ impl Folder {
         }))
     }
 
-    /// A value of `tokenizer_config.json`.
+    /// Reads a value of `tokenizer_config.json`.
     pub fn setting(&self, key: &str) -> Result<Option<serde_json::Value>> {
         let Some(source) = &self.tokenizer_config else {
             return Ok(None);
@@ -112,7 +112,7 @@ impl Folder {
     }
 }
 
-/// The files that an index names.
+/// Returns the names of the files of an index.
 fn names(index: &[u8]) -> Result<BTreeSet<String>> {
     let index: Index = serde_json::from_slice(index).map_err(|error| FileError::Json {
         what: "the index",
@@ -123,7 +123,7 @@ fn names(index: &[u8]) -> Result<BTreeSet<String>> {
         return Err(FileError::TooMany {
             what: "files of tensors",
             count: names.len() as u64,
-            most: MAX_SHARDS as u64,
+            max: MAX_SHARDS as u64,
         });
     }
     match names.iter().find(|name| !is_plain(name)) {
@@ -132,7 +132,7 @@ fn names(index: &[u8]) -> Result<BTreeSet<String>> {
     }
 }
 
-/// Whether a name is one of a file in the folder itself.
+/// Returns whether a name is that of a file directly in the folder.
 fn is_plain(name: &str) -> bool {
     name.ends_with(".safetensors") && !name.contains(['/', '\\', '\0']) && !name.starts_with('.')
 }
@@ -145,10 +145,10 @@ fn optional(path: &Path) -> Result<Option<Box<dyn Source>>> {
     }
 }
 
-fn read_all(source: &dyn Source, what: &'static str, most: u64) -> Result<Vec<u8>> {
+fn read_all(source: &dyn Source, what: &'static str, max: u64) -> Result<Vec<u8>> {
     let count = source.size();
-    if count > most {
-        return Err(FileError::TooMany { what, count, most });
+    if count > max {
+        return Err(FileError::TooMany { what, count, max });
     }
     let mut bytes = vec![0; count as usize];
     source.read_at(0, &mut bytes)?;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! GGUF files of versions 2 and 3, little endian.
 //!
-//! A file is a header, values by key, places of tensors, and the tensors' data from the next multiple of
-//! the alignment on (key `general.alignment`, 32 where it is absent).
+//! A file consists of a header, values by key, places of tensors, and the tensors' data from the next multiple of the
+//! alignment on (key `general.alignment`, default 32).
 //! Format: `docs/gguf.md` of the ggml project.
 
 use super::{
@@ -17,28 +17,29 @@ use std::{
     sync::Arc,
 };
 
-/// Most bytes before the tensors' data.
+/// Maximum number of bytes before the tensors' data.
 pub const MAX_HEADER: u64 = 128 << 20;
-/// Most keys.
+/// Maximum number of keys.
 pub const MAX_KEYS: u64 = 4096;
-/// Most bytes of a string that stands alone: chat templates are the longest.
+/// Maximum number of bytes of a string value; chat templates are the longest.
 pub const MAX_TEXT: u64 = 1 << 20;
-/// Most bytes of a string in an array.
+/// Maximum number of bytes of a string in an array.
 pub const MAX_ITEM: u64 = 1 << 16;
-/// Largest alignment.
+/// Maximum alignment.
 pub const MAX_ALIGNMENT: u64 = 1 << 20;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"GGUF");
 const STRING: u32 = 8;
 const ARRAY: u32 = 9;
 const DEFAULT_ALIGNMENT: u64 = 32;
-/// Fewest bytes of a key with its value, and of a tensor's place.
-const LEAST_VALUE: u64 = 8 + 4 + 1;
-const LEAST_TENSOR: u64 = 8 + 4 + 8 + 4 + 8;
-/// Dimensions of a tensor.
+/// Minimum number of bytes of a key with its value.
+const MIN_VALUE: u64 = 8 + 4 + 1;
+/// Minimum number of bytes of a tensor's place.
+const MIN_TENSOR: u64 = 8 + 4 + 8 + 4 + 8;
+/// Maximum number of dimensions of a tensor.
 const MAX_DIMENSIONS: u32 = 4;
 
-/// What a GGUF file says before its tensors' data.
+/// A GGUF file up to its tensors' data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gguf {
     /// Values by key.
@@ -48,7 +49,9 @@ pub struct Gguf {
 }
 
 impl Gguf {
-    /// Reads all that stands before the tensors' data, and checks that the data are in the file.
+    /// Reads everything before the tensors' data.
+    ///
+    /// Errors: a malformed header, data that overlap or are not in the file.
     pub fn read(source: &dyn Source) -> Result<Self> {
         let mut reader = Reader::new(source);
         if reader.u32("the magic number")? != MAGIC {
@@ -60,7 +63,7 @@ impl Gguf {
         }
         let tensors = reader.count("tensors", MAX_TENSORS)?;
         let keys = reader.count("keys", MAX_KEYS)?;
-        reader.check_room("the values", keys, LEAST_VALUE)?;
+        reader.check_room("the values", keys, MIN_VALUE)?;
         let mut metadata = BTreeMap::new();
         for _ in 0..keys {
             let key = reader.text("a key", MAX_NAME)?;
@@ -77,13 +80,15 @@ impl Gguf {
             }
         }
         let metadata = Metadata(metadata);
-        reader.check_room("the tensors", tensors, LEAST_TENSOR)?;
+        reader.check_room("the tensors", tensors, MIN_TENSOR)?;
         let tensors = (0..tensors).map(|_| reader.tensor()).collect::<Result<Vec<_>>>()?;
         let gguf = Self { metadata, tensors };
         gguf.placed(reader.at, source.size())
     }
 
-    /// Makes the tensors' offsets those of the file; refused where they are not in it or share bytes.
+    /// Converts the tensors' offsets to offsets in the file.
+    ///
+    /// Errors: data that overlap, are not aligned or are not in the file.
     fn placed(mut self, header: u64, size: u64) -> Result<Self> {
         let alignment = match self.metadata.u64("general.alignment")? {
             None => DEFAULT_ALIGNMENT,
@@ -106,18 +111,21 @@ impl Gguf {
     }
 }
 
-/// Reads the header from the front, in pieces.
+/// Reads the header sequentially.
 struct Reader<'a> {
     source: &'a dyn Source,
-    /// Bytes of the source from `at` on.
+    /// Prefetched bytes.
     ahead: Vec<u8>,
+    /// Number of bytes of `ahead` that were read.
     used: usize,
+    /// Offset in the source.
     at: u64,
+    /// End of the header, an upper bound.
     end: u64,
 }
 
-/// Bytes read ahead.
-const AHEAD: u64 = 1 << 16;
+/// Number of bytes that are prefetched.
+const PREFETCH: u64 = 1 << 16;
 
 impl<'a> Reader<'a> {
     fn new(source: &'a dyn Source) -> Self {
@@ -130,7 +138,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Refuses what needs more bytes than are left.
+    /// Refuses `count` items of `each` bytes if fewer bytes remain.
     fn check_room(&self, what: &'static str, count: u64, each: u64) -> Result<()> {
         let needed = count.saturating_mul(each);
         let left = self.end - self.at;
@@ -152,7 +160,7 @@ impl<'a> Reader<'a> {
         let mut left = count as usize;
         while left > 0 {
             if self.used == self.ahead.len() {
-                let size = (self.end - self.at).min(AHEAD) as usize;
+                let size = (self.end - self.at).min(PREFETCH) as usize;
                 self.ahead.resize(size, 0);
                 self.source.read_at(self.at, &mut self.ahead)?;
                 self.used = 0;
@@ -183,18 +191,18 @@ impl<'a> Reader<'a> {
         Ok(u64::from_le_bytes(self.fixed(what)?))
     }
 
-    /// A number of things, bounded.
-    fn count(&mut self, what: &'static str, most: u64) -> Result<u64> {
+    /// Reads a count of at most `max`.
+    fn count(&mut self, what: &'static str, max: u64) -> Result<u64> {
         let count = self.u64(what)?;
-        if count > most {
-            return Err(FileError::TooMany { what, count, most });
+        if count > max {
+            return Err(FileError::TooMany { what, count, max });
         }
         Ok(count)
     }
 
-    /// A string: its length and its bytes.
-    fn text(&mut self, what: &'static str, most: u64) -> Result<String> {
-        let length = self.count(what, most)?;
+    /// Reads a string of at most `max` bytes: its length and its bytes.
+    fn text(&mut self, what: &'static str, max: u64) -> Result<String> {
+        let length = self.count(what, max)?;
         let mut bytes = Vec::new();
         self.take(what, length, &mut bytes)?;
         String::from_utf8(bytes).map_err(|_| FileError::NotText { what, at: self.at })
@@ -243,7 +251,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// One tensor's place, its offset still counted from the data's first byte.
+    /// Reads a tensor's place; its offset is relative to the data.
     fn tensor(&mut self) -> Result<TensorInfo> {
         let name = self.text("a tensor's name", MAX_NAME)?;
         let dimensions = self.u32("a tensor's dimensions")?;
@@ -251,7 +259,7 @@ impl<'a> Reader<'a> {
             return Err(FileError::TooMany {
                 what: "dimensions of a tensor",
                 count: dimensions.into(),
-                most: MAX_DIMENSIONS.into(),
+                max: MAX_DIMENSIONS.into(),
             });
         }
         let dims = (0..dimensions)

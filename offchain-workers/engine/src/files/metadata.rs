@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Values of a GGUF file's metadata, in little more memory than they take in the file.
+//! The values of GGUF metadata, in little more memory than in the file.
 
 use super::error::{FileError, Result};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Strings in one run of bytes; not all vocabularies are UTF-8.
+/// Strings in one buffer; not all vocabularies are UTF-8.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Strings {
     bytes: Vec<u8>,
@@ -12,7 +12,7 @@ pub struct Strings {
 }
 
 impl Strings {
-    /// No strings yet, with room for `count` of them.
+    /// Returns an empty array with room for `count` strings.
     pub(super) fn with_room(count: usize) -> Result<Self> {
         let mut ends = Vec::new();
         ends.try_reserve_exact(count)
@@ -23,7 +23,7 @@ impl Strings {
         })
     }
 
-    /// Lets `fill` append one string's bytes.
+    /// Appends a string; `fill` appends its bytes.
     pub(super) fn push_with<E>(
         &mut self,
         fill: impl FnOnce(&mut Vec<u8>) -> core::result::Result<(), E>,
@@ -34,17 +34,17 @@ impl Strings {
         Ok(())
     }
 
-    /// How many there are.
+    /// Returns the number of elements.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// One string, or `None` beyond the last.
+    /// Returns the string with an index.
     pub fn get(&self, index: usize) -> Option<&[u8]> {
         let to = *self.ends.get(index)? as usize;
         let from = match index {
@@ -54,7 +54,7 @@ impl Strings {
         Some(&self.bytes[from..to])
     }
 
-    /// All strings in order.
+    /// Returns all strings in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.len()).filter_map(|index| self.get(index))
     }
@@ -71,7 +71,7 @@ impl<T: AsRef<[u8]>> FromIterator<T> for Strings {
     }
 }
 
-/// Types of single values, with GGUF's numbers.
+/// The scalar types with their GGUF numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Scalar {
@@ -89,7 +89,7 @@ pub enum Scalar {
 }
 
 impl Scalar {
-    /// The type with GGUF's number.
+    /// Returns the type with a GGUF number.
     pub fn from_number(number: u32) -> Option<Self> {
         use Scalar::*;
         [U8, I8, U16, I16, U32, I32, F32, Bool, U64, I64, F64]
@@ -97,7 +97,7 @@ impl Scalar {
             .find(|scalar| *scalar as u32 == number)
     }
 
-    /// Bytes of a value.
+    /// Returns the number of bytes of a value.
     pub fn size(self) -> usize {
         match self {
             Scalar::U8 | Scalar::I8 | Scalar::Bool => 1,
@@ -107,7 +107,7 @@ impl Scalar {
         }
     }
 
-    /// The value in [`Scalar::size`] little endian bytes.
+    /// Decodes a value of [`Scalar::size`] little-endian bytes.
     fn value(self, bytes: &[u8]) -> Value {
         let mut wide = [0; 8];
         wide[..bytes.len()].copy_from_slice(bytes);
@@ -124,7 +124,7 @@ impl Scalar {
     }
 }
 
-/// An array of numbers or booleans, as bytes of the file.
+/// An array of numbers or booleans, encoded as in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Numbers {
     pub(super) scalar: Scalar,
@@ -132,17 +132,17 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    /// How many there are.
+    /// Returns the number of elements.
     pub fn len(&self) -> usize {
         self.bytes.len() / self.scalar.size()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// All values in order.
+    /// Returns all values in order.
     pub fn iter(&self) -> impl Iterator<Item = Value> + '_ {
         self.bytes
             .chunks_exact(self.scalar.size())
@@ -150,14 +150,14 @@ impl Numbers {
     }
 }
 
-/// One value.
+/// A value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Of an unsigned type.
+    /// A value of an unsigned type.
     Unsigned(u64),
-    /// Of a signed type.
+    /// A value of a signed type.
     Signed(i64),
-    /// Of a floating-point type.
+    /// A value of a floating-point type.
     Float(f64),
     /// A boolean.
     Bool(bool),
@@ -170,13 +170,15 @@ pub enum Value {
 }
 
 impl Value {
-    /// The value of a scalar type in its little endian bytes; booleans must be 0 or 1.
+    /// Decodes a value of a scalar type.
+    ///
+    /// Errors: a boolean other than 0 and 1.
     pub(super) fn scalar(key: &str, scalar: Scalar, bytes: &[u8]) -> Result<Self> {
         check_bools(key, scalar, bytes)?;
         Ok(scalar.value(bytes))
     }
 
-    /// As an unsigned number, where it is one of an integer type.
+    /// Returns the value if it is a non-negative integer.
     pub fn as_u64(&self) -> Option<u64> {
         match self {
             Value::Unsigned(value) => Some(*value),
@@ -185,7 +187,7 @@ impl Value {
         }
     }
 
-    /// As a binary32, where it is one of a floating-point type.
+    /// Returns the value, rounded to binary32, if it is of a floating-point type.
     pub fn as_f32(&self) -> Option<f32> {
         match self {
             Value::Float(value) => Some(*value as f32),
@@ -193,7 +195,7 @@ impl Value {
         }
     }
 
-    /// As a boolean.
+    /// Returns the value if it is a boolean.
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Value::Bool(value) => Some(*value),
@@ -201,7 +203,7 @@ impl Value {
         }
     }
 
-    /// As a string.
+    /// Returns the value if it is a string.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Value::Text(value) => Some(value),
@@ -210,7 +212,7 @@ impl Value {
     }
 }
 
-/// Refuses booleans that are neither 0 nor 1.
+/// Refuses booleans other than 0 and 1.
 pub(super) fn check_bools(key: &str, scalar: Scalar, bytes: &[u8]) -> Result<()> {
     match bytes.iter().find(|byte| **byte > 1) {
         Some(value) if scalar == Scalar::Bool => Err(FileError::NotBool {
@@ -226,12 +228,12 @@ pub(super) fn check_bools(key: &str, scalar: Scalar, bytes: &[u8]) -> Result<()>
 pub struct Metadata(pub(super) BTreeMap<String, Value>);
 
 impl Metadata {
-    /// The value of a key.
+    /// Returns the value of a key.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.0.get(key)
     }
 
-    /// All keys in order.
+    /// Returns all keys in order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
@@ -254,27 +256,27 @@ impl Metadata {
         }
     }
 
-    /// An unsigned number, where the key is there.
+    /// Returns an unsigned integer, or `None` without the key.
     pub fn u64(&self, key: &str) -> Result<Option<u64>> {
         self.typed(key, "an unsigned integer", Value::as_u64)
     }
 
-    /// A binary32, where the key is there.
+    /// Returns a binary32, or `None` without the key.
     pub fn f32(&self, key: &str) -> Result<Option<f32>> {
         self.typed(key, "a floating-point number", Value::as_f32)
     }
 
-    /// A boolean, where the key is there.
+    /// Returns a boolean, or `None` without the key.
     pub fn bool(&self, key: &str) -> Result<Option<bool>> {
         self.typed(key, "a boolean", Value::as_bool)
     }
 
-    /// A string, where the key is there.
+    /// Returns a string, or `None` without the key.
     pub fn str(&self, key: &str) -> Result<Option<&str>> {
         self.typed(key, "a string", Value::as_str)
     }
 
-    /// Numbers, where the key is there.
+    /// Returns an array of numbers, or `None` without the key.
     pub fn numbers(&self, key: &str) -> Result<Option<&Numbers>> {
         self.typed(key, "an array of numbers", |value| match value {
             Value::Numbers(numbers) => Some(numbers),
@@ -282,7 +284,7 @@ impl Metadata {
         })
     }
 
-    /// Strings, where the key is there.
+    /// Returns an array of strings, or `None` without the key.
     pub fn strings(&self, key: &str) -> Result<Option<&Arc<Strings>>> {
         self.typed(key, "an array of strings", |value| match value {
             Value::Strings(strings) => Some(strings),

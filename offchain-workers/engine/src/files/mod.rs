@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Published models as files: GGUF, and folders of safetensors.
 //!
-//! Files from outside are hostile: every count and length is checked against the bytes that are left
-//! before anything of its size is allocated, and whatever is not understood is refused by name.
+//! Files are untrusted: every count and length is checked against the remaining bytes before anything of its size is
+//! allocated, and unknown settings and tensors are refused by name, because they could change results.
 //!
-//! | module | what is in it |
+//! | module | contents |
 //! |---|---|
-//! | [`source`] | bytes that are read where they lie |
+//! | [`source`] | random access to the bytes of a file |
 //! | [`element`] | GGUF's numbers and safetensors' names of element types |
-//! | [`gguf`] | GGUF: metadata and places of tensors |
-//! | [`metadata`] | the values of GGUF's metadata |
-//! | [`places`] | where tensors stand |
-//! | [`writer`] | GGUF files made by us |
+//! | [`gguf`] | GGUF headers: metadata and places of tensors |
+//! | [`metadata`] | the values of GGUF metadata |
+//! | [`places`] | the places of tensors in a file |
+//! | [`writer`] | a writer of GGUF files, for tests |
 //! | [`safetensors`] | headers of safetensors files |
-//! | [`folder`] | Hugging Face's folder of a model |
-//! | [`config`] | what a decoder must know of a model |
-//! | [`tensors`] | the parts of a model, by one set of names |
+//! | [`folder`] | the files of a Hugging Face model |
+//! | `names` | the names of tensors |
+//! | `config_gguf`, `config_json` | the [`ModelConfig`](crate::config::ModelConfig) of a file |
+//! | [`tensors`] | [`ModelFile`]: the configuration and the tensors of a model |
 
 mod config_gguf;
 mod config_json;

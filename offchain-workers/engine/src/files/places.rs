@@ -13,21 +13,22 @@ pub const MAX_NAME: u64 = 256;
 /// The place of a tensor in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorInfo {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Elements along each dimension, the innermost (elements of a row) first.
+    /// Size of each dimension, the innermost (elements of a row) first.
     pub dims: Vec<u64>,
-    /// How its elements are stored.
+    /// The element type.
     pub element: ElementType,
-    /// First byte in the file.
+    /// Offset in the file.
     pub offset: u64,
-    /// How many bytes.
+    /// Number of bytes.
     pub bytes: u64,
 }
 
 impl TensorInfo {
-    /// A place whose bytes follow from its shape; refused: shapes without elements or too large, rows
-    /// that are not whole blocks.
+    /// Returns a place whose number of bytes follows from its shape.
+    ///
+    /// Errors: an empty or too large shape, rows that are not whole blocks.
     pub(super) fn new(name: String, dims: Vec<u64>, element: ElementType, offset: u64) -> Result<Self> {
         let block = element.block_len() as u64;
         let Some(row) = dims.first().copied() else {
@@ -67,7 +68,7 @@ impl TensorInfo {
     }
 }
 
-/// Refuses tensors with one name, beyond the file's `size`, or with bytes in common.
+/// Refuses tensors of the same name, data beyond the file's `size`, and data that overlap.
 pub(super) fn check(tensors: &[TensorInfo], size: u64) -> Result<()> {
     let mut names = HashSet::new();
     for tensor in tensors {

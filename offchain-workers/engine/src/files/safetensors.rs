@@ -24,7 +24,7 @@ struct Entry {
     data_offsets: [u64; 2],
 }
 
-/// The header: tensors in its order, duplicates included, and its metadata.
+/// A header: its tensors in order, duplicates included, and its metadata.
 struct Entries {
     tensors: Vec<(String, Entry)>,
     metadata: Value,

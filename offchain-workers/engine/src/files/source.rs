@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Bytes that are read where they lie: a model is streamed, never copied whole into memory.
+//! Random access to the bytes of a file: a model is streamed and never in memory as a whole.
 
 use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
 
-/// Bytes that can be read at any offset by several threads.
+/// Bytes that several threads can read at any offset.
 pub trait Source: Send + Sync {
-    /// How many bytes there are.
+    /// Returns the number of bytes.
     fn size(&self) -> u64;
-    /// Fills `buffer` with the bytes from `offset`; an error of kind `UnexpectedEof` beyond the end.
+    /// Fills `buffer` with the bytes from `offset` on; beyond the end, an error of kind `UnexpectedEof`.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
 }
 
-/// A file that stays open. One that is made shorter while it is read gives an error.
+/// An open file. If it is truncated while it is read, reading fails.
 #[derive(Debug)]
 pub struct FileSource {
     file: File,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The parts of a model under one set of names, wherever they come from.
+//! The tensors of a model, in one form for all file formats.
 //!
-//! What differs between files is undone at reading, so that a decoder knows one form only:
-//! - GGUF files of the family Llama store each head's rows of queries and keys interleaved (row `2 j + h`
-//!   holds row `j` of half `h`); they are read in halves.
-//! - Hugging Face's norms of Gemma 3 are stored less 1; they are read as binary32 with 1 added.
+//! Differences between formats are undone while reading:
+//! - GGUF files of the Llama family store the rows of each query and key head interleaved (row `2 j + h` is row `j` of
+//!   half `h`); they are read in halves.
+//! - Hugging Face stores the norm weights of Gemma 3 minus 1; they are read as binary32 with 1 added.
 
 use super::{
     error::{FileError, Result},
@@ -22,16 +22,16 @@ use std::{
     path::Path,
 };
 
-/// What is done to a part at reading.
+/// The conversion of a tensor while it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
     None,
     AddOne,
-    /// Rows of heads of this width are interleaved.
+    /// The rows of heads of this width are interleaved.
     Interleaved(usize),
 }
 
-/// Where a part stands.
+/// The place of a tensor.
 struct Place {
     shard: usize,
     info: TensorInfo,
@@ -41,20 +41,20 @@ struct Place {
 
 impl Place {
     fn row_bytes(&self) -> usize {
-        // The bytes are in the file and a whole number of rows.
+        // The number of bytes is a multiple of the rows and fits the file.
         (self.info.bytes / self.rows as u64) as usize
     }
 }
 
-/// Where a model's tokenizer and chat template are.
+/// The source of a model's tokenizer and chat template.
 pub enum TextSource {
-    /// In the metadata of a GGUF file.
+    /// The metadata of a GGUF file.
     Gguf(Metadata),
-    /// In the files of a folder.
+    /// The files of a folder.
     Folder(Folder),
 }
 
-/// A model's file or folder: its configuration, and its parts where they lie.
+/// A model file or folder: its configuration and its tensors, which are read on demand.
 pub struct ModelFile {
     config: ModelConfig,
     shards: Vec<Box<dyn Source>>,
@@ -81,7 +81,9 @@ impl ModelFile {
         }
     }
 
-    /// Reads the header of a GGUF file and finds its parts.
+    /// Reads the header of a GGUF file.
+    ///
+    /// Errors: a malformed file, an unsupported model, missing, unknown or misshapen tensors.
     pub fn from_gguf(source: Box<dyn Source>) -> Result<Self> {
         let gguf = Gguf::read(&*source)?;
         let config = ModelConfig::from_gguf(&gguf)?;
@@ -101,7 +103,9 @@ impl ModelFile {
         })
     }
 
-    /// Reads the headers of a folder's files and finds the parts.
+    /// Reads the configuration and the headers of a folder.
+    ///
+    /// Errors: as [`ModelFile::from_gguf`].
     pub fn from_folder(mut folder: Folder) -> Result<Self> {
         let config = ModelConfig::from_json(&folder.config)?;
         let shards = core::mem::take(&mut folder.shards);
@@ -125,22 +129,22 @@ impl ModelFile {
         })
     }
 
-    /// The configuration.
+    /// Returns the configuration.
     pub fn config(&self) -> &ModelConfig {
         &self.config
     }
 
-    /// Bytes of all parts together.
+    /// Returns the number of bytes of all tensors.
     pub fn bytes(&self) -> u64 {
         self.parts.values().map(|place| place.info.bytes).sum()
     }
 
-    /// All parts that the model has.
+    /// Returns all tensors of the model.
     pub fn parts(&self) -> impl Iterator<Item = Part> + '_ {
         self.parts.keys().copied()
     }
 
-    /// Where the tokenizer and the chat template are.
+    /// Returns the source of the tokenizer and the chat template.
     pub fn text(&self) -> &TextSource {
         &self.text
     }
@@ -151,13 +155,13 @@ impl ModelFile {
             .ok_or_else(|| FileError::MissingTensor { name: part.gguf_name() })
     }
 
-    /// Rows and elements of a row; norms, biases and divisors are one row.
+    /// Returns the number of rows and of elements of a row; norms, biases and divisors have one row.
     pub fn shape(&self, part: Part) -> Result<(usize, usize)> {
         let (rows, row) = part.shape(&self.config);
         self.place(part).map(|_| (rows, row))
     }
 
-    /// How the elements are stored that [`ModelFile::read_rows`] gives.
+    /// Returns the element type of the rows that [`ModelFile::read_rows`] reads.
     pub fn element(&self, part: Part) -> Result<ElementType> {
         let place = self.place(part)?;
         Ok(match place.change {
@@ -166,7 +170,7 @@ impl ModelFile {
         })
     }
 
-    /// Bytes of a row that [`ModelFile::read_rows`] gives.
+    /// Returns the number of bytes of a row that [`ModelFile::read_rows`] reads.
     pub fn row_bytes(&self, part: Part) -> Result<usize> {
         let place = self.place(part)?;
         Ok(match place.change {
@@ -175,8 +179,9 @@ impl ModelFile {
         })
     }
 
-    /// Reads `count` rows from row `first` into `out`, whose former contents are dropped. Plain values that
-    /// are not finite are refused.
+    /// Replaces `out` by the bytes of `count` rows from row `first` on.
+    ///
+    /// Errors: rows beyond the tensor, plain values that are not finite.
     pub fn read_rows(&self, part: Part, first: usize, count: usize, out: &mut Vec<u8>) -> Result<()> {
         let place = self.place(part)?;
         let end = check_rows(place, first, count)?;
@@ -208,8 +213,9 @@ impl ModelFile {
         }
     }
 
-    /// Reads `count` rows from row `first` of a plain type as binary32 (exactly) into `out`, whose former
-    /// contents are dropped. Values that are not finite are refused, and so are parts in blocks.
+    /// Replaces `out` by the values of `count` rows from row `first` on, converted exactly to binary32.
+    ///
+    /// Errors: rows beyond the tensor, a quantised tensor, values that are not finite.
     pub fn read_f32(&self, part: Part, first: usize, count: usize, out: &mut Vec<f32>) -> Result<()> {
         let place = self.place(part)?;
         check_rows(place, first, count)?;
@@ -236,11 +242,11 @@ impl ModelFile {
         Ok(())
     }
 
-    /// Reads rows as they lie; the range has been checked.
+    /// Reads rows as they are stored; the range must have been checked.
     fn read_stored(&self, place: &Place, first: usize, count: usize, out: &mut Vec<u8>) -> Result<()> {
         let row = place.row_bytes();
         let offset = place.info.offset + (first * row) as u64;
-        // No more than the file's bytes.
+        // At most the size of the file.
         out.resize(count * row, 0);
         self.shards[place.shard].read_at(offset, out)?;
         if !place.info.element.is_finite(out) {
@@ -252,7 +258,7 @@ impl ModelFile {
     }
 }
 
-/// The row after the last of those asked for.
+/// Returns the end of the requested rows, or an error if it exceeds the tensor.
 fn check_rows(place: &Place, first: usize, count: usize) -> Result<usize> {
     let end = first.saturating_add(count);
     if end <= place.rows {
@@ -266,8 +272,9 @@ fn check_rows(place: &Place, first: usize, count: usize) -> Result<usize> {
     })
 }
 
-/// Finds every part of a configuration among tensors; refused: parts that are missing, of another shape,
-/// vectors in blocks, tensors that are no part.
+/// Finds the place of every tensor of a model.
+///
+/// Errors: missing, duplicate and unknown tensors, other shapes than the configuration's, quantised vectors.
 fn find(
     config: &ModelConfig,
     name: impl Fn(Part) -> String,
@@ -310,14 +317,14 @@ fn find(
         };
         parts.insert(part, place);
     }
-    match by_name.into_keys().filter(|name| !is_left_out(config, name)).min() {
+    match by_name.into_keys().filter(|name| !is_ignored(config, name)).min() {
         Some(name) => Err(FileError::UnknownTensor { name }),
         None => Ok(parts),
     }
 }
 
-/// Whether a tensor may be there though it is no part: frequencies that follow from the configuration, and
-/// the copy of a tied head.
-fn is_left_out(config: &ModelConfig, name: &str) -> bool {
+/// Returns whether a tensor that is not part of the model is ignored: rotary frequencies, which follow from the
+/// configuration, and the copy of a tied head.
+fn is_ignored(config: &ModelConfig, name: &str) -> bool {
     name.ends_with(".rotary_emb.inv_freq") || (config.tied_head && name == "lm_head.weight")
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-//! GGUF files made by us: the same calls always give the same bytes.
+//! A writer of GGUF files, for tests: the same calls always write the same bytes.
 
 use super::{element, metadata::Scalar};
 use agorai_exact::element::ElementType;
 
-/// The alignment that holds where a file names none.
+/// The default alignment.
 const ALIGNMENT: usize = 32;
 
-/// A GGUF file of version 3 in the making. What it is given is written as it is, so that files that
-/// must be refused can be made too.
+/// Writes a GGUF file of version 3. Keys, values and tensors are not checked, so that malformed files can be written
+/// too.
 #[derive(Clone, Debug, Default)]
 pub struct Writer {
     keys: u64,
@@ -17,12 +17,12 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A file without values and tensors.
+    /// Returns a writer of a file without values and tensors.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A value of any type by its number and bytes.
+    /// Adds a value of any type by its number and bytes.
     pub fn raw(mut self, key: &str, number: u32, bytes: &[u8]) -> Self {
         self.keys += 1;
         push_text(&mut self.values, key.as_bytes());
@@ -31,29 +31,29 @@ impl Writer {
         self
     }
 
-    /// A number of 32 bits.
+    /// Adds a 32-bit unsigned integer.
     pub fn u32(self, key: &str, value: u32) -> Self {
         self.raw(key, Scalar::U32 as u32, &value.to_le_bytes())
     }
 
-    /// A binary32.
+    /// Adds a binary32.
     pub fn f32(self, key: &str, value: f32) -> Self {
         self.raw(key, Scalar::F32 as u32, &value.to_le_bytes())
     }
 
-    /// A boolean.
+    /// Adds a boolean.
     pub fn bool(self, key: &str, value: bool) -> Self {
         self.raw(key, Scalar::Bool as u32, &[u8::from(value)])
     }
 
-    /// A string.
+    /// Adds a string.
     pub fn text(self, key: &str, value: &str) -> Self {
         let mut bytes = Vec::new();
         push_text(&mut bytes, value.as_bytes());
         self.raw(key, 8, &bytes)
     }
 
-    /// An array of strings.
+    /// Adds an array of strings.
     pub fn texts<T: AsRef<[u8]>>(self, key: &str, texts: &[T]) -> Self {
         let mut bytes = 8u32.to_le_bytes().to_vec();
         bytes.extend_from_slice(&(texts.len() as u64).to_le_bytes());
@@ -63,13 +63,13 @@ impl Writer {
         self.raw(key, 9, &bytes)
     }
 
-    /// An array of signed numbers of 32 bits.
+    /// Adds an array of 32-bit signed integers.
     pub fn i32s(self, key: &str, values: &[i32]) -> Self {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes());
         self.numbers(key, Scalar::I32, values.len(), bytes.collect())
     }
 
-    /// An array of binary32.
+    /// Adds an array of binary32.
     pub fn f32s(self, key: &str, values: &[f32]) -> Self {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes());
         self.numbers(key, Scalar::F32, values.len(), bytes.collect())
@@ -82,20 +82,20 @@ impl Writer {
         self.raw(key, 9, &bytes)
     }
 
-    /// A tensor: its dimensions with the elements of a row first, and its bytes.
+    /// Adds a tensor: its dimensions, the innermost first, and its bytes.
     pub fn tensor(mut self, name: &str, dims: &[u64], element: ElementType, bytes: Vec<u8>) -> Self {
         let tensor = (name.into(), dims.to_vec(), element::gguf_number(element), bytes);
         self.tensors.push(tensor);
         self
     }
 
-    /// A tensor of binary32.
+    /// Adds a tensor of binary32.
     pub fn tensor_f32(self, name: &str, dims: &[u64], values: &[f32]) -> Self {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes());
         self.tensor(name, dims, ElementType::F32, bytes.collect())
     }
 
-    /// The file.
+    /// Returns the file.
     pub fn finish(self) -> Vec<u8> {
         let mut file = b"GGUF\x03\0\0\0".to_vec();
         file.extend_from_slice(&(self.tensors.len() as u64).to_le_bytes());

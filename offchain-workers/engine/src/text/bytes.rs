@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Byte-level tokens: every byte stands as one visible character (GPT-2's table), and text is split by a
-//! regular expression before it is merged.
+//! Byte-level BPE: every byte is represented by one visible character (GPT-2's table), and text is split by a regular
+//! expression before it is merged.
 
 use super::error::refuse;
 use crate::error::{Error, Result};
 use tokenizers::utils::SysRegex;
 
-/// The character that stands for a byte: itself where it is visible, the next free one from U+0100 on
-/// where not.
+/// Returns the character that represents a byte: the byte itself if visible, else the next free character from U+0100
+/// on.
 pub fn byte_to_char(byte: u8) -> char {
     match byte {
         b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff => char::from(byte),
-        0..=b' ' => nth(u32::from(byte)),
-        0x7f..=0xa0 => nth(33 + u32::from(byte - 0x7f)),
-        0xad => nth(67),
+        0..=b' ' => nth_free(u32::from(byte)),
+        0x7f..=0xa0 => nth_free(33 + u32::from(byte - 0x7f)),
+        0xad => nth_free(67),
     }
 }
 
-fn nth(number: u32) -> char {
+fn nth_free(number: u32) -> char {
     // Below U+0144.
     char::from_u32(0x100 + number).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
-/// The byte that a character stands for.
+/// Returns the byte that a character represents.
 pub fn char_to_byte(c: char) -> Option<u8> {
     match u32::from(c) {
         number @ (0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff) => Some(number as u8),
@@ -39,18 +39,20 @@ const QWEN2: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const DIGIT: &str = r"\p{N}";
 
-/// How text is split before merging.
+/// Splits text before merging.
 pub struct Splitter {
-    /// Each splits what the one before it left.
+    /// Each splits the parts of the previous one.
     steps: Vec<SysRegex>,
-    /// Whether a part that is a token is not merged.
+    /// Whether a part that is a token is not merged any further.
     pub whole_tokens: bool,
-    /// Whether the beginning of a text is marked, where the file does not say.
+    /// Whether the beginning-of-sequence token is added if the file does not specify it.
     pub adds_bos: bool,
 }
 
 impl Splitter {
-    /// The splitter with a name of GGUF's key `tokenizer.ggml.pre`; refused where it is not known.
+    /// Returns the splitter with a name of the GGUF key `tokenizer.ggml.pre`.
+    ///
+    /// Errors: an unknown name.
     pub fn new(name: &str) -> Result<Self> {
         let (steps, llama): (&[_], _) = match name {
             "gpt-2" => (&[GPT2], false),
@@ -70,7 +72,7 @@ impl Splitter {
         })
     }
 
-    /// The parts of a text, which together are the text.
+    /// Splits a text; the concatenation of the parts is the text.
     pub fn split<'a>(&self, text: &'a str) -> Vec<&'a str> {
         let mut parts = vec![text];
         for step in &self.steps {

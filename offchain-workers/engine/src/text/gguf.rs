@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Tokenizers of GGUF files.
 //!
-//! Tokens that are split out go first ([`Vocabulary::split`]). What is left of a text is merged:
-//! - `llama` (SentencePiece): spaces become U+2581, with one more at the beginning of the text and after
-//!   each token that was split out where the file says so; pieces merge whose whole is a token, the one
-//!   with the highest score first; a character without a token becomes the tokens of its bytes.
-//! - `gpt2`: the text is split ([`Splitter`]), its bytes become characters, and pieces merge in the order
-//!   of the file's list.
+//! Special tokens are split out of a text first ([`Vocabulary::split`]). The remaining text is merged:
+//! - `llama` (SentencePiece): spaces are replaced by U+2581; if the file says so, one is added at the beginning of the text
+//!   and after each token that was split out. Pairs whose concatenation is a token are merged by descending score. A
+//!   character without a token is encoded as its bytes.
+//! - `gpt2` (byte-level BPE): the text is split ([`Splitter`]), its bytes are replaced by characters, and pairs are merged
+//!   in the order of the file's list.
 
 use super::{
     bytes::{byte_to_char, char_to_byte, Splitter},
@@ -21,10 +21,10 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// The mark of a space in SentencePiece's tokens.
+/// The representation of a space in SentencePiece tokens.
 const SPACE: &str = "\u{2581}";
 
-/// A GGUF file's tokenizer.
+/// The tokenizer of a GGUF file.
 #[derive(Clone)]
 pub struct GgufTokenizer {
     vocabulary: Vocabulary,
@@ -35,13 +35,13 @@ pub struct GgufTokenizer {
 
 #[derive(Clone)]
 enum Method {
-    /// Ranks of tokens, the highest score first.
+    /// SentencePiece: ranks of tokens, by descending score.
     Scores {
         ranks: Vec<i32>,
         adds_space: bool,
         unknown: Option<u32>,
     },
-    /// Two pieces with a space between them, in the order in which they merge.
+    /// Byte-level BPE: pairs of pieces, separated by a space, in the order of merging.
     Merges {
         merges: Arc<Strings>,
         index: Index,
@@ -86,7 +86,7 @@ impl GgufTokenizer {
         };
         let added = |name: &str, add: bool| match (add, token(name)?) {
             (false, _) => Ok(None),
-            (true, None) => refuse(format!("the {name} token is added, and not named")),
+            (true, None) => refuse(format!("the {name} token is added but not named")),
             (true, token) => Ok(token),
         };
         Ok(Self {
@@ -97,17 +97,19 @@ impl GgufTokenizer {
         })
     }
 
-    /// The tokens.
+    /// Returns the tokens.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
     }
 
-    /// Whether a space is added at the beginning of a text.
+    /// Returns whether a space is added at the beginning of a text.
     pub fn adds_space(&self) -> bool {
         matches!(self.method, Method::Scores { adds_space, .. } if adds_space)
     }
 
-    /// The tokens of a text, with those that the file adds around every text where `add_special` says so.
+    /// Encodes a text. `add_special`: whether to add the tokens that the file specifies for the ends of every text.
+    ///
+    /// Errors: a character without tokens.
     pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>> {
         let mut tokens = Vec::new();
         tokens.extend(self.bos.filter(|_| add_special));
@@ -124,7 +126,7 @@ impl GgufTokenizer {
                     } => {
                         let mark = if *adds_space && begins { SPACE } else { "" };
                         let text = format!("{mark}{}", text.replace(' ', SPACE));
-                        self.by_scores(&text, ranks, *unknown, &mut tokens)?;
+                        self.merge_by_scores(&text, ranks, *unknown, &mut tokens)?;
                     }
                     Method::Merges {
                         merges,
@@ -132,7 +134,7 @@ impl GgufTokenizer {
                         splitter,
                     } => {
                         for part in splitter.split(text) {
-                            self.by_merges(
+                            self.merge_by_list(
                                 part,
                                 splitter.whole_tokens,
                                 |pair| index.find(merges, pair),
@@ -148,7 +150,7 @@ impl GgufTokenizer {
         Ok(tokens)
     }
 
-    fn by_scores(&self, text: &str, ranks: &[i32], unknown: Option<u32>, tokens: &mut Vec<u32>) -> Result<()> {
+    fn merge_by_scores(&self, text: &str, ranks: &[i32], unknown: Option<u32>, tokens: &mut Vec<u32>) -> Result<()> {
         let find = |piece: &str| self.vocabulary.find(piece.as_bytes());
         let mut pieces = Vec::new();
         let rank = |both: &str, _| find(both).map(|token| i64::from(ranks[token as usize]));
@@ -168,7 +170,7 @@ impl GgufTokenizer {
         Ok(())
     }
 
-    fn by_merges(
+    fn merge_by_list(
         &self,
         part: &str,
         whole_tokens: bool,
@@ -196,7 +198,7 @@ impl GgufTokenizer {
         Ok(())
     }
 
-    /// Appends the bytes of a token; none for tokens that are not text.
+    /// Appends the bytes of a token; none if it is not text.
     pub fn push_piece(&self, token: u32, out: &mut Vec<u8>) {
         let Some((text, kind)) = self.vocabulary.get(token) else {
             return;
@@ -221,14 +223,14 @@ impl GgufTokenizer {
     }
 }
 
-/// The byte of a token such as `<0x0A>`.
+/// Returns the byte of a token such as `<0x0A>`.
 fn byte_of(text: &[u8]) -> Option<u8> {
     let text = core::str::from_utf8(text).ok()?;
     let digits = text.strip_prefix("<0x")?.strip_suffix('>')?;
     u8::from_str_radix(digits, 16).ok()
 }
 
-/// Ranks of tokens by their scores: the same order, reversed.
+/// Returns the ranks of tokens: the order of their scores, reversed.
 fn ranks(metadata: &Metadata, tokens: usize) -> Result<Vec<i32>> {
     let key = "tokenizer.ggml.scores";
     let Some(scores) = metadata.numbers(key)? else {
@@ -246,19 +248,19 @@ fn ranks(metadata: &Metadata, tokens: usize) -> Result<Vec<i32>> {
         .collect()
 }
 
-/// An integer in the order of finite numbers; both zeros are one.
+/// Maps finite numbers to integers of the same order; both zeros to the same one.
 fn ordered(value: f32) -> i32 {
     let bits = (value + 0.0).to_bits() as i32;
     bits ^ (((bits >> 31) as u32) >> 1) as i32
 }
 
-/// The merges of a file, each but the first time refused.
+/// Reads the merges of a file; duplicates are refused.
 fn merges(metadata: &Metadata, splitter: Arc<Splitter>) -> Result<Method> {
     let key = "tokenizer.ggml.merges";
     let Some(merges) = metadata.strings(key)? else {
         return refuse(format!("{key} is missing"));
     };
-    let index = Index::new(merges).map_err(|merge| Error::Tokenizer(format!("merge {merge} is there twice")))?;
+    let index = Index::new(merges).map_err(|merge| Error::Tokenizer(format!("merge {merge} is duplicated")))?;
     Ok(Method::Merges {
         merges: merges.clone(),
         index,

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A hash table of strings that stay where they are: 4 bytes for each slot.
+//! A hash table of strings that are stored elsewhere: 4 bytes for each slot.
 
 use crate::files::metadata::Strings;
 use std::hash::{BuildHasher, RandomState};
 
-/// A slot without a string.
+/// An empty slot.
 const EMPTY: u32 = u32::MAX;
 
-/// Finds strings by their bytes. The hash has a random key, so that no file can choose strings that
-/// collide; what is found does not depend on it.
+/// Finds strings by their bytes. The hash has a random key, so that a file cannot contain colliding strings; results do
+/// not depend on it.
 #[derive(Clone)]
 pub(super) struct Index {
     slots: Vec<u32>,
@@ -16,7 +16,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// An index of all strings but empty ones; the number of one that is there twice where there is one.
+    /// Returns the index of all strings but empty ones, or the number of a duplicate.
     pub(super) fn new(strings: &Strings) -> Result<Self, usize> {
         let mut index = Self {
             slots: vec![EMPTY; (2 * strings.len()).next_power_of_two()],
@@ -34,16 +34,16 @@ impl Index {
         Ok(index)
     }
 
-    /// The number of a string.
+    /// Returns the number of a string.
     pub(super) fn find(&self, strings: &Strings, string: &[u8]) -> Option<u32> {
         self.slot(strings, string).1
     }
 
-    /// Where a string is or would be, and its number.
+    /// Returns the slot of a string, or the empty slot for it, and its number.
     fn slot(&self, strings: &Strings, string: &[u8]) -> (usize, Option<u32>) {
         let mask = self.slots.len() - 1;
         let mut slot = self.hasher.hash_one(string) as usize & mask;
-        // At most half of the slots are taken: the loop ends.
+        // At most half of the slots are occupied, so the loop ends.
         loop {
             match self.slots[slot] {
                 EMPTY => return (slot, None),

@@ -3,18 +3,20 @@
 //!
 //! | vocabulary | tokens of the prompt | bytes of the output |
 //! |---|---|---|
-//! | 256, no tokenizer | its bytes | a byte for each token |
-//! | any other | as the tokenizer encodes it | 4 bytes, little endian, for each token |
+//! | 256, no tokenizer | its bytes | 1 byte for each token |
+//! | any other | the tokenizer's encoding | 4 little-endian bytes for each token |
 //!
-//! The output of a model with a tokenizer is its token ids, not text: text can be tokenised in more
-//! than one way, and the checker must see the very tokens that were sampled.
+//! The output of a model with a tokenizer is its token ids, not text: a text has more than one tokenisation, and the check
+//! needs the sampled tokens.
 
 use super::tokenizer::{Kind, Tokenizer};
 use crate::error::{Error, Result};
 use agorai_primitives::job::{MAX_OUTPUT, MAX_TOKENS};
 
 impl Tokenizer {
-    /// The tokens of a prompt.
+    /// Encodes a prompt.
+    ///
+    /// Errors: a prompt that is not UTF-8 or cannot be encoded.
     pub fn prompt(&self, prompt: &[u8]) -> Result<Vec<u32>> {
         match &self.kind {
             Kind::Bytes => Ok(prompt.iter().map(|byte| u32::from(*byte)).collect()),
@@ -25,7 +27,7 @@ impl Tokenizer {
         }
     }
 
-    /// Most tokens whose output the chain takes.
+    /// Returns the maximum number of tokens of an output on the chain.
     pub fn max_tokens(&self) -> usize {
         let bytes = match &self.kind {
             Kind::Bytes => 1,
@@ -37,13 +39,13 @@ impl Tokenizer {
     /// Appends one token to an output.
     pub fn push(&self, output: &mut Vec<u8>, token: u32) {
         match &self.kind {
-            // Samples of a byte-level model are below 256.
+            // Tokens of a byte-level model are below 256.
             Kind::Bytes => output.push(token as u8),
             Kind::Gguf(_) | Kind::Json(_) => output.extend_from_slice(&token.to_le_bytes()),
         }
     }
 
-    /// The tokens of an output, or `None` where it is none.
+    /// Decodes an output to tokens. Returns `None` if it is malformed.
     pub fn tokens(&self, output: &[u8]) -> Option<Vec<u32>> {
         match &self.kind {
             Kind::Bytes => Some(output.iter().map(|byte| u32::from(*byte)).collect()),
@@ -60,7 +62,7 @@ impl Tokenizer {
         }
     }
 
-    /// The text of an output, for people; not part of any result.
+    /// Decodes an output to text for display; not part of any result.
     pub fn text(&self, output: &[u8]) -> Vec<u8> {
         match &self.kind {
             Kind::Bytes => output.to_vec(),

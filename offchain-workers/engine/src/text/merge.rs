@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Byte-pair merging: a text begins as its characters; of all neighbours that may merge, those of the least
-//! rank do, the leftmost first, until none may.
+//! Byte-pair encoding: the pieces of a text are initially its characters; the pair of neighbours of lowest rank is merged,
+//! the leftmost on ties, until no pair has a rank.
 //!
-//! As in Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units"; with a heap, so
-//! that n characters take O(n log n).
+//! Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units"; implemented with a heap in
+//! O(n log n) for n characters.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-/// A run of the text that is one piece so far.
+/// A piece of the text.
 struct Piece {
     start: u32,
-    /// Bytes; 0 once it is merged into its left neighbour.
+    /// Number of bytes; 0 after it was merged into its left neighbour.
     length: u32,
     left: u32,
     right: u32,
 }
 
-/// No neighbour.
+/// The index of no neighbour.
 const NONE: u32 = u32::MAX;
 
-/// Appends the pieces of a text to `out`. `rank` gives the rank of merging two neighbours, from the two
-/// together and the length of the first, or `None` where they may not merge. Texts of 4 GiB and more
-/// are one piece.
+/// Appends the pieces of a text to `out`. `rank` returns the rank of a pair of neighbours, given their concatenation and
+/// the length of the first, or `None` if they must not be merged. A text of 4 GiB or more is one piece.
 pub fn merge<'a>(text: &'a str, rank: impl Fn(&'a str, usize) -> Option<i64>, out: &mut Vec<&'a str>) {
     if u32::try_from(text.len()).is_err() {
         out.push(text);
@@ -41,7 +40,7 @@ pub fn merge<'a>(text: &'a str, rank: impl Fn(&'a str, usize) -> Option<i64>, ou
         return;
     };
     last.right = NONE;
-    // Rank, left piece, right piece, bytes of both when the pair was found.
+    // Rank, left piece, right piece, length of both when the pair was pushed.
     let mut heap = BinaryHeap::new();
     let pair = |pieces: &[Piece], left: u32| {
         let a = pieces.get(left as usize)?;
@@ -56,7 +55,7 @@ pub fn merge<'a>(text: &'a str, rank: impl Fn(&'a str, usize) -> Option<i64>, ou
     }
     while let Some(Reverse((_, left, right, length))) = heap.pop() {
         let (a, b) = (&pieces[left as usize], &pieces[right as usize]);
-        // Pairs of pieces that have changed since are void.
+        // Skip pairs whose pieces have changed since.
         if a.length == 0 || b.length == 0 || a.length + b.length != length || a.right != right {
             continue;
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Text of tokens as they come: a character whose bytes are spread over tokens appears with its last.
+//! Streaming decoding: a character whose bytes are split among tokens is returned with its last token.
 
 use super::{
     library::guarded,
@@ -7,13 +7,14 @@ use super::{
 };
 use crate::error::Result;
 
-/// The text of tokens as they come.
+/// A streaming decoder.
 pub struct Stream<'a> {
     tokenizer: &'a Tokenizer,
-    /// Bytes that are not yet characters.
+    /// Bytes of incomplete characters.
     bytes: Vec<u8>,
+    /// Whether no text was returned yet.
     begins: bool,
-    /// State of the library's stream.
+    /// State of the crate `tokenizers`.
     ids: Vec<u32>,
     prefix: String,
     prefix_index: usize,
@@ -38,7 +39,7 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// The text that one more token completes; may be empty.
+    /// Returns the text that a token completes; may be empty.
     pub fn push(&mut self, token: u32) -> Result<String> {
         if let Kind::Json(inner) = &self.tokenizer.kind {
             let text = guarded(|| {
@@ -63,7 +64,7 @@ impl<'a> Stream<'a> {
         Ok(self.take_characters())
     }
 
-    /// The text that is left when no more tokens come; bytes that are no character become U+FFFD.
+    /// Returns the remaining text; bytes that are not UTF-8 become U+FFFD.
     pub fn finish(mut self) -> Result<String> {
         if let Kind::Json(inner) = &self.tokenizer.kind {
             let text = guarded(|| inner.decode(&self.ids, true))?;
@@ -73,7 +74,7 @@ impl<'a> Stream<'a> {
         Ok(text + &String::from_utf8_lossy(&self.bytes))
     }
 
-    /// Takes all characters that are whole; bytes that can become none are U+FFFD.
+    /// Removes and returns all complete characters; invalid bytes become U+FFFD.
     fn take_characters(&mut self) -> String {
         let mut text = String::new();
         loop {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Chat templates: a conversation as the text that a model was trained on.
+//! Chat templates: they render a conversation as the text that a model was trained on.
 //!
-//! A template is a program of the file (Jinja), run with bounded work and output, without access to
-//! anything but the conversation.
+//! A template is an untrusted Jinja program; its steps, its memory and its output are bounded, and it has access to the
+//! conversation only.
 
 use super::error::refuse;
 use crate::{
@@ -12,26 +12,26 @@ use crate::{
 use minijinja::{context, syntax::SyntaxConfig, Environment, ErrorKind, Value};
 use serde_json::Value as Json;
 
-/// Most bytes of a template.
+/// Maximum number of bytes of a template.
 const MAX_TEMPLATE: usize = 1 << 20;
-/// Most bytes of a conversation's text.
+/// Maximum number of bytes of a rendered conversation.
 const MAX_TEXT: usize = 4 << 20;
-/// Work that a template may do, and memory that it may take (about 64 bytes each).
-const FUEL: u64 = 2_000_000;
-/// Depth of a template's constructs.
-const DEPTH: usize = 100;
+/// Maximum number of steps of a template; each allocates about 64 bytes or less.
+const MAX_STEPS: u64 = 2_000_000;
+/// Maximum depth of nested constructs.
+const MAX_DEPTH: usize = 100;
 
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Who speaks: `system`, `user` or `assistant`.
+    /// The role: `system`, `user` or `assistant`.
     pub role: String,
-    /// What is said.
+    /// The text.
     pub content: String,
 }
 
 impl Message {
-    /// A message.
+    /// Returns a message.
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
         Self {
             role: role.into(),
@@ -49,8 +49,9 @@ pub struct ChatTemplate {
 }
 
 impl ChatTemplate {
-    /// A template, with the texts of the tokens that begin and end every text. Refused: templates that are
-    /// too long or cannot be parsed.
+    /// Parses a template. `bos`, `eos`: the texts of the beginning-of-sequence and end-of-sequence tokens.
+    ///
+    /// Errors: a template that is too long or malformed.
     pub fn new(source: String, bos: String, eos: String) -> Result<Self> {
         if source.len() > MAX_TEMPLATE {
             return refuse(format!("a chat template of {} bytes", source.len()));
@@ -61,7 +62,9 @@ impl ChatTemplate {
         Ok(Self { source, bos, eos })
     }
 
-    /// The template in a model's file or folder; refused where there is none.
+    /// Reads the template of a model file or folder.
+    ///
+    /// Errors: no template, or a malformed one.
     pub fn from_model(file: &ModelFile) -> Result<Self> {
         let (source, bos, eos) = match file.text() {
             TextSource::Gguf(metadata) => {
@@ -78,7 +81,7 @@ impl ChatTemplate {
                 let text = |key: &str| -> Result<String> {
                     Ok(match folder.setting(key)? {
                         Some(Json::String(text)) => text,
-                        // An added token as an object.
+                        // An added token in the form of an object.
                         Some(token) => token["content"].as_str().unwrap_or_default().into(),
                         None => String::new(),
                     })
@@ -92,8 +95,10 @@ impl ChatTemplate {
         }
     }
 
-    /// The text of a conversation, to be encoded without adding special tokens. With `answer` it ends
-    /// where the assistant's answer begins.
+    /// Renders a conversation, to be encoded without adding special tokens. `answer`: whether to append the header of the
+    /// assistant's answer.
+    ///
+    /// Errors: a failing template, too many steps, too long a text.
     pub fn render(&self, messages: &[Message], answer: bool) -> Result<String> {
         let environment = environment()?;
         let messages: Vec<Value> = messages
@@ -118,7 +123,7 @@ impl ChatTemplate {
     }
 }
 
-/// What templates run in: Jinja as the transformers library sets it up.
+/// Returns the environment of templates, with the settings of the transformers library.
 fn environment() -> Result<Environment<'static>> {
     let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder()
@@ -127,8 +132,8 @@ fn environment() -> Result<Environment<'static>> {
         .build()
         .map_err(|error| Error::Tokenizer(format!("chat template: {error}")))?;
     environment.set_syntax(syntax);
-    environment.set_fuel(Some(FUEL));
-    environment.set_recursion_limit(DEPTH);
+    environment.set_fuel(Some(MAX_STEPS));
+    environment.set_recursion_limit(MAX_DEPTH);
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
     environment.add_function("raise_exception", |reason: String| -> core::result::Result<Value, _> {
         Err(minijinja::Error::new(ErrorKind::InvalidOperation, reason))

@@ -7,12 +7,12 @@ use crate::{
     files::{metadata::Metadata, ModelFile, TextSource},
 };
 
-/// Most bytes of a `tokenizer.json`.
+/// Maximum number of bytes of a `tokenizer.json`.
 pub const MAX_TOKENIZER: usize = 64 << 20;
-/// Most bytes of a text that is encoded at once.
+/// Maximum number of bytes of a text to be encoded.
 pub const MAX_TEXT: usize = 4 << 20;
 
-/// How one model reads and writes text.
+/// The tokenizer of a model.
 #[derive(Clone)]
 pub struct Tokenizer {
     pub(super) kind: Kind,
@@ -23,15 +23,15 @@ pub struct Tokenizer {
 
 #[derive(Clone)]
 pub(super) enum Kind {
-    /// A token is a byte.
+    /// Byte-level: a token is a byte.
     Bytes,
-    /// A GGUF file's.
+    /// Of a GGUF file.
     Gguf(Box<GgufTokenizer>),
-    /// A `tokenizer.json`.
+    /// Of a `tokenizer.json`.
     Json(Box<tokenizers::Tokenizer>),
 }
 
-/// Texts of tokens that end an answer, whatever the configuration says.
+/// Tokens that end an answer in addition to those of the configuration.
 const ENDS: [&str; 10] = [
     "<|eot_id|>",
     "<|eom_id|>",
@@ -46,7 +46,9 @@ const ENDS: [&str; 10] = [
 ];
 
 impl Tokenizer {
-    /// The tokenizer of byte-level models; refused where the vocabulary is not 256.
+    /// Returns the tokenizer of byte-level models.
+    ///
+    /// Errors: a vocabulary of other than 256 tokens.
     pub fn bytes(vocab: u32) -> Result<Self> {
         if vocab != 256 {
             return refuse(format!("{vocab} tokens need a tokenizer.json"));
@@ -60,6 +62,8 @@ impl Tokenizer {
     }
 
     /// Reads a `tokenizer.json` for a model of `vocab` tokens.
+    ///
+    /// Errors: a malformed, unsupported or too long file.
     pub fn from_json(bytes: &[u8], vocab: u32) -> Result<Self> {
         if bytes.len() > MAX_TOKENIZER {
             return refuse(format!("{} bytes", bytes.len()));
@@ -82,7 +86,9 @@ impl Tokenizer {
         })
     }
 
-    /// The tokenizer in a GGUF file's metadata, for a model of `vocab` tokens.
+    /// Reads the tokenizer of GGUF metadata for a model of `vocab` tokens.
+    ///
+    /// Errors: missing or malformed values, an unsupported tokenizer.
     pub fn from_gguf(metadata: &Metadata, vocab: u32) -> Result<Self> {
         let inner = GgufTokenizer::new(metadata, vocab)?;
         let ends = ENDS
@@ -96,7 +102,9 @@ impl Tokenizer {
         })
     }
 
-    /// The tokenizer in a model's file or folder.
+    /// Reads the tokenizer of a model file or folder.
+    ///
+    /// Errors: as [`Tokenizer::from_gguf`] and [`Tokenizer::from_json`].
     pub fn from_model(file: &ModelFile) -> Result<Self> {
         let config = file.config();
         // Bounded by the configuration.
@@ -114,23 +122,25 @@ impl Tokenizer {
         Ok(tokenizer)
     }
 
-    /// Tokens of the model.
+    /// Returns the number of tokens of the vocabulary.
     pub fn vocab(&self) -> u32 {
         self.vocab
     }
 
-    /// The token before every text, where the model names one.
+    /// Returns the beginning-of-sequence token, if the model names one.
     pub fn bos(&self) -> Option<u32> {
         self.bos
     }
 
-    /// Whether a token ends an answer.
+    /// Returns whether a token ends an answer.
     pub fn is_end(&self, token: u32) -> bool {
         self.ends.contains(&token)
     }
 
-    /// The tokens of a text; special tokens are recognised in it. With `add_special` those are added that
-    /// the model expects around every text: not for text of a chat template, which has them already.
+    /// Encodes a text; special tokens are recognised in it. `add_special`: whether to add the tokens that the model
+    /// expects around every text, which rendered chat templates contain already.
+    ///
+    /// Errors: a too long text, a character without tokens, a token outside the vocabulary.
     pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>> {
         if text.len() > MAX_TEXT {
             return refuse(format!("a text of {} bytes", text.len()));
@@ -146,7 +156,7 @@ impl Tokenizer {
         Ok(tokens)
     }
 
-    /// The text of tokens, without special ones; bytes that are not UTF-8 become U+FFFD.
+    /// Decodes tokens to text, without special tokens; bytes that are not UTF-8 become U+FFFD.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
         match &self.kind {
             Kind::Json(inner) => guarded(|| inner.decode(tokens, true)),
@@ -164,7 +174,7 @@ impl Tokenizer {
         }
     }
 
-    /// Appends the bytes of one token, where tokens have bytes of their own.
+    /// Appends the bytes of one token, unless the tokenizer is that of a `tokenizer.json`.
     pub(super) fn push_piece(&self, token: u32, out: &mut Vec<u8>) {
         match &self.kind {
             Kind::Bytes => out.extend(u8::try_from(token).ok()),
@@ -173,7 +183,7 @@ impl Tokenizer {
         }
     }
 
-    /// Whether a text's first space is one that encoding added.
+    /// Returns whether encoding adds a space at the beginning of a text.
     pub(super) fn drops_first_space(&self) -> bool {
         match &self.kind {
             Kind::Gguf(inner) => inner.adds_space(),

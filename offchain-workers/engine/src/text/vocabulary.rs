@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The tokens of a GGUF file: their texts, their kinds, and how they are found.
+//! The tokens of a GGUF file.
 
 use super::{error::refuse, index::Index};
 use crate::{
@@ -8,20 +8,20 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// What a token is, with GGUF's numbers.
+/// The kinds of tokens with their GGUF numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
     /// Text.
     Normal = 1,
-    /// Stands for what has no token.
+    /// The token of text without tokens.
     Unknown = 2,
-    /// Not text.
+    /// A control token, not text.
     Control = 3,
-    /// Text that is split out before all else.
+    /// Text that is split out before merging.
     UserDefined = 4,
-    /// Not used.
+    /// Unused.
     Unused = 5,
-    /// One byte.
+    /// A byte.
     Byte = 6,
 }
 
@@ -33,19 +33,19 @@ impl TokenKind {
             .find(|kind| *kind as u64 == number)
     }
 
-    /// Whether it is split out of a text before merging.
+    /// Returns whether tokens of this kind are split out of a text before merging.
     fn is_split_out(self) -> bool {
         use TokenKind::*;
         matches!(self, Unknown | Control | UserDefined)
     }
 }
 
-/// A part of a text.
+/// A fragment of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fragment<'a> {
     /// Text to be merged.
     Text(&'a str),
-    /// A token that was split out.
+    /// A token.
     Token(u32),
 }
 
@@ -55,15 +55,16 @@ pub struct Vocabulary {
     texts: Arc<Strings>,
     kinds: Vec<TokenKind>,
     index: Index,
-    /// Lengths of tokens that are split out, the longest first.
+    /// The lengths of tokens that are split out, descending.
     lengths: Vec<usize>,
-    /// Whether such a token begins with a byte.
+    /// Whether any such token begins with each byte.
     begins: [bool; 256],
 }
 
 impl Vocabulary {
-    /// Reads the tokens of a model with `vocab` of them. Refused: more tokens than that, two tokens with
-    /// one text, another number of kinds.
+    /// Reads the tokens of GGUF metadata for a model of `vocab` tokens.
+    ///
+    /// Errors: no or too many tokens, two tokens with the same text, unknown kinds or another number of them.
     pub fn new(metadata: &Metadata, vocab: u32) -> Result<Self> {
         let key = "tokenizer.ggml.tokens";
         let Some(texts) = metadata.strings(key)? else {
@@ -83,12 +84,12 @@ impl Vocabulary {
         };
         let index = Index::new(texts).or_else(|token| {
             let text = texts.get(token).unwrap_or_default();
-            refuse(format!("token {:?} is there twice", String::from_utf8_lossy(text)))
+            refuse(format!("token {:?} is duplicated", String::from_utf8_lossy(text)))
         })?;
         let mut lengths = Vec::new();
         let mut begins = [false; 256];
         for (text, kind) in texts.iter().zip(&kinds) {
-            // What is split out of UTF-8 is UTF-8.
+            // Tokens are split out of UTF-8, so others cannot occur.
             if let (true, Some(first), Ok(_)) = (kind.is_split_out(), text.first(), core::str::from_utf8(text)) {
                 lengths.push(text.len());
                 begins[usize::from(*first)] = true;
@@ -105,34 +106,34 @@ impl Vocabulary {
         })
     }
 
-    /// How many tokens there are.
+    /// Returns the number of tokens.
     pub fn len(&self) -> usize {
         self.kinds.len()
     }
 
-    /// Never: a vocabulary has tokens.
+    /// Returns whether there are no tokens, which is never the case.
     pub fn is_empty(&self) -> bool {
         self.kinds.is_empty()
     }
 
-    /// The text and the kind of a token.
+    /// Returns the text and the kind of a token.
     pub fn get(&self, token: u32) -> Option<(&[u8], TokenKind)> {
         let text = self.texts.get(token as usize)?;
         Some((text, *self.kinds.get(token as usize)?))
     }
 
-    /// The token with a text.
+    /// Returns the token with a text.
     pub fn find(&self, text: &[u8]) -> Option<u32> {
         self.index.find(&self.texts, text)
     }
 
-    /// The control token with a text.
+    /// Returns the control token with a text.
     pub fn control(&self, text: &[u8]) -> Option<u32> {
         self.find(text)
             .filter(|token| self.kinds[*token as usize] == TokenKind::Control)
     }
 
-    /// Splits tokens out of a text: the longest first in the whole text, each from left to right.
+    /// Splits tokens out of a text: the longest ones first in the whole text, those of one length from left to right.
     pub fn split<'a>(&self, text: &'a str) -> Vec<Fragment<'a>> {
         let mut fragments = vec![Fragment::Text(text)];
         for length in &self.lengths {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The learning rate of each inner step: linear warm-up, then a cosine down to a tenth.
+//! The learning rate of each inner step: linear warm-up, then cosine decay to a tenth.
 
 use agorai_exact::math;
 use agorai_primitives::training::Recipe;
 
-/// The rate at the end of the plan, as a share of the highest.
+/// The final learning rate as a fraction of the peak.
 const FLOOR: f32 = 0.1;
 
-/// The learning rate of step `step` (from 0) of a plan of `total` steps.
+/// Returns the learning rate of step `step` (from 0) of a schedule of `total` steps.
 ///
 /// Order: `peak = rate_micros / 1e6`; in the warm-up `peak * ((step + 1) / warmup)`; after it, with
 /// `x = (step - warmup) / (total - warmup)` (at most 1), `peak * fma(0.9, fma(0.5, cos(pi x), 0.5), 0.1)`.

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The full state of training between two inner steps, and its bytes.
+//! The state of training between two inner steps, and its encoding.
 //!
-//! The moments of AdamW start at zero in every round: a worker need not keep them between rounds, and a
-//! round is determined by the base weights alone.
+//! The moments of AdamW start at zero in every round: a worker need not store them between rounds, and a round depends on
+//! the base weights only.
 
 use crate::bytes::{extend_from_le_bytes, extend_le_bytes};
 
 const MAGIC: &[u8; 16] = b"agorai/state/1\0\0";
 const HEADER: usize = MAGIC.len() + 4;
 
-/// Parameters, moments and the number of inner steps made in this round; while training, `R` are a backend's
-/// rows.
+/// Parameters, optimiser moments and the number of inner steps of the round. `R`: the type that stores the values, during
+/// training a backend's rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State<R = Vec<f32>> {
     /// The parameters.
@@ -19,12 +19,12 @@ pub struct State<R = Vec<f32>> {
     pub first: R,
     /// AdamW's second moments.
     pub second: R,
-    /// Inner steps made.
+    /// Number of completed inner steps.
     pub step: u32,
 }
 
 impl State {
-    /// The state at the start of a round.
+    /// Returns the state at the start of a round.
     pub fn start(values: Vec<f32>) -> Self {
         let zeros = vec![0.0; values.len()];
         Self {
@@ -35,7 +35,7 @@ impl State {
         }
     }
 
-    /// The bytes that are hashed and served: magic, step, parameters, first and second moments.
+    /// Encodes the state: magic, step, parameters, first and second moments.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER + 12 * self.values.len());
         bytes.extend_from_slice(MAGIC);
@@ -46,8 +46,8 @@ impl State {
         bytes
     }
 
-    /// A state from outside with `parameters` parameters after `step` steps; `None` where the bytes are
-    /// no such state or hold a value that is not finite.
+    /// Decodes an untrusted state of `parameters` parameters after `step` steps. Returns `None` if the bytes are
+    /// malformed or contain a value that is not finite.
     pub fn from_bytes(parameters: usize, step: u32, bytes: &[u8]) -> Option<Self> {
         let (header, body) = bytes.split_at_checked(HEADER)?;
         if !header.starts_with(MAGIC)
