@@ -1,39 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 //! # Datasets
 //!
-//! What may be trained on: manifests, shards, versions, licences, access terms and contributors.
-//! The bytes themselves are blobs; the chain keeps their names and a root over them.
+//! The registry of training data: manifests, shards, versions, licences, access terms and contributors. The data
+//! itself is stored off the chain as blobs; the chain stores the blobs' hashes and a Merkle root over them.
 //!
-//! ## Words
+//! ## Terminology
 //!
-//! | word | meaning |
+//! | term | meaning |
 //! |---|---|
-//! | manifest | a Croissant 1.1 description; only its hash is on the chain |
-//! | shard | content-addressed bytes of the dataset, with their length |
-//! | root | Merkle root over the shards in order, computed by the chain |
+//! | manifest | a Croissant 1.1 description of a dataset; only its hash is on the chain |
+//! | shard | one blob of the dataset, with its length in bytes |
+//! | root | the Merkle root over the shards in order, computed by this pallet |
 //! | parent | the dataset of which this one is a newer version |
-//! | contributor | an account with a weight in what the content earns |
-//! | withdrawn | not to be used for anything new; the record stays |
+//! | contributor | an account with a weight in the data's part of inference fees |
+//! | withdrawn | not available for new training; the record remains |
 //!
 //! ## Calls
 //!
-//! | call | who | effect |
+//! | call | origin | effect |
 //! |---|---|---|
-//! | `publish` | anyone who can pay the deposit | a new dataset |
-//! | `withdraw` | its owner | nothing new may use it |
+//! | `publish` | any signed account that can pay the deposit | registers a dataset |
+//! | `withdraw` | the dataset's owner | makes the dataset unavailable for new training |
 //!
 //! ## Assumptions
 //!
-//! - Records are for ever, because the lineage of models points at them. Hence the deposit (per
-//!   byte of the record) is never given back, and withdrawing removes nothing.
-//! - Any dataset in use may be named as a parent, whoever owns it: that is a statement about
-//!   content, not a right.
-//! - That the shards' bytes exist and are as long as it is said is checked by who fetches them.
+//! - Records are permanent because the lineage of models refers to them. Hence the deposit, which is proportional to
+//!   the record's encoded length, is never released, and a withdrawal removes nothing.
+//! - Any account may name any available dataset as a parent. A parent is a statement about content and grants no
+//!   rights.
+//! - The chain does not verify that the shards exist or have the stated lengths. Nodes verify both when they fetch
+//!   the blobs.
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
 
-pub mod types;
+pub mod dataset;
+pub mod licence;
+pub mod shards;
 pub mod weights;
 
 #[cfg(test)]
@@ -52,6 +55,7 @@ pub mod pallet {
     use super::*;
     use agorai_primitives::{traits::DatasetRegistry, Balance, BlobId, DatasetId, Shard};
     use alloc::{vec, vec::Vec};
+    use dataset::{all_distinct, is_printable, AccessTerms, Contributors, DatasetRecord, DatasetStatus, Name};
     use frame_support::{
         pallet_prelude::*,
         traits::{
@@ -60,16 +64,14 @@ pub mod pallet {
         },
     };
     use frame_system::pallet_prelude::*;
+    use licence::{is_spdx_expression, Licence};
+    use shards::{root, total_bytes, Shards};
     use sp_core::H256;
     use sp_runtime::SaturatedConversion;
-    use types::{
-        is_licence, is_name, root, total_bytes, without_twins, AccessTerms, DatasetRecord, DatasetStatus, Licence,
-        Name, Shards,
-    };
 
-    /// Contributors and their weights.
-    pub type ContributorsOf<T> = types::Contributors<<T as frame_system::Config>::AccountId>;
-    /// The record as this runtime keeps it.
+    /// [`Contributors`] with the runtime's account type.
+    pub type ContributorsOf<T> = Contributors<<T as frame_system::Config>::AccountId>;
+    /// [`DatasetRecord`] with the runtime's account type.
     pub type RecordOf<T> = DatasetRecord<<T as frame_system::Config>::AccountId>;
 
     const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
@@ -84,11 +86,11 @@ pub mod pallet {
         type Currency: Inspect<Self::AccountId, Balance = Balance>
             + MutateHold<Self::AccountId, Reason: From<HoldReason>>;
 
-        /// Held for every byte of a record.
+        /// The deposit for each byte of an encoded record, in plancks.
         #[pallet::constant]
         type DepositPerByte: Get<Balance>;
 
-        /// Most bytes of one dataset, over all its shards.
+        /// Maximum total length of the shards of one dataset, in bytes.
         #[pallet::constant]
         type MaxBytes: Get<u64>;
 
@@ -96,79 +98,92 @@ pub mod pallet {
         type WeightInfo: WeightInfo;
     }
 
-    /// Why the pallet holds tokens.
+    /// The reasons for which the pallet holds funds.
     #[pallet::composite_enum]
     pub enum HoldReason {
-        /// The deposit for records.
+        /// The deposit for dataset records.
         #[codec(index = 0)]
         Record,
     }
 
-    /// All datasets that were ever published.
+    /// All published datasets. Entries are never removed.
     #[pallet::storage]
     pub type Datasets<T: Config> = StorageMap<_, Twox64Concat, DatasetId, RecordOf<T>, OptionQuery>;
 
-    /// The index of the next dataset.
+    /// The id of the next dataset.
     #[pallet::storage]
     pub type NextDataset<T: Config> = StorageValue<_, DatasetId, ValueQuery>;
 
     #[pallet::event]
     #[pallet::generate_deposit(pub(super) fn deposit_event)]
     pub enum Event<T: Config> {
-        /// A dataset may be used.
+        /// A dataset was published.
         Published {
+            /// The dataset.
             dataset: DatasetId,
+            /// The account that published it.
             owner: T::AccountId,
+            /// Merkle root over its shards.
             root: H256,
+            /// Total length of its shards, in bytes.
             bytes: u64,
         },
-        /// A dataset may not be used for anything new.
-        Withdrawn { dataset: DatasetId },
+        /// A dataset was withdrawn: it is not available for new training.
+        Withdrawn {
+            /// The dataset.
+            dataset: DatasetId,
+        },
     }
 
     #[pallet::error]
     pub enum Error<T> {
         /// The name is empty.
         NameIsEmpty,
-        /// The name is not UTF-8, or holds control characters.
-        NameIsNotText,
-        /// The manifest's hash is zero.
-        ManifestIsZero,
-        /// The licence is no SPDX expression: letters, digits and `-.+:()` with single spaces.
-        LicenceIsNotSpdx,
-        /// There is no shard.
+        /// The name is not UTF-8 or contains control characters.
+        NameNotPrintable,
+        /// The hash of the manifest is zero.
+        ManifestHashIsZero,
+        /// The licence is not an SPDX expression: letters, digits and `-.+:()` with single spaces.
+        LicenceNotSpdx,
+        /// The list of shards is empty.
         NoShards,
-        /// A shard has no bytes.
+        /// A shard has a length of zero bytes.
         ShardIsEmpty,
-        /// A shard's hash is zero.
+        /// The hash of a shard is zero.
         ShardHashIsZero,
-        /// A shard is named twice.
-        ShardTwice,
-        /// The shards have more bytes than the chain allows for one dataset.
+        /// The list of shards contains the same blob twice.
+        DuplicateShard,
+        /// The total length of the shards exceeds `MaxBytes`.
         DatasetTooLarge,
-        /// A contributor is named twice.
-        ContributorTwice,
-        /// A contributor's weight is zero.
+        /// The list of contributors contains the same account twice.
+        DuplicateContributor,
+        /// The weight of a contributor is zero.
         ContributorWeightIsZero,
-        /// No dataset has this index.
+        /// No dataset has this id.
         UnknownDataset,
-        /// The parent was never published.
+        /// No dataset has the parent's id.
         UnknownParent,
         /// The parent is withdrawn.
         ParentWithdrawn,
-        /// Only the owner may do this.
+        /// The caller is not the owner of the dataset.
         NotOwner,
         /// The dataset is withdrawn.
         DatasetWithdrawn,
-        /// There are as many datasets as an index can name.
+        /// All dataset ids are in use.
         TooManyDatasets,
     }
 
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
         fn integrity_test() {
-            assert!(T::MaxBytes::get() > 0, "a dataset can have a byte");
-            assert!(T::DepositPerByte::get() > 0, "a record costs something");
+            assert!(
+                T::MaxBytes::get() > 0,
+                "MaxBytes is zero: every dataset would be refused"
+            );
+            assert!(
+                T::DepositPerByte::get() > 0,
+                "DepositPerByte is zero: records would be free"
+            );
         }
 
         #[cfg(feature = "try-runtime")]
@@ -179,10 +194,10 @@ pub mod pallet {
 
     #[pallet::call(weight(<T as Config>::WeightInfo))]
     impl<T: Config> Pallet<T> {
-        /// Publishes a dataset, or with `parent` a newer version of one.
+        /// Publishes a dataset, or a newer version of `parent`.
         ///
-        /// Any account may call it. Holds [`Config::DepositPerByte`] for every byte of the record.
-        /// Without contributors the caller is the only one. Emits `Published`.
+        /// Origin: any signed account. Holds [`Config::DepositPerByte`] for each byte of the encoded record. If
+        /// `contributors` is empty, the caller becomes the only contributor. Emits [`Event::Published`].
         #[pallet::call_index(0)]
         #[pallet::weight(T::WeightInfo::publish(
             shards.len().saturated_into(),
@@ -201,9 +216,9 @@ pub mod pallet {
         ) -> DispatchResult {
             let owner = ensure_signed(origin)?;
             ensure!(!name.is_empty(), Error::<T>::NameIsEmpty);
-            ensure!(is_name(&name), Error::<T>::NameIsNotText);
-            ensure!(manifest != BlobId::default(), Error::<T>::ManifestIsZero);
-            ensure!(is_licence(&licence), Error::<T>::LicenceIsNotSpdx);
+            ensure!(is_printable(&name), Error::<T>::NameNotPrintable);
+            ensure!(manifest != BlobId::default(), Error::<T>::ManifestHashIsZero);
+            ensure!(is_spdx_expression(&licence), Error::<T>::LicenceNotSpdx);
             let bytes = Self::check_shards(&shards)?;
             let contributors = Self::check_contributors(&owner, contributors)?;
             if let Some(parent) = parent {
@@ -228,8 +243,8 @@ pub mod pallet {
                 status: DatasetStatus::InUse,
                 deposit: 0,
             };
-            let length: Balance = record.encoded_size().saturated_into();
-            record.deposit = T::DepositPerByte::get().saturating_mul(length);
+            let record_bytes: Balance = record.encoded_size().saturated_into();
+            record.deposit = T::DepositPerByte::get().saturating_mul(record_bytes);
             T::Currency::hold(&HoldReason::Record.into(), &owner, record.deposit)?;
             Datasets::<T>::insert(dataset, record);
             NextDataset::<T>::put(next);
@@ -242,10 +257,10 @@ pub mod pallet {
             Ok(())
         }
 
-        /// Forbids new use of a dataset. What was trained on it keeps its lineage, and its
-        /// contributors keep their part in it.
+        /// Makes a dataset unavailable for new training. Models trained on it keep their lineage, and its contributors
+        /// keep their part of those models' fees.
         ///
-        /// Only the owner may call it, once. Gives nothing back. Emits `Withdrawn`.
+        /// Origin: the dataset's owner. The deposit is not released. Emits [`Event::Withdrawn`].
         #[pallet::call_index(1)]
         pub fn withdraw(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
             let who = ensure_signed(origin)?;
@@ -260,17 +275,19 @@ pub mod pallet {
     }
 
     impl<T: Config> Pallet<T> {
+        /// Validates the shards of a new dataset and returns their total length in bytes.
         fn check_shards(shards: &[Shard]) -> Result<u64, DispatchError> {
             ensure!(!shards.is_empty(), Error::<T>::NoShards);
             ensure!(shards.iter().all(|shard| shard.bytes > 0), Error::<T>::ShardIsEmpty);
             let blobs: Vec<_> = shards.iter().map(|shard| shard.blob).collect();
             ensure!(!blobs.contains(&BlobId::default()), Error::<T>::ShardHashIsZero);
-            ensure!(without_twins(blobs), Error::<T>::ShardTwice);
+            ensure!(all_distinct(blobs), Error::<T>::DuplicateShard);
             total_bytes(shards)
                 .filter(|bytes| *bytes <= T::MaxBytes::get())
                 .ok_or_else(|| Error::<T>::DatasetTooLarge.into())
         }
 
+        /// Validates the contributors of a new dataset; an empty list becomes `owner` alone.
         fn check_contributors(
             owner: &T::AccountId,
             mut contributors: ContributorsOf<T>,
@@ -280,7 +297,7 @@ pub mod pallet {
                 Error::<T>::ContributorWeightIsZero
             );
             let accounts: Vec<_> = contributors.iter().map(|(who, _)| who.clone()).collect();
-            ensure!(without_twins(accounts), Error::<T>::ContributorTwice);
+            ensure!(all_distinct(accounts), Error::<T>::DuplicateContributor);
             if contributors.is_empty() {
                 contributors = BoundedVec::truncate_from(vec![(owner.clone(), 1)]);
             }
@@ -302,7 +319,7 @@ pub mod pallet {
         }
     }
 
-    /// Whether the access terms of a dataset let an account train on it.
+    /// Whether the access terms of a dataset permit an account to train on it.
     impl<T: Config> Contains<(DatasetId, T::AccountId)> for Pallet<T> {
         fn contains((dataset, who): &(DatasetId, T::AccountId)) -> bool {
             Datasets::<T>::get(dataset).is_some_and(|record| match record.access {

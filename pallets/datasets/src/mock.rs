@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A runtime of this pallet and balances.
+//! A runtime with this pallet and balances.
 
-use crate::{
-    self as pallet_datasets,
-    types::{AccessTerms, Shards},
-};
+use crate::{self as pallet_datasets, dataset::AccessTerms, shards::Shards};
 use agorai_primitives::{Balance, BlobId, Shard};
 use frame_support::{
     derive_impl,
@@ -47,8 +44,8 @@ pub const ALICE: u64 = 1;
 pub const BOB: u64 = 2;
 pub const POOR: u64 = 3;
 
-/// Runs `test` on a fresh chain, then checks the invariants.
-pub fn chain(test: impl FnOnce()) {
+/// Runs `test` on a new chain, then checks the storage invariants.
+pub fn run_test(test: impl FnOnce()) {
     let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
     pallet_balances::GenesisConfig::<Test> {
         balances: vec![(ALICE, 100_000), (BOB, 100_000), (POOR, 10)],
@@ -63,9 +60,10 @@ pub fn chain(test: impl FnOnce()) {
     });
 }
 
+/// Shards of these lengths with distinct hashes.
 pub fn shards(lengths: &[u64]) -> Shards {
-    let shard = |(at, bytes): (usize, &u64)| Shard {
-        blob: BlobId([at as u8 + 1; 32]),
+    let shard = |(index, bytes): (usize, &u64)| Shard {
+        blob: BlobId([index as u8 + 1; 32]),
         bytes: *bytes,
     };
     lengths
@@ -77,8 +75,8 @@ pub fn shards(lengths: &[u64]) -> Shards {
         .unwrap()
 }
 
-/// The arguments of `publish`; a test changes what it is about.
-pub struct Draft {
+/// The arguments of `publish`, with valid defaults.
+pub struct PublishCall {
     pub name: &'static [u8],
     pub parent: Option<u32>,
     pub manifest: BlobId,
@@ -88,7 +86,7 @@ pub struct Draft {
     pub access: AccessTerms,
 }
 
-impl Default for Draft {
+impl Default for PublishCall {
     fn default() -> Self {
         Self {
             name: b"tales",
@@ -102,8 +100,8 @@ impl Default for Draft {
     }
 }
 
-impl Draft {
-    pub fn publish(self, who: u64) -> DispatchResult {
+impl PublishCall {
+    pub fn dispatch(self, who: u64) -> DispatchResult {
         Datasets::publish(
             RuntimeOrigin::signed(who),
             BoundedVec::truncate_from(self.name.to_vec()),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What must hold after every block.
+//! The storage invariants.
 
 use crate::{
-    types::{root, total_bytes},
+    shards::{root, total_bytes},
     Config, Datasets, HoldReason, NextDataset, Pallet,
 };
 use agorai_primitives::Balance;
@@ -14,25 +14,30 @@ use frame_support::{
 use sp_runtime::TryRuntimeError;
 
 impl<T: Config> Pallet<T> {
-    /// - Indices are below the next one, and a parent is older than its child.
-    /// - Root and bytes are those of the shards.
-    /// - What is held on an owner is the sum of the deposits of its records.
+    /// Checks that
+    /// - every id is below [`NextDataset`], and a parent's id is below its child's;
+    /// - root and length of a record match its shards;
+    /// - every record has a contributor;
+    /// - the hold on an account is the sum of the deposits of its records.
     pub(crate) fn do_try_state() -> Result<(), TryRuntimeError> {
         let next = NextDataset::<T>::get();
         let mut deposits: BTreeMap<T::AccountId, Balance> = BTreeMap::new();
         for (dataset, record) in Datasets::<T>::iter() {
-            ensure!(dataset < next, "an index was not given out");
+            ensure!(dataset < next, "a dataset's id is not below the next id");
             ensure!(
                 record.parent.is_none_or(|parent| parent < dataset),
-                "a parent is younger"
+                "a parent's id is not below its child's"
             );
-            ensure!(record.root == root(&record.shards), "a root is not its shards'");
+            ensure!(record.root == root(&record.shards), "a root does not match its shards");
             ensure!(
                 total_bytes(&record.shards) == Some(record.bytes),
-                "bytes are miscounted"
+                "a total length does not match its shards"
             );
-            ensure!(record.bytes <= T::MaxBytes::get(), "a dataset is too large");
-            ensure!(!record.contributors.is_empty(), "a dataset has no contributor");
+            ensure!(
+                record.bytes <= T::MaxBytes::get(),
+                "a dataset exceeds the maximum length"
+            );
+            ensure!(!record.contributors.is_empty(), "a dataset has no contributors");
             let sum = deposits.entry(record.owner).or_default();
             *sum = sum.saturating_add(record.deposit);
         }
@@ -40,7 +45,7 @@ impl<T: Config> Pallet<T> {
         for (owner, sum) in deposits {
             ensure!(
                 T::Currency::balance_on_hold(&reason, &owner) == sum,
-                "a deposit is not held"
+                "a hold is not the sum of the deposits"
             );
         }
         Ok(())

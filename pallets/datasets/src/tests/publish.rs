@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 use crate::{
+    dataset::AccessTerms,
     mock::*,
-    types::{root, AccessTerms, Shards},
+    shards::{root, Shards},
     Datasets as Records, Error, Event, HoldReason, NextDataset,
 };
 use agorai_primitives::{traits::DatasetRegistry as _, BlobId, Shard};
@@ -15,10 +16,10 @@ use sp_runtime::TokenError;
 type E = Error<Test>;
 
 #[test]
-fn dataset_is_kept_with_its_root_when_it_is_published() {
-    chain(|| {
+fn dataset_is_stored_with_its_root_when_it_is_published() {
+    run_test(|| {
         let issuance = Balances::total_issuance();
-        assert_ok!(Draft::default().publish(ALICE));
+        assert_ok!(PublishCall::default().dispatch(ALICE));
         let record = Records::<Test>::get(0).unwrap();
         assert_eq!(record.root, root(&shards(&[300, 200])));
         assert_eq!(record.bytes, 500);
@@ -41,136 +42,136 @@ fn dataset_is_kept_with_its_root_when_it_is_published() {
 }
 
 #[test]
-fn owner_is_the_contributor_when_none_is_named() {
-    chain(|| {
-        assert_ok!(Draft {
+fn owner_becomes_the_contributor_when_the_list_is_empty() {
+    run_test(|| {
+        assert_ok!(PublishCall {
             contributors: vec![],
-            ..Draft::default()
+            ..PublishCall::default()
         }
-        .publish(BOB));
+        .dispatch(BOB));
         assert_eq!(Datasets::contributors(0), vec![(BOB, 1)]);
     });
 }
 
 #[test]
-fn newer_version_is_published_when_its_parent_is_in_use() {
-    chain(|| {
-        assert_ok!(Draft::default().publish(ALICE));
-        assert_ok!(Draft {
+fn newer_version_requires_a_parent_that_is_in_use() {
+    run_test(|| {
+        assert_ok!(PublishCall::default().dispatch(ALICE));
+        assert_ok!(PublishCall {
             parent: Some(0),
-            ..Draft::default()
+            ..PublishCall::default()
         }
-        .publish(BOB));
+        .dispatch(BOB));
         assert_eq!(Records::<Test>::get(1).unwrap().parent, Some(0));
         assert_noop!(
-            Draft {
+            PublishCall {
                 parent: Some(7),
-                ..Draft::default()
+                ..PublishCall::default()
             }
-            .publish(BOB),
+            .dispatch(BOB),
             E::UnknownParent
         );
         assert_ok!(Datasets::withdraw(RuntimeOrigin::signed(ALICE), 0));
-        let late = Draft {
+        let child_of_withdrawn = PublishCall {
             parent: Some(0),
-            ..Draft::default()
+            ..PublishCall::default()
         };
-        assert_noop!(late.publish(BOB), E::ParentWithdrawn);
+        assert_noop!(child_of_withdrawn.dispatch(BOB), E::ParentWithdrawn);
     });
 }
 
 #[test]
-fn dataset_is_refused_when_a_part_of_it_makes_no_sense() {
-    chain(|| {
-        let draft = Draft::default;
-        assert_noop!(Draft { name: b"", ..draft() }.publish(ALICE), E::NameIsEmpty);
+fn dataset_is_refused_when_a_field_is_invalid() {
+    run_test(|| {
+        let valid = PublishCall::default;
+        assert_noop!(PublishCall { name: b"", ..valid() }.dispatch(ALICE), E::NameIsEmpty);
         assert_noop!(
-            Draft {
+            PublishCall {
                 name: b"\xff",
-                ..draft()
+                ..valid()
             }
-            .publish(ALICE),
-            E::NameIsNotText
+            .dispatch(ALICE),
+            E::NameNotPrintable
         );
         let zero = BlobId::default();
         assert_noop!(
-            Draft {
+            PublishCall {
                 manifest: zero,
-                ..draft()
+                ..valid()
             }
-            .publish(ALICE),
-            E::ManifestIsZero
+            .dispatch(ALICE),
+            E::ManifestHashIsZero
         );
         assert_noop!(
-            Draft {
+            PublishCall {
                 licence: b"",
-                ..draft()
+                ..valid()
             }
-            .publish(ALICE),
-            E::LicenceIsNotSpdx
+            .dispatch(ALICE),
+            E::LicenceNotSpdx
         );
         assert_noop!(
-            Draft {
+            PublishCall {
                 licence: b"MIT;",
-                ..draft()
+                ..valid()
             }
-            .publish(ALICE),
-            E::LicenceIsNotSpdx
+            .dispatch(ALICE),
+            E::LicenceNotSpdx
         );
         assert_noop!(
-            Draft {
+            PublishCall {
                 shards: shards(&[]),
-                ..draft()
+                ..valid()
             }
-            .publish(ALICE),
+            .dispatch(ALICE),
             E::NoShards
         );
         assert_noop!(
-            Draft {
+            PublishCall {
                 shards: shards(&[5, 0]),
-                ..draft()
+                ..valid()
             }
-            .publish(ALICE),
+            .dispatch(ALICE),
             E::ShardIsEmpty
         );
         let shard = Shard {
             blob: BlobId([1; 32]),
             bytes: 1,
         };
-        let twice: Shards = vec![shard, Shard { bytes: 2, ..shard }].try_into().unwrap();
+        let duplicate: Shards = vec![shard, Shard { bytes: 2, ..shard }].try_into().unwrap();
         assert_noop!(
-            Draft {
-                shards: twice,
-                ..draft()
+            PublishCall {
+                shards: duplicate,
+                ..valid()
             }
-            .publish(ALICE),
-            E::ShardTwice
+            .dispatch(ALICE),
+            E::DuplicateShard
         );
-        let nameless: Shards = vec![Shard { blob: zero, bytes: 1 }].try_into().unwrap();
+        let zero_hash: Shards = vec![Shard { blob: zero, bytes: 1 }].try_into().unwrap();
         assert_noop!(
-            Draft {
-                shards: nameless,
-                ..draft()
+            PublishCall {
+                shards: zero_hash,
+                ..valid()
             }
-            .publish(ALICE),
+            .dispatch(ALICE),
             E::ShardHashIsZero
         );
-        let twins = vec![(BOB, 1), (BOB, 2)];
+        let duplicate = vec![(BOB, 1), (BOB, 2)];
         assert_noop!(
-            Draft {
-                contributors: twins,
-                ..draft()
+            PublishCall {
+                contributors: duplicate,
+                ..valid()
             }
-            .publish(ALICE),
-            E::ContributorTwice
+            .dispatch(ALICE),
+            E::DuplicateContributor
         );
-        let light = vec![(BOB, 0)];
+        let zero_weight = vec![(BOB, 0)];
         assert_noop!(
-            Draft {
-                contributors: light,
-                ..draft()
+            PublishCall {
+                contributors: zero_weight,
+                ..valid()
             }
-            .publish(ALICE),
+            .dispatch(ALICE),
             E::ContributorWeightIsZero
         );
         assert_eq!(NextDataset::<Test>::get(), 0);
@@ -178,40 +179,40 @@ fn dataset_is_refused_when_a_part_of_it_makes_no_sense() {
 }
 
 #[test]
-fn dataset_is_refused_when_it_has_too_many_bytes() {
-    chain(|| {
-        assert_ok!(Draft {
+fn dataset_is_refused_when_it_exceeds_the_maximum_length() {
+    run_test(|| {
+        assert_ok!(PublishCall {
             shards: shards(&[999, 1]),
-            ..Draft::default()
+            ..PublishCall::default()
         }
-        .publish(ALICE));
+        .dispatch(ALICE));
         for lengths in [[999, 2], [u64::MAX, 1]] {
-            let large = Draft {
+            let large = PublishCall {
                 shards: shards(&lengths),
-                ..Draft::default()
+                ..PublishCall::default()
             };
-            assert_noop!(large.publish(ALICE), E::DatasetTooLarge);
+            assert_noop!(large.dispatch(ALICE), E::DatasetTooLarge);
         }
     });
 }
 
 #[test]
 fn dataset_is_refused_when_the_deposit_cannot_be_held() {
-    chain(|| {
-        assert_noop!(Draft::default().publish(POOR), TokenError::FundsUnavailable);
+    run_test(|| {
+        assert_noop!(PublishCall::default().dispatch(POOR), TokenError::FundsUnavailable);
         assert!(Records::<Test>::get(0).is_none());
     });
 }
 
 #[test]
-fn only_the_owner_may_train_when_access_is_its_own() {
-    chain(|| {
-        assert_ok!(Draft::default().publish(ALICE));
-        assert_ok!(Draft {
+fn only_the_owner_may_train_when_access_is_owner_only() {
+    run_test(|| {
+        assert_ok!(PublishCall::default().dispatch(ALICE));
+        assert_ok!(PublishCall {
             access: AccessTerms::OwnerOnly,
-            ..Draft::default()
+            ..PublishCall::default()
         }
-        .publish(ALICE));
+        .dispatch(ALICE));
         assert!(Datasets::contains(&(0, BOB)));
         assert!(Datasets::contains(&(1, ALICE)));
         assert!(!Datasets::contains(&(1, BOB)));
