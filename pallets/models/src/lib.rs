@@ -1,47 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 //! # Models
 //!
-//! Models, their weights versions and lineage, their shares and revenue.
+//! The registry of models: their versions and lineage, their shares and income.
 //!
-//! ## Words
+//! ## Terminology
 //!
-//! | word | meaning |
+//! | term | meaning |
 //! |---|---|
 //! | weights | one immutable set of tensors, named by its hash |
-//! | model | a named series of weights versions with one architecture, price and share ledger |
-//! | version | weights and what they come from: the upload (version 0) or a round of training |
-//! | candidate | a version that was never live |
-//! | live | the version that is served; always exactly one |
-//! | former | a version that was live before |
-//! | lineage | all datasets that a version, or one before it, has seen |
-//! | share | a part in a model's income; made at creation and for work in training |
-//! | pot | the account that collects a model's income |
+//! | model | a series of versions with one architecture, one price and one share ledger |
+//! | version | weights and their origin: the upload (version 0) or a training round |
+//! | candidate | a version that has not been live |
+//! | live | the version that is served; a model has exactly one |
+//! | former | a version that was live earlier |
+//! | lineage | the datasets on which a version or any of its ancestors was trained |
+//! | share | a part of a model's income; issued when the model is created and for contributions to its training |
+//! | pot | the account that receives a model's income |
 //!
 //! ## Calls
 //!
-//! | call | who | effect |
+//! | call | origin | effect |
 //! |---|---|---|
-//! | `create` | anyone who can pay the deposit | a model, version 0 live |
-//! | `set_price` | its owner | another price per token |
-//! | `promote` | its owner | a candidate becomes live |
-//! | `roll_back` | its owner | a former version becomes live again |
-//! | `retire` | its owner | neither served nor trained any more, for ever |
-//! | `transfer_shares` | a holder | shares go to another account |
-//! | `collect` | a holder | what its shares have earned is paid out of the pot |
+//! | `create` | any signed account that can pay the deposit | registers a model; version 0 is live |
+//! | `set_price` | the model's owner | changes the price per token |
+//! | `promote` | the model's owner | makes a candidate live |
+//! | `roll_back` | the model's owner | makes a former version live again |
+//! | `retire` | the model's owner | ends service and training of the model permanently |
+//! | `transfer_shares` | a holder | transfers shares to another account |
+//! | `collect` | a holder | pays the income of the holder's shares from the pot |
 //!
 //! ## Assumptions
 //!
-//! - Records are for ever, because lineage points at them: the deposit is never given back.
-//! - The owner pays the existential deposit of the pot when it creates the model, and that stays in
-//!   it: so the smallest income reaches the pot, and all of it can be collected.
-//! - Who pays into the pot says so by `note_income` in the same call.
+//! - Records are permanent because lineage refers to them. Hence the deposit is never released.
+//! - The owner funds the pot with the existential deposit when it creates the model, and the pot never spends it. So
+//!   the pot can receive an income of any size and pay out all of it.
+//! - A pallet that transfers income to the pot calls `note_income` in the same block.
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
 
-mod interface;
+mod holdings;
+pub mod model;
+mod promotion;
+mod registry;
 pub mod shares;
-pub mod types;
+pub mod version;
 pub mod weights;
 
 #[cfg(test)]
@@ -54,7 +57,7 @@ mod try_state;
 pub use pallet::*;
 pub use weights::WeightInfo;
 
-/// Target of this pallet's log lines.
+/// Log target of this pallet.
 pub(crate) const LOG_TARGET: &str = "runtime::models";
 
 #[allow(missing_docs)]
@@ -74,14 +77,12 @@ pub mod pallet {
         PalletId,
     };
     use frame_system::pallet_prelude::*;
+    use model::{is_plausible_length, is_printable, ModelRecord, ModelStatus, Name, PromotionRule};
     use shares::{Holding, Ledger, SharesError};
     use sp_runtime::traits::AccountIdConversion;
-    use types::{
-        is_name, is_plausible_length, Lineage, ModelRecord, ModelStatus, Name, PromotionRule, Source, VersionRecord,
-        VersionStatus,
-    };
+    use version::{Lineage, Source, VersionRecord, VersionStatus};
 
-    /// The record as this runtime keeps it.
+    /// [`ModelRecord`] with the runtime's account type.
     pub type RecordOf<T> = ModelRecord<<T as frame_system::Config>::AccountId>;
 
     const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
@@ -97,23 +98,23 @@ pub mod pallet {
             + Mutate<Self::AccountId>
             + MutateHold<Self::AccountId, Reason: From<HoldReason>>;
 
-        /// Of it and a model's index a pot's account is made.
+        /// Seed from which the accounts of the pots are derived.
         #[pallet::constant]
         type PalletId: Get<PalletId>;
 
-        /// Held for a model's record.
+        /// The deposit for a model's record, in plancks.
         #[pallet::constant]
         type Deposit: Get<Balance>;
 
-        /// Shares that the owner gets when it creates a model.
+        /// Number of shares issued to the owner of a new model.
         #[pallet::constant]
         type InitialShares: Get<Balance>;
 
-        /// Most holders of shares of one model.
+        /// Maximum number of holders of shares of one model.
         #[pallet::constant]
         type MaxHolders: Get<u32>;
 
-        /// Most versions of one model.
+        /// Maximum number of versions of one model.
         #[pallet::constant]
         type MaxVersions: Get<u32>;
 
@@ -121,93 +122,130 @@ pub mod pallet {
         type WeightInfo: WeightInfo;
     }
 
-    /// Why the pallet holds tokens.
+    /// The reasons for which the pallet holds funds.
     #[pallet::composite_enum]
     pub enum HoldReason {
-        /// The deposit for records.
+        /// The deposit for model records.
         #[codec(index = 0)]
         Record,
     }
 
-    /// All models that were ever created.
+    /// All models. Entries are never removed.
     #[pallet::storage]
     pub type Models<T: Config> = StorageMap<_, Twox64Concat, ModelId, RecordOf<T>, OptionQuery>;
 
-    /// The versions of every model.
+    /// The versions of each model.
     #[pallet::storage]
     pub type Versions<T: Config> =
         StorageDoubleMap<_, Twox64Concat, ModelId, Twox64Concat, VersionIndex, VersionRecord, OptionQuery>;
 
-    /// Which model an owner created of which weights.
+    /// The model that an owner created from given weights.
     #[pallet::storage]
     pub type Registered<T: Config> =
         StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Blake2_128Concat, BlobId, ModelId, OptionQuery>;
 
-    /// The share ledger of every model.
+    /// The share ledger of each model.
     #[pallet::storage]
     pub type Ledgers<T: Config> = StorageMap<_, Twox64Concat, ModelId, Ledger, ValueQuery>;
 
-    /// Who holds shares of a model.
+    /// The holders of each model and their holdings.
     #[pallet::storage]
     pub type Shares<T: Config> =
         StorageDoubleMap<_, Twox64Concat, ModelId, Blake2_128Concat, T::AccountId, Holding, ValueQuery>;
 
-    /// The index of the next model.
+    /// The id of the next model.
     #[pallet::storage]
     pub type NextModel<T: Config> = StorageValue<_, ModelId, ValueQuery>;
 
     #[pallet::event]
     #[pallet::generate_deposit(pub(super) fn deposit_event)]
     pub enum Event<T: Config> {
-        /// A model may be served and trained.
+        /// A model was created; its version 0 is live.
         Created {
+            /// The model.
             model: ModelId,
+            /// The account that created it.
             owner: T::AccountId,
+            /// The weights of version 0.
             weights: BlobId,
         },
-        /// Training has yielded new weights.
+        /// A training round added a version.
         VersionAdded {
+            /// The model.
             model: ModelId,
+            /// The new version, a candidate.
             version: VersionIndex,
+            /// Its weights.
             weights: BlobId,
+            /// Held-out loss of its parent, in micro-nats per token.
             loss_before: u64,
+            /// Its held-out loss, in micro-nats per token.
             loss_after: u64,
         },
-        /// A version is live.
+        /// A candidate became live.
         Promoted {
+            /// The model.
             model: ModelId,
+            /// The version that is live now.
             version: VersionIndex,
+            /// Its weights.
             weights: BlobId,
         },
-        /// A former version is live again.
+        /// A former version became live again.
         RolledBack {
+            /// The model.
             model: ModelId,
+            /// The version that is live now.
             version: VersionIndex,
+            /// Its weights.
             weights: BlobId,
         },
-        /// A token costs something else.
-        PriceSet { model: ModelId, price: Balance },
-        /// A model is neither served nor trained any more.
-        Retired { model: ModelId },
-        /// New shares were made.
+        /// The price of a model changed.
+        PriceSet {
+            /// The model.
+            model: ModelId,
+            /// Price of one token of prompt or answer, in plancks.
+            price: Balance,
+        },
+        /// A model was retired: it is neither served nor trained.
+        Retired {
+            /// The model.
+            model: ModelId,
+        },
+        /// Shares were issued.
         SharesIssued {
+            /// The model.
             model: ModelId,
+            /// The account that received them.
             to: T::AccountId,
+            /// Number of shares.
             amount: Balance,
         },
-        /// Shares went to another account.
+        /// Shares were transferred.
         SharesTransferred {
+            /// The model.
             model: ModelId,
+            /// The account that gave them.
             from: T::AccountId,
+            /// The account that received them.
             to: T::AccountId,
+            /// Number of shares.
             amount: Balance,
         },
-        /// Income accrues to the holders.
-        IncomeNoted { model: ModelId, amount: Balance },
-        /// A holder was paid out of the pot.
-        Collected {
+        /// Income of a model was credited to its holders.
+        IncomeNoted {
+            /// The model.
             model: ModelId,
+            /// The income, in plancks.
+            amount: Balance,
+        },
+        /// A holder collected its income from the pot.
+        Collected {
+            /// The model.
+            model: ModelId,
+            /// The holder.
             who: T::AccountId,
+            /// The amount paid, in plancks.
             amount: Balance,
         },
     }
@@ -216,52 +254,50 @@ pub mod pallet {
     pub enum Error<T> {
         /// The name is empty.
         NameIsEmpty,
-        /// The name is not UTF-8, or holds control characters.
-        NameIsNotText,
+        /// The name is not UTF-8 or contains control characters.
+        NameNotPrintable,
         /// A size in the architecture is zero.
         ArchitectureSizeIsZero,
-        /// A size in the architecture is beyond what this network computes.
+        /// A size in the architecture exceeds the network's limit.
         ArchitectureTooLarge,
         /// The number of heads does not divide the width, or a head's width is odd.
         HeadsDoNotDivideDim,
         /// The number of key and value heads does not divide the number of heads.
         KvHeadsDoNotDivideHeads,
-        /// The weights' hash is zero.
+        /// The hash of the weights is zero.
         WeightsHashIsZero,
-        /// So many bytes cannot hold the parameters of this architecture and a header.
+        /// The length of the weights does not match the architecture's parameters and a header.
         WeightsLengthImplausible,
-        /// The owner has created a model of these weights already.
+        /// The caller has already created a model from these weights.
         AlreadyRegistered,
-        /// There are as many models as an index can name.
+        /// All model ids are in use.
         TooManyModels,
-        /// No model has this index.
+        /// No model has this id.
         UnknownModel,
-        /// The model has no such version.
+        /// The model has no version with this index.
         UnknownVersion,
-        /// Only the owner may do this.
+        /// The caller is not the owner of the model.
         NotOwner,
         /// The model is retired.
         ModelRetired,
-        /// The version is not a candidate: it is live, or it was, and may be rolled back to.
+        /// The version is live or former; a former version can be rolled back to.
         NotCandidate,
-        /// The version was not live before.
+        /// The version has not been live, or is live now.
         NotFormer,
-        /// The model has as many versions as the chain allows.
+        /// The model has `MaxVersions` versions.
         TooManyVersions,
-        /// The lineage names more datasets than a record holds.
+        /// The lineage contains more datasets than a record can hold.
         LineageTooLong,
         /// The amount is zero.
         AmountIsZero,
-        /// The caller has fewer shares than that.
-        TooFewShares,
-        /// Giver and receiver are the same account.
+        /// The sender and the receiver are the same account.
         SameAccount,
-        /// As many accounts hold shares of the model as the chain allows.
+        /// The model has `MaxHolders` holders.
         TooManyHolders,
-        /// There would be more shares than the ledger counts.
-        TooManyShares,
-        /// The caller's shares have not earned a whole unit since it last collected.
+        /// The caller's shares have earned less than one planck since the caller last collected.
         NothingToCollect,
+        /// The share ledger refuses the operation.
+        Shares(SharesError),
     }
 
     impl<T> From<ArchitectureError> for Error<T> {
@@ -277,20 +313,26 @@ pub mod pallet {
 
     impl<T> From<SharesError> for Error<T> {
         fn from(error: SharesError) -> Self {
-            match error {
-                SharesError::TooFewShares => Self::TooFewShares,
-                SharesError::Overflow => Self::TooManyShares,
-            }
+            Self::Shares(error)
         }
     }
 
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
         fn integrity_test() {
-            assert!(T::InitialShares::get() > 0, "income needs someone who owns it");
-            assert!(T::MaxHolders::get() > 0, "the owner is a holder");
-            assert!(T::MaxVersions::get() > 0, "the upload is a version");
-            assert!(T::Deposit::get() > 0, "a record costs something");
+            assert!(
+                T::InitialShares::get() > 0,
+                "InitialShares is zero: income would have no holder"
+            );
+            assert!(
+                T::MaxHolders::get() > 0,
+                "MaxHolders is zero: the owner could not hold shares"
+            );
+            assert!(
+                T::MaxVersions::get() > 0,
+                "MaxVersions is zero: a model has at least one version"
+            );
+            assert!(T::Deposit::get() > 0, "Deposit is zero: records would be free");
         }
 
         #[cfg(feature = "try-runtime")]
@@ -301,10 +343,11 @@ pub mod pallet {
 
     #[pallet::call(weight(<T as Config>::WeightInfo))]
     impl<T: Config> Pallet<T> {
-        /// Creates a model of uploaded weights: version 0, live at once.
+        /// Creates a model from uploaded weights, which become its live version 0.
         ///
-        /// Any account may call it. Holds [`Config::Deposit`], pays the existential deposit into the
-        /// model's pot, and gets [`Config::InitialShares`]. Emits `Created` and `SharesIssued`.
+        /// Origin: any signed account, which becomes the owner. Holds [`Config::Deposit`], transfers the existential
+        /// deposit to the model's pot, and issues [`Config::InitialShares`] to the owner. `weights_bytes` is the length
+        /// of the weights file; `price` is in plancks per token. Emits [`Event::Created`] and [`Event::SharesIssued`].
         #[pallet::call_index(0)]
         pub fn create(
             origin: OriginFor<T>,
@@ -317,7 +360,7 @@ pub mod pallet {
         ) -> DispatchResult {
             let owner = ensure_signed(origin)?;
             ensure!(!name.is_empty(), Error::<T>::NameIsEmpty);
-            ensure!(is_name(&name), Error::<T>::NameIsNotText);
+            ensure!(is_printable(&name), Error::<T>::NameNotPrintable);
             architecture.validate().map_err(Error::<T>::from)?;
             ensure!(weights != BlobId::default(), Error::<T>::WeightsHashIsZero);
             ensure!(
@@ -368,9 +411,10 @@ pub mod pallet {
             Self::do_issue(model, &owner, T::InitialShares::get())
         }
 
-        /// Sets the price of a token of prompt or answer, for requests from now on.
+        /// Sets the price of one token of prompt or answer, in plancks. Open requests keep the price at which they were
+        /// made.
         ///
-        /// Only the owner may call it. Emits `PriceSet`.
+        /// Origin: the model's owner. Emits [`Event::PriceSet`].
         #[pallet::call_index(1)]
         pub fn set_price(origin: OriginFor<T>, model: ModelId, price: Balance) -> DispatchResult {
             let mut record = Self::owned(origin, model)?;
@@ -380,13 +424,13 @@ pub mod pallet {
             Ok(())
         }
 
-        /// Makes a candidate the live version.
+        /// Makes a candidate live; the previous live version becomes former.
         ///
-        /// Only the owner may call it. Emits `Promoted`.
+        /// Origin: the model's owner. Emits [`Event::Promoted`].
         #[pallet::call_index(2)]
         pub fn promote(origin: OriginFor<T>, model: ModelId, version: VersionIndex) -> DispatchResult {
             let record = Self::owned(origin, model)?;
-            let weights = Self::go_live(
+            let weights = Self::set_live(
                 model,
                 record,
                 version,
@@ -401,13 +445,13 @@ pub mod pallet {
             Ok(())
         }
 
-        /// Makes a version live that was live before.
+        /// Makes a former version live again; the previous live version becomes former.
         ///
-        /// Only the owner may call it. Emits `RolledBack`.
+        /// Origin: the model's owner. Emits [`Event::RolledBack`].
         #[pallet::call_index(3)]
         pub fn roll_back(origin: OriginFor<T>, model: ModelId, version: VersionIndex) -> DispatchResult {
             let record = Self::owned(origin, model)?;
-            let weights = Self::go_live(model, record, version, VersionStatus::Former, Error::<T>::NotFormer)?;
+            let weights = Self::set_live(model, record, version, VersionStatus::Former, Error::<T>::NotFormer)?;
             Self::deposit_event(Event::RolledBack {
                 model,
                 version,
@@ -416,9 +460,9 @@ pub mod pallet {
             Ok(())
         }
 
-        /// Ends service and training of a model, for ever. Its shares and income stay.
+        /// Ends service and training of a model permanently. Shares and income remain.
         ///
-        /// Only the owner may call it. Emits `Retired`.
+        /// Origin: the model's owner. Emits [`Event::Retired`].
         #[pallet::call_index(4)]
         pub fn retire(origin: OriginFor<T>, model: ModelId) -> DispatchResult {
             let mut record = Self::owned(origin, model)?;
@@ -428,9 +472,9 @@ pub mod pallet {
             Ok(())
         }
 
-        /// Gives shares to another account. What they have earned so far stays with the caller.
+        /// Transfers shares to another account. The caller keeps the income that they have earned so far.
         ///
-        /// Any holder may call it. Emits `SharesTransferred`.
+        /// Origin: a holder. `amount` is a number of shares. Emits [`Event::SharesTransferred`].
         #[pallet::call_index(5)]
         pub fn transfer_shares(
             origin: OriginFor<T>,
@@ -443,13 +487,13 @@ pub mod pallet {
             ensure!(amount > 0, Error::<T>::AmountIsZero);
             ensure!(from != to, Error::<T>::SameAccount);
             let mut ledger = Ledgers::<T>::get(model);
-            let mut giver = Shares::<T>::get(model, &from);
-            let mut taker = Shares::<T>::get(model, &to);
+            let mut sender = Shares::<T>::get(model, &from);
+            let mut receiver = Shares::<T>::get(model, &to);
             ledger
-                .transfer(&mut giver, &mut taker, amount)
+                .transfer(&mut sender, &mut receiver, amount)
                 .map_err(Error::<T>::from)?;
-            Self::keep(model, &mut ledger, &from, giver)?;
-            Self::keep(model, &mut ledger, &to, taker)?;
+            Self::store_holding(model, &mut ledger, &from, sender)?;
+            Self::store_holding(model, &mut ledger, &to, receiver)?;
             Ledgers::<T>::insert(model, ledger);
             Self::deposit_event(Event::SharesTransferred {
                 model,
@@ -460,9 +504,9 @@ pub mod pallet {
             Ok(())
         }
 
-        /// Pays what the caller's shares have earned out of the pot.
+        /// Pays the income of the caller's shares from the pot.
         ///
-        /// Any holder may call it, also after it has given its shares away. Emits `Collected`.
+        /// Origin: a holder, or an account with income from shares that it has transferred. Emits [`Event::Collected`].
         #[pallet::call_index(6)]
         pub fn collect(origin: OriginFor<T>, model: ModelId) -> DispatchResult {
             let who = ensure_signed(origin)?;
@@ -472,7 +516,7 @@ pub mod pallet {
             let amount = ledger.collect(&mut holding);
             ensure!(amount > 0, Error::<T>::NothingToCollect);
             T::Currency::transfer(&Self::pot_of(model), &who, amount, Preservation::Preserve)?;
-            Self::keep(model, &mut ledger, &who, holding)?;
+            Self::store_holding(model, &mut ledger, &who, holding)?;
             Ledgers::<T>::insert(model, ledger);
             Self::deposit_event(Event::Collected { model, who, amount });
             Ok(())
@@ -480,73 +524,18 @@ pub mod pallet {
     }
 
     impl<T: Config> Pallet<T> {
-        /// The account that collects a model's income.
+        /// The account that receives a model's income.
         pub fn pot_of(model: ModelId) -> T::AccountId {
             T::PalletId::get().into_sub_account_truncating(model)
         }
 
+        /// The record of a model that is served and owned by the caller.
         fn owned(origin: OriginFor<T>, model: ModelId) -> Result<RecordOf<T>, DispatchError> {
             let who = ensure_signed(origin)?;
             let record = Models::<T>::get(model).ok_or(Error::<T>::UnknownModel)?;
             ensure!(record.owner == who, Error::<T>::NotOwner);
             ensure!(record.status == ModelStatus::Served, Error::<T>::ModelRetired);
             Ok(record)
-        }
-
-        /// Makes a version that must be at `status` the live one, and returns its weights.
-        pub(crate) fn go_live(
-            model: ModelId,
-            mut record: RecordOf<T>,
-            version: VersionIndex,
-            status: VersionStatus,
-            otherwise: Error<T>,
-        ) -> Result<BlobId, DispatchError> {
-            let mut next = Versions::<T>::get(model, version).ok_or(Error::<T>::UnknownVersion)?;
-            ensure!(next.status == status, otherwise);
-            Versions::<T>::mutate(model, record.live, |live| {
-                if let Some(live) = live {
-                    live.status = VersionStatus::Former;
-                }
-            });
-            next.status = VersionStatus::Live;
-            let weights = next.weights;
-            Versions::<T>::insert(model, version, next);
-            record.live = version;
-            Models::<T>::insert(model, record);
-            Ok(weights)
-        }
-
-        pub(crate) fn do_issue(model: ModelId, to: &T::AccountId, amount: Balance) -> DispatchResult {
-            let mut ledger = Ledgers::<T>::get(model);
-            let mut holding = Shares::<T>::get(model, to);
-            ledger.issue(&mut holding, amount).map_err(Error::<T>::from)?;
-            Self::keep(model, &mut ledger, to, holding)?;
-            Ledgers::<T>::insert(model, ledger);
-            Self::deposit_event(Event::SharesIssued {
-                model,
-                to: to.clone(),
-                amount,
-            });
-            Ok(())
-        }
-
-        /// Stores a holding, or forgets it when it is empty, and counts the holders.
-        fn keep(model: ModelId, ledger: &mut Ledger, who: &T::AccountId, holding: Holding) -> DispatchResult {
-            match (Shares::<T>::contains_key(model, who), holding.is_empty()) {
-                (true, true) => {
-                    Shares::<T>::remove(model, who);
-                    ledger.holders = ledger.holders.saturating_sub(1);
-                }
-                (false, true) => {}
-                (known, false) => {
-                    if !known {
-                        ensure!(ledger.holders < T::MaxHolders::get(), Error::<T>::TooManyHolders);
-                        ledger.holders = ledger.holders.saturating_add(1);
-                    }
-                    Shares::<T>::insert(model, who, holding);
-                }
-            }
-            Ok(())
         }
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A runtime of this pallet and balances.
+//! A runtime with this pallet and balances.
 
-use crate::{self as pallet_models, types::PromotionRule};
+use crate::{self as pallet_models, model::PromotionRule};
 use agorai_primitives::{
     model::Architecture,
     traits::{ModelRegistry as _, TrainingOrigin},
@@ -59,8 +59,8 @@ pub const CHARLIE: u64 = 3;
 pub const DAVE: u64 = 4;
 pub const FUNDS: Balance = 1_000_000;
 
-/// Runs `test` on a fresh chain, then checks the invariants and that no token came or went.
-pub fn chain(test: impl FnOnce()) {
+/// Runs `test` on a new chain, then checks the storage invariants and that the total issuance has not changed.
+pub fn run_test(test: impl FnOnce()) {
     let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
     pallet_balances::GenesisConfig::<Test> {
         balances: [ALICE, BOB, CHARLIE, DAVE].map(|who| (who, FUNDS)).to_vec(),
@@ -76,12 +76,13 @@ pub fn chain(test: impl FnOnce()) {
     });
 }
 
+/// Weights named by `seed`.
 pub fn weights(seed: u8) -> BlobId {
     BlobId([seed; 32])
 }
 
-/// The arguments of `create`; a test changes what it is about.
-pub struct Draft {
+/// The arguments of `create`, with valid defaults.
+pub struct CreateCall {
     pub name: &'static [u8],
     pub architecture: Architecture,
     pub weights: BlobId,
@@ -89,7 +90,7 @@ pub struct Draft {
     pub promotion: PromotionRule,
 }
 
-impl Default for Draft {
+impl Default for CreateCall {
     fn default() -> Self {
         Self {
             name: b"aesop",
@@ -101,8 +102,8 @@ impl Default for Draft {
     }
 }
 
-impl Draft {
-    pub fn create(self, who: u64) -> DispatchResult {
+impl CreateCall {
+    pub fn dispatch(self, who: u64) -> DispatchResult {
         Models::create(
             RuntimeOrigin::signed(who),
             BoundedVec::truncate_from(self.name.to_vec()),
@@ -115,8 +116,8 @@ impl Draft {
     }
 }
 
-/// A round of training that started from `parent`.
-pub fn trained(parent: VersionIndex, datasets: &[u32], losses: (u64, u64)) -> Result<VersionIndex, DispatchError> {
+/// Adds the version that a training round from `parent` computed to model 0.
+pub fn add_trained(parent: VersionIndex, datasets: &[u32], losses: (u64, u64)) -> Result<VersionIndex, DispatchError> {
     let origin = TrainingOrigin {
         parent,
         plan: 0,
@@ -128,7 +129,7 @@ pub fn trained(parent: VersionIndex, datasets: &[u32], losses: (u64, u64)) -> Re
     Models::add_trained(0, weights(parent as u8 + 100), origin)
 }
 
-/// BOB pays for a service of model 0.
+/// Transfers an income to the pot of model 0 and credits it to the holders.
 pub fn earn(amount: Balance) {
     Balances::transfer(&BOB, &Models::pot_of(0), amount, Preservation::Preserve).unwrap();
     Models::note_income(0, amount);

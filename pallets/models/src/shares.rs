@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Income per share in O(1), exact: no income is lost to rounding, and nobody gains by it.
+//! The share ledger of a model: distributes income over all shares in O(1) without rounding losses.
 //!
-//! Every income raises one number, what a share has earned since the beginning; a holder's part is
-//! settled when its number of shares changes or it collects ("scalable reward distribution", Batog,
-//! Boca and Johnson, 2018). Amounts are kept in units of 2^-64 of the smallest unit of the token,
-//! and what does not divide by the number of shares is carried to the next income, so that at any
-//! time
+//! Each income increases one number, the cumulative earnings per share. A holder's part is computed when its number of
+//! shares changes or when it collects ("Scalable Reward Distribution on the Ethereum Blockchain", Batog, Boca and
+//! Johnson, 2018). Amounts are in units of 2^-64 planck. The remainder of the division by the number of shares is
+//! carried to the next income. Hence at any time
 //!
 //! ```text
 //! sum over holders of (settled + shares * (earned - seen)) + carry = (income - collected) * 2^64
@@ -13,35 +12,40 @@
 
 use agorai_primitives::Balance;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use frame_support::PalletError;
 use scale_info::TypeInfo;
 use sp_core::U256;
 
-/// Fractions of the smallest unit of the token: 2^64.
+/// Number of fractional bits of the ledger's amounts: one planck is 2^64 units.
 pub const FRACTION_BITS: usize = 64;
 
-/// What a share ledger refuses.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Why the ledger refuses an operation.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, PalletError,
+)]
 pub enum SharesError {
-    /// The holder has fewer shares than that.
+    /// The holder has fewer shares than the amount.
     TooFewShares,
-    /// A sum is beyond what the ledger counts.
+    /// The number of shares or the sum of incomes would exceed 128 bits.
     Overflow,
 }
 
-/// The shares of a model and what one of them has earned.
+/// The number of shares of a model and the cumulative earnings of one share.
 #[derive(
     Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
 pub struct Ledger {
-    /// Shares that exist.
+    /// Number of shares issued.
     pub issued: Balance,
-    /// All income since the beginning, in the smallest unit of the token.
+    /// Income of all time, in plancks.
     pub income: Balance,
-    /// What has been collected of it.
+    /// The part of the income that holders have collected, in plancks.
     pub collected: Balance,
     /// Number of holders.
     pub holders: u32,
+    /// Earnings of one share of all time, in units of 2^-64 planck.
     earned: U256,
+    /// Income not distributed yet, in units of 2^-64 planck.
     carry: U256,
 }
 
@@ -50,46 +54,48 @@ pub struct Ledger {
     Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
 pub struct Holding {
-    /// How many.
+    /// Number of shares.
     pub shares: Balance,
+    /// The ledger's `earned` when this holding was last settled.
     seen: U256,
+    /// Income that the holder has not collected, as of `seen`, in units of 2^-64 planck.
     settled: U256,
 }
 
 impl Holding {
-    /// Whether nothing would be lost if it were forgotten.
+    /// Whether the holding has neither shares nor income, so that it can be removed.
     pub fn is_empty(&self) -> bool {
         self.shares == 0 && self.settled.is_zero()
     }
 }
 
 impl Ledger {
-    /// Shares `amount` out among all shares.
+    /// Distributes an income of `amount` plancks over all shares. Without shares, the income is carried.
     pub fn accrue(&mut self, amount: Balance) -> Result<(), SharesError> {
         let income = self.income.checked_add(amount).ok_or(SharesError::Overflow)?;
-        // At most (2^128 - 1) * 2^64 in all, because the sum of incomes fits 128 bits.
+        // Does not saturate: the sum of incomes fits into 128 bits, hence all units fit into 192.
         let units = self.carry.saturating_add(U256::from(amount) << FRACTION_BITS);
-        let (each, carry) = match self.issued {
+        let (per_share, carry) = match self.issued {
             0 => (U256::zero(), units),
             issued => units.div_mod(U256::from(issued)),
         };
-        self.earned = self.earned.saturating_add(each);
+        self.earned = self.earned.saturating_add(per_share);
         self.carry = carry;
         self.income = income;
         Ok(())
     }
 
-    /// Makes new shares. They earn from now on.
+    /// Issues `amount` new shares to a holding. They earn from the next income.
     pub fn issue(&mut self, to: &mut Holding, amount: Balance) -> Result<(), SharesError> {
         let issued = self.issued.checked_add(amount).ok_or(SharesError::Overflow)?;
         self.settle(to);
-        // Cannot overflow: it is a part of `issued`.
+        // Does not saturate: a holding is at most `issued`.
         to.shares = to.shares.saturating_add(amount);
         self.issued = issued;
         Ok(())
     }
 
-    /// Moves shares. What they have earned so far stays with the giver.
+    /// Moves `amount` shares between two holdings. `from` keeps the income that they have earned so far.
     pub fn transfer(&self, from: &mut Holding, to: &mut Holding, amount: Balance) -> Result<(), SharesError> {
         let rest = from.shares.checked_sub(amount).ok_or(SharesError::TooFewShares)?;
         self.settle(from);
@@ -99,22 +105,22 @@ impl Ledger {
         Ok(())
     }
 
-    /// Takes what a holder may collect, in whole units of the token; the fraction stays its own.
+    /// Removes the collectable income from a holding and returns it, in plancks. A fraction of a planck remains.
     pub fn collect(&mut self, holding: &mut Holding) -> Balance {
         self.settle(holding);
-        // Whole units fit 128 bits, because the sum of incomes does.
+        // Fits: the sum of incomes in plancks fits into 128 bits.
         let amount = (holding.settled >> FRACTION_BITS).low_u128();
         holding.settled = holding.settled.saturating_sub(U256::from(amount) << FRACTION_BITS);
         self.collected = self.collected.saturating_add(amount);
         amount
     }
 
-    /// What a holder could collect now, in whole units of the token.
+    /// The income that [`Self::collect`] would return now, in plancks.
     pub fn collectable(&self, holding: &Holding) -> Balance {
         (self.owed(holding) >> FRACTION_BITS).low_u128()
     }
 
-    /// What a holder is owed, in units of 2^-64.
+    /// The income of a holding that has not been collected, in units of 2^-64 planck.
     pub fn owed(&self, holding: &Holding) -> U256 {
         let since = self.earned.saturating_sub(holding.seen);
         holding
@@ -122,11 +128,12 @@ impl Ledger {
             .saturating_add(since.saturating_mul(U256::from(holding.shares)))
     }
 
-    /// What waits for the next income, in units of 2^-64: after an income, less than one per share.
+    /// The income not distributed yet, in units of 2^-64 planck; after an income less than one unit per share.
     pub fn carry(&self) -> U256 {
         self.carry
     }
 
+    /// Adds the earnings since the holding was last settled.
     fn settle(&self, holding: &mut Holding) {
         holding.settled = self.owed(holding);
         holding.seen = self.earned;
@@ -166,7 +173,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_fraction_of_income_is_owed_carried_or_collected(
+        fn all_income_is_owed_carried_or_collected(
             steps in prop::collection::vec(step(), 1..80),
         ) {
             let mut ledger = Ledger::default();
@@ -178,20 +185,21 @@ mod tests {
                     Step::Issue(to, amount) => ledger.issue(&mut holdings[to], amount).unwrap(),
                     Step::Transfer(from, to, amount) => {
                         let (mut a, mut b) = (holdings[from], holdings[to]);
-                        let enough = a.shares >= amount;
+                        let sufficient = a.shares >= amount;
                         let moved = ledger.transfer(&mut a, &mut b, amount);
-                        prop_assert_eq!(moved.is_ok(), enough);
+                        prop_assert_eq!(moved.is_ok(), sufficient);
                         (holdings[from], holdings[to]) = (a, b);
                     }
                     Step::Collect(who) => {
-                        let may = ledger.collectable(&holdings[who]);
-                        prop_assert_eq!(ledger.collect(&mut holdings[who]), may);
+                        let expected = ledger.collectable(&holdings[who]);
+                        prop_assert_eq!(ledger.collect(&mut holdings[who]), expected);
                     }
                 }
-                // Nobody loses by what another does.
+                // Less than one unit per share is carried.
                 if matches!(step, Step::Accrue(_)) && ledger.issued > 0 {
                     prop_assert!(ledger.carry() < U256::from(ledger.issued));
                 }
+                // No operation reduces the income of a holding but its own collection.
                 if !matches!(step, Step::Collect(_)) {
                     for (holding, before) in holdings.iter().zip(owed_before) {
                         prop_assert!(ledger.owed(holding) >= before);
@@ -208,21 +216,21 @@ mod tests {
         }
 
         #[test]
-        fn income_is_in_proportion_to_shares(a in 1u128..1 << 40, b in 1u128..1 << 40, income in 0u128..1 << 80) {
+        fn income_is_proportional_to_shares(a in 1u128..1 << 40, b in 1u128..1 << 40, income in 0u128..1 << 80) {
             let mut ledger = Ledger::default();
             let [mut first, mut second] = [Holding::default(); 2];
             ledger.issue(&mut first, a).unwrap();
             ledger.issue(&mut second, b).unwrap();
             ledger.accrue(income).unwrap();
-            let fair = (U256::from(income) * U256::from(a) / U256::from(a + b)).low_u128();
-            let got = ledger.collect(&mut first);
-            prop_assert!(got == fair || got + 1 == fair, "{got} of a fair {fair}");
-            prop_assert!(got + ledger.collect(&mut second) <= income);
+            let exact = (U256::from(income) * U256::from(a) / U256::from(a + b)).low_u128();
+            let collected = ledger.collect(&mut first);
+            prop_assert!(collected == exact || collected + 1 == exact, "{collected}, exact {exact}");
+            prop_assert!(collected + ledger.collect(&mut second) <= income);
         }
     }
 
     #[test]
-    fn income_waits_while_there_are_no_shares() {
+    fn income_is_carried_while_there_are_no_shares() {
         let mut ledger = Ledger::default();
         let mut holding = Holding::default();
         ledger.accrue(10).unwrap();
@@ -234,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn ledger_refuses_what_it_cannot_count() {
+    fn ledger_refuses_sums_beyond_128_bits() {
         let mut ledger = Ledger::default();
         let mut holding = Holding::default();
         ledger.issue(&mut holding, Balance::MAX).unwrap();

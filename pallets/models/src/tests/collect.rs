@@ -5,13 +5,13 @@ use frame_support::{assert_noop, assert_ok};
 type E = Error<Test>;
 
 #[test]
-fn holders_share_income_by_their_shares_to_the_last_unit() {
-    chain(|| {
-        assert_ok!(Draft::default().create(ALICE));
+fn income_is_paid_in_proportion_to_shares() {
+    run_test(|| {
+        assert_ok!(CreateCall::default().dispatch(ALICE));
         assert_ok!(Models::transfer_shares(signed(ALICE), 0, CHARLIE, 333));
         let (alice, charlie) = (Balances::free_balance(ALICE), Balances::free_balance(CHARLIE));
         earn(1);
-        // Less than a unit each: it waits.
+        // Less than one planck for each holder.
         assert_noop!(Models::collect(signed(CHARLIE), 0), E::NothingToCollect);
         earn(999);
         assert_ok!(Models::collect(signed(ALICE), 0));
@@ -32,10 +32,10 @@ fn holders_share_income_by_their_shares_to_the_last_unit() {
 }
 
 #[test]
-fn collection_is_refused_when_there_is_nothing() {
-    chain(|| {
+fn collection_is_refused_when_no_income_is_owed() {
+    run_test(|| {
         assert_noop!(Models::collect(signed(ALICE), 0), E::UnknownModel);
-        assert_ok!(Draft::default().create(ALICE));
+        assert_ok!(CreateCall::default().dispatch(ALICE));
         assert_noop!(Models::collect(signed(BOB), 0), E::NothingToCollect);
         earn(1_000);
         assert_noop!(Models::collect(signed(BOB), 0), E::NothingToCollect);

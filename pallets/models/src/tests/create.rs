@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 use crate::{
-    mock::*,
-    types::{VersionStatus, MAX_HEADER_BYTES},
-    Error, Event, HoldReason, Ledgers, NextModel, Shares, Versions,
+    mock::*, model::MAX_HEADER_BYTES, version::VersionStatus, Error, Event, HoldReason, Ledgers, NextModel, Shares,
+    Versions,
 };
 use agorai_primitives::{model::Architecture, traits::ModelRegistry as _, BlobId};
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
@@ -11,8 +10,8 @@ type E = Error<Test>;
 
 #[test]
 fn model_is_live_and_its_owner_holds_all_shares_when_it_is_created() {
-    chain(|| {
-        assert_ok!(Draft::default().create(ALICE));
+    run_test(|| {
+        assert_ok!(CreateCall::default().dispatch(ALICE));
         System::assert_has_event(
             Event::Created {
                 model: 0,
@@ -36,31 +35,31 @@ fn model_is_live_and_its_owner_holds_all_shares_when_it_is_created() {
 }
 
 #[test]
-fn model_is_refused_when_its_owner_has_registered_the_weights() {
-    chain(|| {
-        assert_ok!(Draft::default().create(ALICE));
-        assert_noop!(Draft::default().create(ALICE), E::AlreadyRegistered);
-        assert_ok!(Draft::default().create(BOB));
-        assert_ok!(Draft {
+fn model_is_refused_when_its_owner_has_already_registered_the_weights() {
+    run_test(|| {
+        assert_ok!(CreateCall::default().dispatch(ALICE));
+        assert_noop!(CreateCall::default().dispatch(ALICE), E::AlreadyRegistered);
+        assert_ok!(CreateCall::default().dispatch(BOB));
+        assert_ok!(CreateCall {
             weights: weights(2),
-            ..Draft::default()
+            ..CreateCall::default()
         }
-        .create(ALICE));
+        .dispatch(ALICE));
         assert_eq!(NextModel::<Test>::get(), 3);
     });
 }
 
 #[test]
-fn model_is_refused_with_the_reason_when_its_architecture_makes_no_sense() {
-    chain(|| {
+fn model_is_refused_when_its_architecture_is_invalid() {
+    run_test(|| {
         let with = |change: fn(&mut Architecture)| {
             let mut architecture = Architecture::SMALL;
             change(&mut architecture);
-            Draft {
+            CreateCall {
                 architecture,
-                ..Draft::default()
+                ..CreateCall::default()
             }
-            .create(ALICE)
+            .dispatch(ALICE)
         };
         assert_noop!(with(|a| a.layers = 0), E::ArchitectureSizeIsZero);
         assert_noop!(with(|a| a.layers = 1_000), E::ArchitectureTooLarge);
@@ -70,36 +69,36 @@ fn model_is_refused_with_the_reason_when_its_architecture_makes_no_sense() {
 }
 
 #[test]
-fn model_is_refused_when_its_weights_cannot_be_its_parameters() {
-    chain(|| {
-        let least = Architecture::SMALL.parameters() * 4;
-        for bytes in [0, least - 1, least + MAX_HEADER_BYTES + 1, u64::MAX] {
-            let draft = Draft {
+fn model_is_refused_when_its_weights_or_name_are_invalid() {
+    run_test(|| {
+        let minimum = Architecture::SMALL.parameters() * 4;
+        for bytes in [0, minimum - 1, minimum + MAX_HEADER_BYTES + 1, u64::MAX] {
+            let call = CreateCall {
                 bytes,
-                ..Draft::default()
+                ..CreateCall::default()
             };
-            assert_noop!(draft.create(ALICE), E::WeightsLengthImplausible);
+            assert_noop!(call.dispatch(ALICE), E::WeightsLengthImplausible);
         }
-        let nameless = Draft {
+        let zero_hash = CreateCall {
             weights: BlobId::default(),
-            ..Draft::default()
+            ..CreateCall::default()
         };
-        assert_noop!(nameless.create(ALICE), E::WeightsHashIsZero);
+        assert_noop!(zero_hash.dispatch(ALICE), E::WeightsHashIsZero);
         assert_noop!(
-            Draft {
+            CreateCall {
                 name: b"",
-                ..Draft::default()
+                ..CreateCall::default()
             }
-            .create(ALICE),
+            .dispatch(ALICE),
             E::NameIsEmpty
         );
         assert_noop!(
-            Draft {
+            CreateCall {
                 name: b"\xfe",
-                ..Draft::default()
+                ..CreateCall::default()
             }
-            .create(ALICE),
-            E::NameIsNotText
+            .dispatch(ALICE),
+            E::NameNotPrintable
         );
     });
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-use crate::{mock::*, types::VersionStatus, Error, Event, Versions};
+use crate::{mock::*, version::VersionStatus, Error, Event, Versions};
 use agorai_primitives::traits::ModelRegistry as _;
 use frame_support::{assert_noop, assert_ok};
 
@@ -12,12 +12,12 @@ fn statuses() -> Vec<VersionStatus> {
 }
 
 #[test]
-fn versions_go_live_and_back_as_the_owner_says() {
-    chain(|| {
+fn owner_promotes_candidates_and_rolls_back_to_former_versions() {
+    run_test(|| {
         use VersionStatus::*;
-        assert_ok!(Draft::default().create(ALICE));
-        assert_ok!(trained(0, &[4], (100, 90)));
-        assert_ok!(trained(1, &[4], (90, 80)));
+        assert_ok!(CreateCall::default().dispatch(ALICE));
+        assert_ok!(add_trained(0, &[4], (100, 90)));
+        assert_ok!(add_trained(1, &[4], (90, 80)));
         assert_eq!(statuses(), [Live, Candidate, Candidate]);
 
         assert_ok!(Models::promote(signed(ALICE), 0, 2));
@@ -49,10 +49,10 @@ fn versions_go_live_and_back_as_the_owner_says() {
 }
 
 #[test]
-fn promotion_is_refused_when_it_is_not_the_owners_or_names_nothing() {
-    chain(|| {
-        assert_ok!(Draft::default().create(ALICE));
-        assert_ok!(trained(0, &[], (100, 90)));
+fn promotion_is_refused_when_the_caller_is_not_the_owner_or_the_version_is_unknown() {
+    run_test(|| {
+        assert_ok!(CreateCall::default().dispatch(ALICE));
+        assert_ok!(add_trained(0, &[], (100, 90)));
         assert_noop!(Models::promote(signed(BOB), 0, 1), E::NotOwner);
         assert_noop!(Models::promote(signed(ALICE), 1, 1), E::UnknownModel);
         assert_noop!(Models::promote(signed(ALICE), 0, 2), E::UnknownVersion);

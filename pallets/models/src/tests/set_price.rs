@@ -4,9 +4,9 @@ use agorai_primitives::traits::ModelRegistry as _;
 use frame_support::{assert_noop, assert_ok};
 
 #[test]
-fn price_is_the_owners_to_set() {
-    chain(|| {
-        assert_ok!(Draft::default().create(ALICE));
+fn only_the_owner_sets_the_price() {
+    run_test(|| {
+        assert_ok!(CreateCall::default().dispatch(ALICE));
         assert_noop!(Models::set_price(signed(BOB), 0, 9), Error::<Test>::NotOwner);
         assert_noop!(Models::set_price(signed(ALICE), 3, 9), Error::<Test>::UnknownModel);
         assert_ok!(Models::set_price(signed(ALICE), 0, 9));

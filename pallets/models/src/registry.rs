@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How the other pallets see models.
+//! The interface of this pallet to the pallets that serve and train models.
 
 use crate::{
-    types::{ModelRecord, ModelStatus, PromotionRule, Source, VersionRecord, VersionStatus},
-    Config, Error, Event, Ledgers, Models, Pallet, Versions, LOG_TARGET,
+    model::{ModelStatus, PromotionRule},
+    version::{Source, VersionRecord, VersionStatus},
+    Config, Error, Event, Ledgers, Models, Pallet, RecordOf, Versions, LOG_TARGET,
 };
 use agorai_primitives::{
     traits::{ModelRegistry, ModelVersion, TrainingOrigin},
@@ -13,13 +14,11 @@ use alloc::vec::Vec;
 use frame_support::{ensure, traits::Get};
 use sp_runtime::{DispatchError, DispatchResult};
 
-/// Most versions between a candidate and the live one that the promotion rule looks back over.
-const MAX_LOOK_BACK: u32 = 64;
-
 impl<T: Config> Pallet<T> {
-    fn served(
+    /// One version of a model, as other pallets use it.
+    fn describe_version(
         model: ModelId,
-        record: ModelRecord<T::AccountId>,
+        record: RecordOf<T>,
         version: VersionIndex,
     ) -> Result<ModelVersion<T::AccountId>, DispatchError> {
         let weights = Versions::<T>::get(model, version)
@@ -33,30 +32,6 @@ impl<T: Config> Pallet<T> {
             price: record.price,
         })
     }
-
-    /// Whether the held-out loss fell between the live version and `version`, in the sum over the
-    /// rounds in between: a round that made it a little worse must not keep all later ones back.
-    fn loss_fell(model: ModelId, live: VersionIndex, version: VersionIndex) -> bool {
-        let (mut at, mut gain) = (version, 0i128);
-        for _ in 0..MAX_LOOK_BACK {
-            if at == live {
-                return gain > 0;
-            }
-            let Some(Source::Round {
-                parent,
-                loss_before,
-                loss_after,
-                ..
-            }) = Versions::<T>::get(model, at).map(|record| record.source)
-            else {
-                return false;
-            };
-            let step = i128::from(loss_before).saturating_sub(i128::from(loss_after));
-            gain = gain.saturating_add(step);
-            at = parent;
-        }
-        false
-    }
 }
 
 impl<T: Config> ModelRegistry<T::AccountId> for Pallet<T> {
@@ -64,12 +39,12 @@ impl<T: Config> ModelRegistry<T::AccountId> for Pallet<T> {
         let record = Models::<T>::get(model).ok_or(Error::<T>::UnknownModel)?;
         ensure!(record.status == ModelStatus::Served, Error::<T>::ModelRetired);
         let live = record.live;
-        Self::served(model, record, live)
+        Self::describe_version(model, record, live)
     }
 
     fn version(model: ModelId, version: VersionIndex) -> Result<ModelVersion<T::AccountId>, DispatchError> {
         let record = Models::<T>::get(model).ok_or(Error::<T>::UnknownModel)?;
-        Self::served(model, record, version)
+        Self::describe_version(model, record, version)
     }
 
     fn add_trained(model: ModelId, weights: BlobId, origin: TrainingOrigin) -> Result<VersionIndex, DispatchError> {
@@ -122,8 +97,8 @@ impl<T: Config> ModelRegistry<T::AccountId> for Pallet<T> {
             loss_after,
         });
         if rule == PromotionRule::IfLossFell && Self::loss_fell(model, live, version) {
-            let candidate = VersionStatus::Candidate;
-            Self::go_live(model, record, version, candidate, Error::<T>::NotCandidate)?;
+            let expected = VersionStatus::Candidate;
+            Self::set_live(model, record, version, expected, Error::<T>::NotCandidate)?;
             Self::deposit_event(Event::Promoted {
                 model,
                 version,
@@ -158,8 +133,8 @@ impl<T: Config> ModelRegistry<T::AccountId> for Pallet<T> {
         let noted = Ledgers::<T>::mutate(model, |ledger| ledger.accrue(amount));
         match noted {
             Ok(()) => Self::deposit_event(Event::IncomeNoted { model, amount }),
-            // Needs more income than tokens can exist.
-            Err(error) => log::error!(target: LOG_TARGET, "income of model {model}: {error:?}"),
+            // Only if the income of all time exceeds 128 bits of plancks, which is more than can exist.
+            Err(error) => log::error!(target: LOG_TARGET, "cannot credit the income of model {model}: {error:?}"),
         }
     }
 }
