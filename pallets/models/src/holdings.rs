@@ -14,7 +14,7 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn do_issue(model: ModelId, to: &T::AccountId, amount: Balance) -> DispatchResult {
         let mut ledger = Ledgers::<T>::get(model);
         let mut holding = Shares::<T>::get(model, to);
-        ledger.issue(&mut holding, amount).map_err(Error::<T>::from)?;
+        ledger.issue(&mut holding, amount).map_err(Error::<T>::Shares)?;
         Self::store_holding(model, &mut ledger, to, holding)?;
         Ledgers::<T>::insert(model, ledger);
         Self::deposit_event(Event::SharesIssued {

@@ -311,12 +311,6 @@ pub mod pallet {
         }
     }
 
-    impl<T> From<SharesError> for Error<T> {
-        fn from(error: SharesError) -> Self {
-            Self::Shares(error)
-        }
-    }
-
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
         fn integrity_test() {
@@ -491,7 +485,7 @@ pub mod pallet {
             let mut receiver = Shares::<T>::get(model, &to);
             ledger
                 .transfer(&mut sender, &mut receiver, amount)
-                .map_err(Error::<T>::from)?;
+                .map_err(Error::<T>::Shares)?;
             Self::store_holding(model, &mut ledger, &from, sender)?;
             Self::store_holding(model, &mut ledger, &to, receiver)?;
             Ledgers::<T>::insert(model, ledger);
