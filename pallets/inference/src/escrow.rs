@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Pays a fee out of a request's escrow.
+//! The escrow of a request: fee payments, release and refund.
 
 use crate::{
-    fees::{in_turn, payments, FeeSplit, Parties, Role},
-    Config, HoldReason, Pallet, RecordOf, LOG_TARGET,
+    fees::{payments, rotate, FeeSplit, Parties, Role},
+    request::{Output, RequestStatus},
+    Config, Event, HoldReason, Pallet, RecordOf, LOG_TARGET,
 };
 use agorai_primitives::{
     traits::{DatasetRegistry, ModelRegistry},
@@ -20,8 +21,47 @@ use frame_support::{
 };
 
 impl<T: Config> Pallet<T> {
-    /// Pays for `tokens` tokens. Returns what was paid, by role.
-    pub(crate) fn pay(
+    /// Pays the fee for a confirmed answer of `tokens` tokens, releases the rest of the escrow, and finishes the
+    /// request. Emits [`Event::Settled`].
+    pub(crate) fn settle(
+        request: RequestId,
+        record: RecordOf<T>,
+        executor: T::AccountId,
+        (output, tokens): (Output, u32),
+        checkers: Vec<T::AccountId>,
+    ) {
+        let receipts = checkers.len() as u32;
+        let split = Self::pay_fee(request, &record, &executor, tokens, checkers);
+        let fee = split.total();
+        Self::release(&record, record.max_fee.saturating_sub(fee));
+        let status = RequestStatus::Settled {
+            executor: executor.clone(),
+            output: output.clone(),
+            tokens,
+            fee,
+            checkers: receipts,
+        };
+        Self::finish(request, record, status);
+        Self::deposit_event(Event::Settled {
+            request,
+            executor,
+            output,
+            tokens,
+            fee,
+            split,
+            receipts,
+        });
+    }
+
+    /// Releases the whole escrow and finishes the request. Emits [`Event::Refunded`].
+    pub(crate) fn refund(request: RequestId, record: RecordOf<T>) {
+        let amount = Self::release(&record, record.max_fee);
+        Self::finish(request, record, RequestStatus::Refunded);
+        Self::deposit_event(Event::Refunded { request, amount });
+    }
+
+    /// Pays the fee for `tokens` tokens from the escrow. Returns the payments by role.
+    fn pay_fee(
         request: RequestId,
         record: &RecordOf<T>,
         executor: &T::AccountId,
@@ -46,31 +86,45 @@ impl<T: Config> Pallet<T> {
             } else if Self::transfer(&record.who, &parties.treasury, amount) {
                 split.add(Role::Treasury, amount);
             } else {
-                // It stays in the escrow, which is released.
-                log::warn!(target: LOG_TARGET, "the treasury cannot take {amount}");
+                // The amount remains in the escrow, which is released.
+                log::warn!(target: LOG_TARGET, "the treasury cannot receive {amount} plancks");
             }
         }
         split
     }
 
-    /// The contributors of each dataset that is paid for this request.
+    /// The contributors of the datasets that this request pays, with their weights.
     fn paid_datasets(request: RequestId, record: &RecordOf<T>) -> Vec<Vec<(T::AccountId, u32)>> {
         let lineage = T::Models::lineage_datasets(record.model, record.version);
-        in_turn(&lineage, request, T::MaxPaidDatasets::get() as usize)
+        rotate(&lineage, request, T::MaxPaidDatasets::get() as usize)
             .into_iter()
             .map(T::Datasets::contributors)
             .collect()
     }
 
-    /// Whether `amount` has gone out of the escrow of `from` to `to`. Not where it is too little for an
-    /// account that does not exist yet.
+    /// Transfers `amount` plancks from the escrow of `from`. Returns whether the transfer succeeded; it fails if `to`
+    /// does not exist and the amount is below the existential deposit.
     fn transfer(from: &T::AccountId, to: &T::AccountId, amount: Balance) -> bool {
-        // A freeze for something else must not keep a requester from paying.
+        // A freeze of the requester's balance must not prevent the payment.
         let force = Fortitude::Force;
         let reason = HoldReason::Escrow.into();
         with_storage_layer(|| {
             T::Currency::transfer_on_hold(&reason, from, to, amount, Precision::Exact, Restriction::Free, force)
         })
         .is_ok()
+    }
+
+    /// Releases `amount` plancks of the escrow. Returns the amount released.
+    fn release(record: &RecordOf<T>, amount: Balance) -> Balance {
+        if amount == 0 {
+            return 0;
+        }
+        let reason = HoldReason::Escrow.into();
+        let released = T::Currency::release(&reason, &record.who, amount, Precision::BestEffort);
+        // Not reached: only an account that does not exist cannot receive it, and an account with a hold exists.
+        released.unwrap_or_else(|error| {
+            log::error!(target: LOG_TARGET, "cannot release an escrow: {error:?}");
+            0
+        })
     }
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How a fee is split. Pure arithmetic: no storage, no accounts of a chain.
+//! How a fee is split. Pure arithmetic that does not access storage. Amounts are in plancks.
 //!
-//! | part | goes to |
+//! | part | receivers |
 //! |---|---|
-//! | executor | who answered, and everything that rounding leaves over |
-//! | checkers | those whose receipts opened, equally; without any to the executor |
+//! | executor | the executor, who also receives the remainders of all divisions |
+//! | checkers | the checkers whose receipts were valid, in equal parts; without checkers, the executor |
 //! | holders | the model's pot, for its holders |
-//! | contributors | the datasets of the version's lineage, equally, and in each by weight; without any to the holders |
+//! | contributors | the datasets of the version's lineage in equal parts, each split by its contributors' weights; without contributors, the holders |
 //! | treasury | the treasury |
 
 use agorai_primitives::Balance;
@@ -16,24 +16,24 @@ use scale_info::TypeInfo;
 use sp_core::U256;
 use sp_runtime::{PerThing, Perbill};
 
-/// The parts of a fee. Together they are the whole; what is left after the others is the executor's.
+/// The parts of a fee, which add up to 1. The executor receives what remains after the other parts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct FeeShares {
-    /// Of the executor.
+    /// Part of the executor.
     pub executor: Perbill,
-    /// Of the checkers together.
+    /// Part of all checkers.
     pub checkers: Perbill,
-    /// Of the model's holders together.
+    /// Part of all holders of the model.
     pub holders: Perbill,
-    /// Of the contributors of its data together.
+    /// Part of all contributors of the model's data.
     pub contributors: Perbill,
-    /// Of the treasury.
+    /// Part of the treasury.
     pub treasury: Perbill,
 }
 
 impl FeeShares {
-    /// Half to the executor, a fifth each to checkers and holders, a twentieth each to data and treasury.
-    pub const USUAL: Self = Self {
+    /// 50% for the executor, 20% each for checkers and holders, 5% each for contributors and treasury.
+    pub const STANDARD: Self = Self {
         executor: Perbill::from_percent(50),
         checkers: Perbill::from_percent(20),
         holders: Perbill::from_percent(20),
@@ -41,7 +41,7 @@ impl FeeShares {
         treasury: Perbill::from_percent(5),
     };
 
-    /// Whether the parts are the whole.
+    /// Whether the parts add up to 1.
     pub fn is_whole(&self) -> bool {
         let parts = [
             self.executor,
@@ -55,40 +55,40 @@ impl FeeShares {
     }
 }
 
-/// As what somebody is paid.
+/// The role in which an account is paid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
     /// The executor.
     Executor,
     /// A checker.
     Checker,
-    /// The holders, by their model's pot.
+    /// The holders of the model, through its pot.
     Holders,
-    /// A contributor of data.
+    /// A contributor of the model's data.
     Contributor,
     /// The treasury.
     Treasury,
 }
 
-/// What was paid, by role.
+/// The payments of a fee by role, in plancks.
 #[derive(
     Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
 pub struct FeeSplit {
-    /// To the executor.
+    /// Paid to the executor.
     pub executor: Balance,
-    /// To the checkers together.
+    /// Paid to all checkers.
     pub checkers: Balance,
-    /// To the model's holders together.
+    /// Paid to the model's pot, for its holders.
     pub holders: Balance,
-    /// To the contributors of its data together.
+    /// Paid to all contributors of the model's data.
     pub contributors: Balance,
-    /// To the treasury.
+    /// Paid to the treasury.
     pub treasury: Balance,
 }
 
 impl FeeSplit {
-    /// Adds a payment.
+    /// Adds a payment of `amount` plancks.
     pub fn add(&mut self, role: Role, amount: Balance) {
         let part = match role {
             Role::Executor => &mut self.executor,
@@ -100,7 +100,7 @@ impl FeeSplit {
         *part = part.saturating_add(amount);
     }
 
-    /// All of it.
+    /// The sum of all payments.
     pub fn total(&self) -> Balance {
         [
             self.executor,
@@ -114,105 +114,103 @@ impl FeeSplit {
     }
 }
 
-/// Who has a part in a fee.
+/// The receivers of a fee.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Parties<AccountId> {
-    /// Who answered.
+    /// The executor.
     pub executor: AccountId,
-    /// Who checked.
+    /// The checkers whose receipts were valid.
     pub checkers: Vec<AccountId>,
-    /// The model's pot.
+    /// The account that receives the model's income.
     pub pot: AccountId,
-    /// For each dataset of the lineage its contributors and their weights.
+    /// The contributors of each paid dataset, with their weights.
     pub datasets: Vec<Vec<(AccountId, u32)>>,
     /// The treasury.
     pub treasury: AccountId,
 }
 
-/// A payment out of a fee.
+/// One payment from a fee.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Payment<AccountId> {
-    /// As what.
+    /// The role in which the account is paid.
     pub role: Role,
-    /// To whom.
+    /// The account.
     pub to: AccountId,
-    /// How much; never zero.
+    /// The amount in plancks; not zero.
     pub amount: Balance,
 }
 
-/// All payments of a fee. They add up to it exactly; nobody is paid twice in one role.
+/// Splits a fee of `fee` plancks. The payments add up to exactly the fee; no account occurs twice in the same role.
 pub fn payments<AccountId: Clone + Ord>(
     fee: Balance,
     shares: &FeeShares,
     parties: &Parties<AccountId>,
 ) -> Vec<Payment<AccountId>> {
-    let mut paid = Vec::new();
+    let mut all = Vec::new();
     let mut pay = |role, to: &AccountId, amount: Balance| {
         if amount > 0 {
-            paid.push(Payment {
+            all.push(Payment {
                 role,
                 to: to.clone(),
                 amount,
             });
         }
     };
-    let mut left = fee;
-    // No part is larger than what is left, also if a runtime's shares were more than the whole.
-    let mut take = |part: Perbill| {
-        let amount = part.mul_floor(fee).min(left);
-        left = left.saturating_sub(amount);
+    let mut unassigned = fee;
+    // Limits each part to what is unassigned, in case a runtime's shares add up to more than 1.
+    let mut reserve = |part: Perbill| {
+        let amount = part.mul_floor(fee).min(unassigned);
+        unassigned = unassigned.saturating_sub(amount);
         amount
     };
-    let treasury = take(shares.treasury);
-    let checkers = take(shares.checkers);
-    let data = take(shares.contributors);
-    let holders = take(shares.holders);
+    let treasury = reserve(shares.treasury);
+    let checkers = reserve(shares.checkers);
+    let contributors = reserve(shares.contributors);
+    let mut holders = reserve(shares.holders);
 
-    let mut dust = 0;
-    let each = checkers.checked_div(parties.checkers.len() as Balance).unwrap_or(0);
+    let mut paid_to_checkers: Balance = 0;
+    let per_checker = checkers.checked_div(parties.checkers.len() as Balance).unwrap_or(0);
     for checker in &parties.checkers {
-        pay(Role::Checker, checker, each);
-        dust = Balance::saturating_add(dust, each);
+        pay(Role::Checker, checker, per_checker);
+        paid_to_checkers = paid_to_checkers.saturating_add(per_checker);
     }
-    let mut rest = left.saturating_add(checkers.saturating_sub(dust));
+    let mut executor = unassigned.saturating_add(checkers.saturating_sub(paid_to_checkers));
 
-    let by_account = by_weight(data, &parties.datasets);
-    let mut holders = holders;
-    match &by_account {
+    match split_by_weight(contributors, &parties.datasets) {
         Some(amounts) => {
-            let mut given: Balance = 0;
-            for (contributor, amount) in amounts {
+            let mut paid_to_contributors: Balance = 0;
+            for (contributor, amount) in &amounts {
                 pay(Role::Contributor, contributor, *amount);
-                given = given.saturating_add(*amount);
+                paid_to_contributors = paid_to_contributors.saturating_add(*amount);
             }
-            rest = rest.saturating_add(data.saturating_sub(given));
+            executor = executor.saturating_add(contributors.saturating_sub(paid_to_contributors));
         }
-        None => holders = holders.saturating_add(data),
+        None => holders = holders.saturating_add(contributors),
     }
     pay(Role::Holders, &parties.pot, holders);
     pay(Role::Treasury, &parties.treasury, treasury);
-    pay(Role::Executor, &parties.executor, rest);
-    paid
+    pay(Role::Executor, &parties.executor, executor);
+    all
 }
 
-/// `amount` over datasets equally and within each by weight, added up by account and rounded down;
-/// `None` where nobody has a weight. A dataset without a weight is left out.
-fn by_weight<AccountId: Clone + Ord>(
+/// Splits `amount` into equal parts for the datasets and each part by its contributors' weights. Returns the amount of
+/// each account, rounded down; `None` if all weights are zero. Datasets whose weights are all zero are skipped.
+fn split_by_weight<AccountId: Clone + Ord>(
     amount: Balance,
     datasets: &[Vec<(AccountId, u32)>],
 ) -> Option<BTreeMap<AccountId, Balance>> {
-    let weight = |dataset: &Vec<(AccountId, u32)>| -> u64 {
+    let total_weight = |dataset: &Vec<(AccountId, u32)>| -> u64 {
         dataset
             .iter()
             .fold(0, |sum, (_, weight)| sum.saturating_add((*weight).into()))
     };
-    let count = datasets.iter().filter(|dataset| weight(dataset) > 0).count();
-    let each = amount.checked_div(count as Balance)?;
+    let count = datasets.iter().filter(|dataset| total_weight(dataset) > 0).count();
+    let per_dataset = amount.checked_div(count as Balance)?;
     let mut sums = BTreeMap::new();
     for dataset in datasets {
-        let total = weight(dataset);
+        let total = total_weight(dataset);
         for (account, weight) in dataset {
-            let part = part_of(each, (*weight).into(), total);
+            let part = proportion(per_dataset, (*weight).into(), total);
             let sum: &mut Balance = sums.entry(account.clone()).or_default();
             *sum = sum.saturating_add(part);
         }
@@ -220,9 +218,9 @@ fn by_weight<AccountId: Clone + Ord>(
     Some(sums)
 }
 
-/// `floor(amount * weight / total)`; 0 for a total of 0.
-fn part_of(amount: Balance, weight: u64, total: u64) -> Balance {
-    // A balance times a weight of 64 bits always fits into 256.
+/// `floor(amount * weight / total)`; 0 if `total` is 0.
+fn proportion(amount: Balance, weight: u64, total: u64) -> Balance {
+    // Does not saturate: 128 bits times 64 bits fit into 256.
     U256::from(amount)
         .saturating_mul(weight.into())
         .checked_div(total.into())
@@ -230,16 +228,17 @@ fn part_of(amount: Balance, weight: u64, total: u64) -> Balance {
         .unwrap_or(0)
 }
 
-/// `most` of `all`, in a ring from place `start` on: who pays out to few at a time, and starts one place
-/// further each time, pays out to all alike.
-pub fn in_turn<Item: Clone>(all: &[Item], start: u64, most: usize) -> Vec<Item> {
-    let Some(start) = start.checked_rem(all.len() as u64) else {
+/// Up to `count` of `items`, cyclically from position `start` modulo their number. Calls with consecutive values of
+/// `start` return each item equally often.
+pub fn rotate<Item: Clone>(items: &[Item], start: u64, count: usize) -> Vec<Item> {
+    let Some(start) = start.checked_rem(items.len() as u64) else {
         return Vec::new();
     };
-    all.iter()
+    items
+        .iter()
         .cycle()
         .skip(start as usize)
-        .take(most.min(all.len()))
+        .take(count.min(items.len()))
         .cloned()
         .collect()
 }

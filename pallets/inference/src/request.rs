@@ -1,114 +1,119 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the pallet keeps and what members send.
+//! The record of a request. Does not access storage.
 
 use agorai_primitives::{
-    job::{CheckSpec, GenerateSpec, Profile, Sampling, MAX_OUTPUT, MAX_PROMPT, MAX_TOKENS},
+    job::{CheckSpec, GenerateSpec, Profile, Sampling, MAX_OUTPUT, MAX_PROMPT},
     model::Architecture,
-    receipt::ClaimDigest,
     Balance, BlobId, JobId, ModelId, RequestId, VersionIndex,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
 use scale_info::TypeInfo;
-use sp_runtime::transaction_validity::{InvalidTransaction, TransactionValidityError, UnknownTransaction};
 
-/// Most executors that a runtime may let try one request.
+/// Maximum number of executors of one request that a record can hold.
 pub const MAX_ATTEMPTS: u32 = 8;
-/// Vocabulary of a model whose tokens are bytes.
-const BYTES: u32 = 256;
-/// Bytes of the output for each token of a model that has a tokenizer.
+/// Vocabulary size of models whose tokens are bytes.
+const BYTE_VOCAB: u32 = 256;
+/// Bytes of the output for each token of a model with a tokenizer.
 const TOKEN_BYTES: u64 = 4;
-/// Highest temperature, in thousandths.
-const MAX_TEMPERATURE: u32 = 10_000;
-/// A probability of 1, in thousandths.
-const CERTAIN: u32 = 1_000;
 
 /// A prompt.
 pub type Prompt = BoundedVec<u8, ConstU32<MAX_PROMPT>>;
-/// An answer.
+/// An answer, without its prompt.
 pub type Output = BoundedVec<u8, ConstU32<MAX_OUTPUT>>;
 
-/// How sure the requester wants to be.
+/// How an answer is checked before it is paid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Certainty {
-    /// A committee recomputes the answer before anybody is paid.
+    /// A committee recomputes the answer.
     Checked,
 }
 
-/// Where a request stands.
+/// Why a request is reassigned to another executor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub enum ReassignReason {
+    /// The executor did not claim an answer before its deadline.
+    Late,
+    /// A quorum computed another result; the executor was slashed.
+    Refused,
+    /// Too few members checked the claim in time; the executor was not slashed.
+    Unresolved,
+}
+
+/// The status of a request.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub enum RequestStatus<AccountId, BlockNumber> {
-    /// An executor has to answer.
+    /// An executor has to claim an answer.
     Waiting {
         /// The executor.
         executor: AccountId,
-        /// The block in which it is too late.
+        /// The block in which its deadline expires.
         due: BlockNumber,
     },
-    /// An executor has answered; its claim is being checked.
+    /// An executor claimed an answer, which is being checked.
     Claimed {
         /// The executor.
         executor: AccountId,
         /// Its answer.
         output: Output,
-        /// Tokens of prompt and answer.
+        /// Number of tokens of prompt and answer.
         tokens: u32,
     },
-    /// Answered, checked and paid.
+    /// The answer was confirmed and the fee paid.
     Settled {
-        /// Who answered.
+        /// The executor.
         executor: AccountId,
         /// The answer.
         output: Output,
-        /// Tokens of prompt and answer.
+        /// Number of tokens of prompt and answer.
         tokens: u32,
-        /// What was paid.
+        /// The fee paid, in plancks.
         fee: Balance,
-        /// How many have checked it.
+        /// Number of checkers whose receipts were valid.
         checkers: u32,
     },
-    /// Nobody gave an answer that the others confirmed; the whole escrow is released.
+    /// No executor claimed an answer that was confirmed; the whole escrow was released.
     Refunded,
 }
 
-/// A request. Model version and price are those of the moment in which it was made.
+/// A request. Version and price are those of the block in which it was made.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub struct RequestRecord<AccountId, BlockNumber> {
-    /// Who asks and pays.
+    /// The requester, who pays the fee.
     pub who: AccountId,
     /// The model.
     pub model: ModelId,
-    /// Its version.
+    /// The version of the model.
     pub version: VersionIndex,
     /// The version's architecture.
     pub architecture: Architecture,
     /// The version's weights.
     pub weights: BlobId,
-    /// Price of a token of prompt or answer.
+    /// Price of one token of prompt or answer, in plancks.
     pub price: Balance,
     /// The prompt.
     pub prompt: Prompt,
-    /// How to sample.
+    /// The sampling parameters.
     pub sampling: Sampling,
-    /// How sure the requester wants to be.
+    /// How the answer is checked.
     pub certainty: Certainty,
-    /// The escrow: the most that is paid.
+    /// The escrow and upper bound of the fee, in plancks.
     pub max_fee: Balance,
-    /// The job that answers it, the same for every executor.
+    /// The job that answers the request. It is the same for every executor.
     pub job: JobId,
-    /// The executors that have failed it, in order.
+    /// The executors that failed, in order.
     pub failed: BoundedVec<AccountId, ConstU32<MAX_ATTEMPTS>>,
-    /// Where it stands.
+    /// The status of the request.
     pub status: RequestStatus<AccountId, BlockNumber>,
 }
 
 impl<AccountId, BlockNumber> RequestRecord<AccountId, BlockNumber> {
-    /// The number of the current attempt, from 0.
+    /// The index of the current attempt, from 0.
     pub fn attempt(&self) -> u32 {
         self.failed.len() as u32
     }
 
-    /// Whether it still has an escrow.
+    /// Whether the request is waiting or claimed, so that its escrow is held.
     pub fn is_open(&self) -> bool {
         matches!(
             self.status,
@@ -116,8 +121,8 @@ impl<AccountId, BlockNumber> RequestRecord<AccountId, BlockNumber> {
         )
     }
 
-    /// What an executor has to compute for the request of index `request`.
-    pub fn generate(&self, request: RequestId) -> GenerateSpec {
+    /// The job of an executor; `request` is the id of this request.
+    pub fn generate_spec(&self, request: RequestId) -> GenerateSpec {
         GenerateSpec {
             nonce: request,
             profile: Profile::ExactF32V1,
@@ -128,159 +133,41 @@ impl<AccountId, BlockNumber> RequestRecord<AccountId, BlockNumber> {
         }
     }
 
-    /// What a checker has to compute while a claim is open.
-    pub fn check(&self, request: RequestId) -> Option<CheckSpec> {
+    /// The job of a checker; `None` unless the request is claimed. `request` is the id of this request.
+    pub fn check_spec(&self, request: RequestId) -> Option<CheckSpec> {
         match &self.status {
             RequestStatus::Claimed { output, .. } => Some(CheckSpec {
-                generate: self.generate(request),
+                generate: self.generate_spec(request),
                 output: output.to_vec(),
             }),
             _ => None,
         }
     }
 
-    /// What `tokens` cost; never more than the escrow.
+    /// The fee for a number of tokens of prompt and answer, in plancks; at most the escrow.
     pub fn fee(&self, tokens: u32) -> Balance {
         self.price.saturating_mul(tokens.into()).min(self.max_fee)
     }
 
-    /// Whether an answer of so many bytes, with so many tokens of prompt and answer, could come out of
-    /// the job. Where tokens are bytes that fixes the number of tokens; else a token is 4 bytes of the
-    /// output, and how many tokens the prompt has is known only within bounds.
-    pub fn could_yield(&self, bytes: usize, tokens: u32) -> bool {
+    /// Whether the job can have an answer of `bytes` bytes where prompt and answer have `tokens` tokens.
+    ///
+    /// If tokens are bytes, the number of tokens follows from the length of the answer. Otherwise a token is 4 bytes of
+    /// the answer, and the number of tokens of the prompt is only known to be between 1 and its length in bytes.
+    pub fn is_possible_answer(&self, bytes: usize, tokens: u32) -> bool {
         let (bytes, tokens) = (bytes as u64, u64::from(tokens));
-        let prompt = self.prompt.len() as u64;
-        let answer = match self.architecture.vocab {
-            BYTES => bytes,
+        let prompt_bytes = self.prompt.len() as u64;
+        let answer_tokens = match self.architecture.vocab {
+            BYTE_VOCAB => bytes,
             _ if bytes % TOKEN_BYTES == 0 => bytes / TOKEN_BYTES,
             _ => return false,
         };
         let prompt_tokens = match self.architecture.vocab {
-            BYTES => prompt..=prompt,
-            _ => 1..=prompt,
+            BYTE_VOCAB => prompt_bytes..=prompt_bytes,
+            _ => 1..=prompt_bytes,
         };
-        (1..=u64::from(self.sampling.max_tokens)).contains(&answer)
+        (1..=u64::from(self.sampling.max_tokens)).contains(&answer_tokens)
             && tokens
-                .checked_sub(answer)
+                .checked_sub(answer_tokens)
                 .is_some_and(|rest| prompt_tokens.contains(&rest))
-    }
-}
-
-/// What is wrong with a [`Sampling`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SamplingError {
-    /// No token may be generated.
-    NoTokens,
-    /// More tokens than any request may ask for.
-    TooManyTokens,
-    /// The temperature is above 10.
-    Temperature,
-    /// The top-p is above 1.
-    TopP,
-    /// The stop token is not the model's.
-    Stop,
-}
-
-/// Refuses what no engine would compute.
-pub fn validate_sampling(sampling: &Sampling, architecture: &Architecture) -> Result<(), SamplingError> {
-    if sampling.max_tokens == 0 {
-        return Err(SamplingError::NoTokens);
-    }
-    if sampling.max_tokens > MAX_TOKENS {
-        return Err(SamplingError::TooManyTokens);
-    }
-    if sampling.temperature_milli > MAX_TEMPERATURE {
-        return Err(SamplingError::Temperature);
-    }
-    if sampling.top_p_milli > CERTAIN {
-        return Err(SamplingError::TopP);
-    }
-    if sampling.stop.is_some_and(|stop| stop >= architecture.vocab) {
-        return Err(SamplingError::Stop);
-    }
-    Ok(())
-}
-
-/// The most tokens that a request can have: no tokenizer makes more tokens than there are bytes.
-pub fn most_tokens(prompt: &Prompt, sampling: &Sampling) -> u64 {
-    (prompt.len() as u64).saturating_add(sampling.max_tokens.into())
-}
-
-/// The body of a claim message.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub struct ClaimBody {
-    /// The attempt, from 0: an account is drawn for a request once, so a claim counts once.
-    pub attempt: u32,
-    /// The answer, without the prompt.
-    pub output: Output,
-    /// Tokens of prompt and answer.
-    pub tokens: u32,
-    /// The claim.
-    pub claim: ClaimDigest,
-}
-
-/// Why a request goes to another executor.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-pub enum Reason {
-    /// It has not answered in time.
-    Late,
-    /// A quorum has computed something else: it was slashed.
-    Refused,
-    /// Too few have checked its claim in time: it was not slashed.
-    Unresolved,
-}
-
-/// Why a claim does not get into a block.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ClaimRefusal {
-    /// Signed for another session.
-    WrongSession,
-    /// No open request has this job.
-    NoRequest,
-    /// The request has a claim already.
-    AlreadyClaimed,
-    /// The member is not the request's executor.
-    NotExecutor,
-    /// The claim is for another attempt.
-    WrongAttempt,
-    /// Output and tokens cannot come out of the job.
-    ImpossibleAnswer,
-    /// The claim is about another output.
-    WrongResult,
-    /// Its author is no member in this session.
-    NotAMember,
-    /// The signature is not the member's.
-    BadSignature,
-}
-
-impl ClaimRefusal {
-    /// The number that a node reports.
-    pub fn code(&self) -> u8 {
-        match self {
-            Self::WrongSession => 1,
-            Self::NoRequest => 2,
-            Self::AlreadyClaimed => 3,
-            Self::NotExecutor => 4,
-            Self::WrongAttempt => 5,
-            Self::ImpossibleAnswer => 6,
-            Self::WrongResult => 7,
-            Self::NotAMember => 8,
-            Self::BadSignature => 9,
-        }
-    }
-}
-
-impl From<ClaimRefusal> for TransactionValidityError {
-    fn from(refusal: ClaimRefusal) -> Self {
-        let code = refusal.code();
-        match refusal {
-            ClaimRefusal::BadSignature => InvalidTransaction::BadProof.into(),
-            // A node that is a block behind will see it differently soon. "Unknown" keeps the pool from
-            // banning the transaction, "invalid" would.
-            ClaimRefusal::NoRequest | ClaimRefusal::NotExecutor | ClaimRefusal::WrongAttempt => {
-                UnknownTransaction::Custom(code).into()
-            }
-            _ => InvalidTransaction::Custom(code).into(),
-        }
     }
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a node asks the runtime about requests.
+//! The runtime API for requests.
 
 use agorai_primitives::{JobId, RequestId};
 
 sp_api::decl_runtime_apis! {
-    /// What a node asks the runtime about requests.
+    /// Reads requests.
     pub trait InferenceApi {
-        /// The job that answers a request, whose provisional output an engine may have; `None` for an
-        /// unknown or forgotten request.
+        /// The job that answers a request, with which a node streams the engine's provisional output; `None` if the
+        /// request is unknown or removed.
         fn job_of(request: RequestId) -> Option<JobId>;
     }
 }

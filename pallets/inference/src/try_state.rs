@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What must hold after every block.
+//! The storage invariants.
 
 use crate::{
-    types::RequestStatus, Config, Deadlines, Finished, FinishedPlaces, HoldReason, NextRequest, OpenJobs, Overdue,
+    request::RequestStatus, Config, Deadlines, Finished, FinishedRange, HoldReason, NextRequest, OpenJobs, Overdue,
     Pallet, Requests,
 };
 use agorai_primitives::Balance;
@@ -14,37 +14,37 @@ use frame_support::{
 use sp_runtime::TryRuntimeError;
 
 impl<T: Config> Pallet<T> {
-    /// - There are at most [`Config::MaxOpenRequests`] open requests, each found by its job, and the counter
-    ///   is right.
-    /// - What is held of an account is the sum of its open requests' escrows.
-    /// - Each waiting request has one deadline, and nothing else has one.
-    /// - Who has failed a request is not its executor.
-    /// - Each finished request will be forgotten, once.
+    /// Checks that
+    /// - at most [`Config::MaxOpenRequests`] requests are open, and [`OpenJobs`] contains exactly their jobs;
+    /// - the hold on an account is the sum of the escrows of its open requests;
+    /// - each waiting request has exactly one deadline, and no other request has one;
+    /// - the executor of a request has not failed it before;
+    /// - each finished request is exactly once in the queue of finished requests.
     pub(crate) fn do_try_state() -> Result<(), TryRuntimeError> {
         let mut held: BTreeMap<T::AccountId, Balance> = BTreeMap::new();
         let (mut open, mut waiting, mut finished) = (0u32, 0usize, 0u64);
         for (request, record) in Requests::<T>::iter() {
-            ensure!(request < NextRequest::<T>::get(), "a request from the future");
+            ensure!(request < NextRequest::<T>::get(), "a request's id is not below the next id");
             let escrow = held.entry(record.who.clone()).or_default();
-            let found = OpenJobs::<T>::get(record.job) == Some(request);
-            ensure!(found == record.is_open(), "a job that is not where its request is");
+            let indexed = OpenJobs::<T>::get(record.job) == Some(request);
+            ensure!(indexed == record.is_open(), "the job of an open request is missing, or that of a finished request remains");
             match &record.status {
                 RequestStatus::Waiting { executor, due } => {
-                    ensure!(!record.failed.contains(executor), "an executor that has failed");
+                    ensure!(!record.failed.contains(executor), "the executor of a request has failed it before");
                     let at = Deadlines::<T>::get(due);
                     let overdue = Overdue::<T>::get();
-                    let times = at.iter().chain(overdue.iter());
+                    let all = at.iter().chain(overdue.iter());
                     ensure!(
-                        times.filter(|other| **other == request).count() == 1,
-                        "a waiting request without its deadline"
+                        all.filter(|other| **other == request).count() == 1,
+                        "a waiting request does not have exactly one deadline"
                     );
                     waiting = waiting.saturating_add(1);
                 }
                 RequestStatus::Claimed { executor, .. } => {
-                    ensure!(!record.failed.contains(executor), "an executor that has failed")
+                    ensure!(!record.failed.contains(executor), "the executor of a request has failed it before")
                 }
                 RequestStatus::Settled { fee, .. } => {
-                    ensure!(*fee <= record.max_fee, "more was paid than was offered");
+                    ensure!(*fee <= record.max_fee, "a fee exceeds its escrow");
                     finished = finished.saturating_add(1);
                 }
                 RequestStatus::Refunded => finished = finished.saturating_add(1),
@@ -56,35 +56,36 @@ impl<T: Config> Pallet<T> {
         }
         for (who, escrow) in held {
             let balance = T::Currency::balance_on_hold(&HoldReason::Escrow.into(), &who);
-            ensure!(balance == escrow, "a hold that is not the sum of escrows");
+            ensure!(balance == escrow, "a hold is not the sum of the escrows");
         }
         ensure!(
             open == OpenJobs::<T>::count() && open as usize == OpenJobs::<T>::iter().count(),
-            "open requests are miscounted"
+            "the number of open requests is wrong"
         );
-        ensure!(open <= T::MaxOpenRequests::get(), "too many open requests");
+        ensure!(open <= T::MaxOpenRequests::get(), "the number of open requests exceeds the limit");
         let deadlines = Deadlines::<T>::iter_values()
             .map(|requests| requests.len())
             .fold(Overdue::<T>::get().len(), usize::saturating_add);
-        ensure!(deadlines == waiting, "a deadline of no waiting request");
+        ensure!(deadlines == waiting, "a deadline has no waiting request");
         Self::check_finished(finished)
     }
 
+    /// Checks the queue of finished requests against their number.
     fn check_finished(count: u64) -> Result<(), TryRuntimeError> {
-        let (first, next) = FinishedPlaces::<T>::get();
+        let (start, end) = FinishedRange::<T>::get();
         ensure!(
-            next.checked_sub(first) == Some(count),
-            "finished requests are miscounted"
+            end.checked_sub(start) == Some(count),
+            "the length of the queue is not the number of finished requests"
         );
-        let mut places: Vec<_> = Finished::<T>::iter().collect();
-        places.sort_by_key(|(place, _)| *place);
+        let mut queue: Vec<_> = Finished::<T>::iter().collect();
+        queue.sort_by_key(|(position, _)| *position);
         ensure!(
-            places.iter().map(|(place, _)| *place).eq(first..next),
-            "a hole in the queue of finished requests"
+            queue.iter().map(|(position, _)| *position).eq(start..end),
+            "the positions of the queue are not consecutive"
         );
-        for (_, (_, request)) in places {
-            let status = Requests::<T>::get(request).map(|record| record.is_open());
-            ensure!(status == Some(false), "a place of no finished request");
+        for (_, (_, request)) in queue {
+            let open = Requests::<T>::get(request).map(|record| record.is_open());
+            ensure!(open == Some(false), "the queue contains a request that is not finished");
         }
         Ok(())
     }

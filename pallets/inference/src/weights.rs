@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Weights of the calls, estimated from what each computes and touches; to be replaced by measured ones.
+//! Weights of the calls. Estimates from what each call computes and accesses, not benchmarked.
 
 use core::marker::PhantomData;
 use frame_support::{
@@ -12,19 +12,19 @@ use frame_support::{
 
 /// Weights of the calls.
 pub trait WeightInfo {
-    /// `request`: a hold, a draw among all members, the hash of the prompt.
+    /// Weight of `request`: a hold, a draw among all members, the hash of the prompt.
     fn request() -> Weight;
-    /// `submit_claim`: the record and a new claim with all members are written.
+    /// Weight of `submit_claim`: writes the record and a new claim with all members.
     fn submit_claim() -> Weight;
-    /// Checking a claim message: a record is decoded, an output hashed, a signature verified.
+    /// Weight of authorizing a claim: decodes a record, hashes an output, verifies a signature.
     fn authorize_claim() -> Weight;
-    /// A block in which `late` requests are passed on and `forgotten` ones removed.
-    fn on_initialize(late: u32, forgotten: u32) -> Weight;
+    /// Weight of a block that reassigns and prunes a number of requests.
+    fn on_initialize(reassigned: u32, pruned: u32) -> Weight;
 }
 
-/// A record with its prompt, or with an output too.
+/// Upper bound of an encoded record with prompt and output, in bytes.
 const RECORD_BYTES: u64 = 26_000;
-/// What reading the members costs: their bonds and keys.
+/// Number of storage reads for the members' bonds and keys.
 const MEMBER_READS: u64 = 40;
 
 fn estimate(db: RuntimeDbWeight, micros: u64, reads: u64, writes: u64) -> Weight {
@@ -44,16 +44,16 @@ fn authorize_claim(db: RuntimeDbWeight) -> Weight {
     estimate(db, 200, 8, 0)
 }
 
-fn on_initialize(db: RuntimeDbWeight, late: u32, forgotten: u32) -> Weight {
-    let late_one = estimate(db, 250, MEMBER_READS.saturating_add(6), 6);
-    let forgotten_one = estimate(db, 30, 2, 2);
-    late_one
-        .saturating_mul(late.into())
-        .saturating_add(forgotten_one.saturating_mul(forgotten.into()))
+fn on_initialize(db: RuntimeDbWeight, reassigned: u32, pruned: u32) -> Weight {
+    let per_reassigned = estimate(db, 250, MEMBER_READS.saturating_add(6), 6);
+    let per_pruned = estimate(db, 30, 2, 2);
+    per_reassigned
+        .saturating_mul(reassigned.into())
+        .saturating_add(per_pruned.saturating_mul(pruned.into()))
         .saturating_add(db.reads_writes(4, 3))
 }
 
-/// Estimates with the runtime's database weights.
+/// Estimates that use the runtime's database weights.
 pub struct EstimatedWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for EstimatedWeight<T> {
@@ -66,8 +66,8 @@ impl<T: frame_system::Config> WeightInfo for EstimatedWeight<T> {
     fn authorize_claim() -> Weight {
         authorize_claim(T::DbWeight::get())
     }
-    fn on_initialize(late: u32, forgotten: u32) -> Weight {
-        on_initialize(T::DbWeight::get(), late, forgotten)
+    fn on_initialize(reassigned: u32, pruned: u32) -> Weight {
+        on_initialize(T::DbWeight::get(), reassigned, pruned)
     }
 }
 
@@ -81,7 +81,7 @@ impl WeightInfo for () {
     fn authorize_claim() -> Weight {
         authorize_claim(RocksDbWeight::get())
     }
-    fn on_initialize(late: u32, forgotten: u32) -> Weight {
-        on_initialize(RocksDbWeight::get(), late, forgotten)
+    fn on_initialize(reassigned: u32, pruned: u32) -> Weight {
+        on_initialize(RocksDbWeight::get(), reassigned, pruned)
     }
 }

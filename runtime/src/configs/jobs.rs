@@ -53,7 +53,7 @@ parameter_types! {
     pub const AnswerPeriod: BlockNumber = 20;
     /// Number of blocks for which a finished request is stored.
     pub const RetainPeriod: BlockNumber = 24 * HOURS;
-    pub const UsualFeeShares: FeeShares = FeeShares::USUAL;
+    pub const StandardFeeShares: FeeShares = FeeShares::STANDARD;
 
     pub const WrongContributionSlash: Perbill = Perbill::from_percent(10);
     pub const WrongAuditSlash: Perbill = Perbill::from_percent(5);
@@ -93,7 +93,7 @@ impl pallet_inference::Config for Runtime {
     type RetainPeriod = RetainPeriod;
     // A dataset has at most 32 contributors. This bounds the weight of a verdict.
     type MaxPaidDatasets = ConstU32<2>;
-    type FeeShares = UsualFeeShares;
+    type FeeShares = StandardFeeShares;
     type WeightInfo = pallet_inference::weights::EstimatedWeight<Runtime>;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+//! The split of a fee, without a chain.
 
-use crate::fees::{in_turn, payments, FeeShares, FeeSplit, Parties, Payment, Role};
+use crate::fees::{rotate, payments, FeeShares, FeeSplit, Parties, Payment, Role};
 use agorai_primitives::Balance;
 use proptest::prelude::*;
 use sp_runtime::{PerThing, Perbill};
@@ -23,67 +24,67 @@ fn amounts(role: Role, paid: &[Payment<u32>]) -> Vec<(u32, Balance)> {
 }
 
 #[test]
-fn fee_is_split_by_shares_and_dust_goes_to_the_executor() {
-    let paid = payments(10_010, &FeeShares::USUAL, &parties());
+fn fee_is_split_by_shares_and_remainders_are_paid_to_the_executor() {
+    let paid = payments(10_010, &FeeShares::STANDARD, &parties());
     assert_eq!(amounts(Role::Checker, &paid), [(2, 667), (3, 667), (4, 667)]);
-    // 500 in two halves; of the first a quarter to 60, of the second all.
+    // 500 for two datasets: account 60 has 1/4 of the first and all of the second.
     assert_eq!(amounts(Role::Contributor, &paid), [(60, 312), (61, 187)]);
     assert_eq!(amounts(Role::Holders, &paid), [(90, 2_002)]);
     assert_eq!(amounts(Role::Treasury, &paid), [(99, 500)]);
-    let rest = 10_010 - 3 * 667 - 312 - 187 - 2_002 - 500;
-    assert_eq!(amounts(Role::Executor, &paid), [(1, rest)]);
+    let remainder = 10_010 - 3 * 667 - 312 - 187 - 2_002 - 500;
+    assert_eq!(amounts(Role::Executor, &paid), [(1, remainder)]);
 }
 
 #[test]
-fn checkers_part_goes_to_the_executor_when_there_are_none() {
-    let alone = Parties {
+fn executor_receives_the_part_of_checkers_when_there_are_none() {
+    let without_checkers = Parties {
         checkers: vec![],
         ..parties()
     };
-    let paid = payments(1_000, &FeeShares::USUAL, &alone);
+    let paid = payments(1_000, &FeeShares::STANDARD, &without_checkers);
     assert!(amounts(Role::Checker, &paid).is_empty());
-    // 500 and 200, and a unit that the halves of the data's 50 leave over.
+    // 500 + 200, and 1 that the division of the contributors' 50 leaves.
     assert_eq!(amounts(Role::Executor, &paid), [(1, 701)]);
 }
 
 #[test]
-fn contributors_part_goes_to_the_holders_when_there_are_none() {
+fn holders_receive_the_part_of_contributors_when_there_are_none() {
     for datasets in [vec![], vec![vec![]], vec![vec![(60, 0)]]] {
-        let uploaded = Parties { datasets, ..parties() };
-        let paid = payments(1_000, &FeeShares::USUAL, &uploaded);
+        let without_contributors = Parties { datasets, ..parties() };
+        let paid = payments(1_000, &FeeShares::STANDARD, &without_contributors);
         assert!(amounts(Role::Contributor, &paid).is_empty());
         assert_eq!(amounts(Role::Holders, &paid), [(90, 250)]);
     }
 }
 
 #[test]
-fn nothing_is_paid_of_nothing() {
-    assert!(payments(0, &FeeShares::USUAL, &parties()).is_empty());
+fn fee_of_zero_has_no_payments() {
+    assert!(payments(0, &FeeShares::STANDARD, &parties()).is_empty());
 }
 
 #[test]
-fn shares_are_whole_only_if_they_add_up() {
-    assert!(FeeShares::USUAL.is_whole());
-    let more = FeeShares {
+fn shares_are_whole_only_if_they_add_up_to_one() {
+    assert!(FeeShares::STANDARD.is_whole());
+    let excessive = FeeShares {
         treasury: Perbill::from_percent(6),
-        ..FeeShares::USUAL
+        ..FeeShares::STANDARD
     };
-    assert!(!more.is_whole());
+    assert!(!excessive.is_whole());
 }
 
 #[test]
-fn datasets_take_turns_when_there_are_too_many() {
-    assert_eq!(in_turn(&[1, 2, 3], 0, 2), [1, 2]);
-    assert_eq!(in_turn(&[1, 2, 3], 2, 2), [3, 1]);
-    assert_eq!(in_turn(&[1, 2, 3], u64::MAX, 9).len(), 3);
-    assert!(in_turn::<u8>(&[], 4, 2).is_empty());
-    let mut turns = [0; 5];
+fn rotation_returns_each_item_equally_often() {
+    assert_eq!(rotate(&[1, 2, 3], 0, 2), [1, 2]);
+    assert_eq!(rotate(&[1, 2, 3], 2, 2), [3, 1]);
+    assert_eq!(rotate(&[1, 2, 3], u64::MAX, 9).len(), 3);
+    assert!(rotate::<u8>(&[], 4, 2).is_empty());
+    let mut counts = [0; 5];
     for start in 0..50 {
-        for item in in_turn(&[0, 1, 2, 3, 4], start, 2) {
-            turns[item] += 1;
+        for item in rotate(&[0, 1, 2, 3, 4], start, 2) {
+            counts[item] += 1;
         }
     }
-    assert_eq!(turns, [20; 5]);
+    assert_eq!(counts, [20; 5]);
 }
 
 fn any_parties() -> impl Strategy<Value = Parties<u32>> {
@@ -104,15 +105,15 @@ fn any_parties() -> impl Strategy<Value = Parties<u32>> {
 
 proptest! {
     #[test]
-    fn payments_are_exactly_the_fee(
+    fn payments_add_up_to_exactly_the_fee(
         fee in prop_oneof![0..1_000 as Balance, any::<Balance>()],
         parts in prop::array::uniform5(0..=Perbill::ACCURACY),
         parties in any_parties(),
     ) {
-        // Also shares that are less or more than the whole lose and make nothing.
+        // Also if the shares add up to less or more than 1.
         let [executor, checkers, holders, contributors, treasury] = parts.map(Perbill::from_parts);
         let any = FeeShares { executor, checkers, holders, contributors, treasury };
-        for shares in [any, FeeShares::USUAL] {
+        for shares in [any, FeeShares::STANDARD] {
             let mut split = FeeSplit::default();
             let mut sum = Some(0);
             for payment in payments(fee, &shares, &parties) {
@@ -126,8 +127,8 @@ proptest! {
     }
 
     #[test]
-    fn executor_gets_its_share_at_least(fee in any::<Balance>(), parties in any_parties()) {
-        let paid = payments(fee, &FeeShares::USUAL, &parties);
+    fn executor_receives_at_least_its_share(fee in any::<Balance>(), parties in any_parties()) {
+        let paid = payments(fee, &FeeShares::STANDARD, &parties);
         let executor = paid.iter().filter(|payment| payment.role == Role::Executor);
         let amount: Balance = executor.map(|payment| payment.amount).sum();
         prop_assert!(amount >= Perbill::from_percent(50).mul_floor(fee));

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One file per call, and one per thing that happens by itself.
+//! One file per call, and one for each concept and hook.
 
 mod deadlines;
 mod fees;
 mod offchain;
-mod pruning;
+mod on_verdict;
+mod record;
 mod request;
+mod retention;
 mod submit_claim;
-mod types;
-mod verdict;

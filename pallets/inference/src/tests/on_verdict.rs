@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+//! Settlement and reassignment after a verdict.
 
 use crate::{
     fees::FeeSplit,
     mock::*,
-    types::{ClaimRefusal, Reason, RequestStatus},
+    claim::ClaimRefusal,
+    request::{Output, ReassignReason, RequestStatus},
     Event, OpenJobs,
 };
 use agorai_primitives::{
@@ -20,58 +22,58 @@ const ALICE: AccountId = 60;
 const BOB: AccountId = 61;
 
 parameter_types! {
-    static Before: Vec<(AccountId, Balance)> = Vec::new();
+    static InitialBalances: Vec<(AccountId, Balance)> = Vec::new();
 }
 
-fn note_balances() {
-    let known = (0..100).map(|who| (who, total_balance(who)));
-    Before::set(known.collect());
+fn record_balances() {
+    let balances = (0..100).map(|who| (who, total_balance(who)));
+    InitialBalances::set(balances.collect());
 }
 
 fn total_balance(who: AccountId) -> Balance {
     <Balances as Inspect<AccountId>>::total_balance(&who)
 }
 
-/// What an account has gained since.
+/// The increase of an account's balance since [`record_balances`].
 fn gained(who: AccountId) -> Balance {
-    total_balance(who) - Before::get()[who as usize].1
+    total_balance(who) - InitialBalances::get()[who as usize].1
 }
 
-/// The dataset 8 of [`ALICE`] and, with three times her weight, [`BOB`], who have an account.
-fn with_data() {
+/// Adds dataset 8 to the lineage, with the contributors [`ALICE`] of weight 1 and [`BOB`] of weight 3.
+fn add_dataset() {
     Lineage::set(vec![8]);
     Contributors::set(vec![(8, vec![(ALICE, 1), (BOB, 3)])]);
     for who in [ALICE, BOB] {
-        Balances::mint_into(&who, EXISTENTIAL).unwrap();
+        Balances::mint_into(&who, EXISTENTIAL_DEPOSIT).unwrap();
     }
 }
 
-fn claimed() -> u64 {
-    let request = Draft::default().ask();
+fn claimed_request() -> u64 {
+    let request = request();
     assert_ok!(claim(request));
     request
 }
 
-/// Like [`test`], with contributors.
-fn with_contributors(members: AccountId, story: impl FnOnce()) {
+/// [`run_test`] with a dataset in the model's lineage.
+fn run_test_with_dataset(members: AccountId, test: impl FnOnce()) {
     new_test_ext(members).execute_with(|| {
-        with_data();
+        add_dataset();
         let issuance = Balances::total_issuance();
-        note_balances();
-        story();
+        record_balances();
+        test();
         Inference::do_try_state().unwrap();
         assert_eq!(Balances::total_issuance(), issuance);
     });
 }
 
 #[test]
-fn confirmed_answer_is_kept_and_its_fee_split() {
-    with_contributors(4, || {
-        let request = Draft {
+fn fee_is_split_and_answer_stored_when_the_claim_is_settled() {
+    run_test_with_dataset(4, || {
+        let request = RequestCall {
             max_fee: FEE + 500,
-            ..Draft::default()
+            ..RequestCall::default()
         }
-        .ask();
+        .request();
         let executor = executor(request);
         assert_ok!(claim(request));
         confirm(request);
@@ -82,7 +84,7 @@ fn confirmed_answer_is_kept_and_its_fee_split() {
             contributors: 449,
             treasury: 450,
         };
-        let output: crate::types::Output = OUTPUT.to_vec().try_into().unwrap();
+        let output: Output = OUTPUT.to_vec().try_into().unwrap();
         assert!(emitted(Event::Settled {
             request,
             executor,
@@ -109,7 +111,7 @@ fn confirmed_answer_is_kept_and_its_fee_split() {
         assert_eq!((gained(ALICE), gained(BOB)), (112, 337));
         assert_eq!((gained(POT), gained(TREASURY)), (1_800, 450));
         assert_eq!(Income::get(), [(MODEL, 1_800)]);
-        // All but the fee is free again.
+        // The rest of the escrow is released.
         assert_eq!(on_hold(USER), 0);
         assert_eq!(Balances::free_balance(USER), FUNDS - FEE);
         assert_eq!(OpenJobs::<Test>::count(), 0);
@@ -117,9 +119,9 @@ fn confirmed_answer_is_kept_and_its_fee_split() {
 }
 
 #[test]
-fn fee_counts_the_tokens_of_the_answer_at_the_price_of_the_request() {
-    with_contributors(4, || {
-        let request = Draft::default().ask();
+fn fee_is_the_tokens_of_prompt_and_answer_at_the_price_of_the_request() {
+    run_test_with_dataset(4, || {
+        let request = request();
         CurrentPrice::set(10 * PRICE);
         let mut message = claim_message(request);
         message.body.output = b"m".to_vec().try_into().unwrap();
@@ -132,20 +134,20 @@ fn fee_counts_the_tokens_of_the_answer_at_the_price_of_the_request() {
 }
 
 #[test]
-fn holders_get_the_part_of_data_when_the_model_was_only_uploaded() {
-    test(4, || {
-        let request = claimed();
+fn holders_receive_the_part_of_contributors_when_the_lineage_is_empty() {
+    run_test(4, || {
+        let request = claimed_request();
         confirm(request);
         assert_eq!(Income::get(), [(MODEL, 1_800 + 450)]);
     });
 }
 
 #[test]
-fn part_goes_to_the_treasury_when_it_is_too_little_for_a_new_account() {
-    with_contributors(4, || {
-        // Of 450 the newcomer has a part of 4, less than an account must have.
+fn treasury_receives_a_part_that_is_too_small_for_a_new_account() {
+    run_test_with_dataset(4, || {
+        // The part of account 70 is 4 of 450, below the existential deposit.
         Contributors::set(vec![(8, vec![(ALICE, 100), (70, 1)])]);
-        let request = claimed();
+        let request = claimed_request();
         confirm(request);
         assert_eq!((gained(ALICE), gained(70)), (445, 0));
         assert_eq!(gained(TREASURY), 450 + 4);
@@ -154,23 +156,23 @@ fn part_goes_to_the_treasury_when_it_is_too_little_for_a_new_account() {
 }
 
 #[test]
-fn new_account_is_made_when_its_part_is_enough() {
-    with_contributors(4, || {
+fn part_creates_a_new_account_when_it_is_large_enough() {
+    run_test_with_dataset(4, || {
         Contributors::set(vec![(8, vec![(70, 1)])]);
-        let request = claimed();
+        let request = claimed_request();
         confirm(request);
         assert_eq!(gained(70), 450);
     });
 }
 
 #[test]
-fn datasets_are_paid_in_turn_when_the_lineage_is_long() {
-    with_contributors(4, || {
-        // Two for each request.
+fn datasets_are_paid_in_rotation_when_they_exceed_the_limit() {
+    run_test_with_dataset(4, || {
+        // Each request pays two datasets.
         Lineage::set(vec![1, 2, 3]);
         Contributors::set((1..=3).map(|d| (d, vec![(70 + u64::from(d), 1)])).collect());
         for _ in 0..3 {
-            let request = claimed();
+            let request = claimed_request();
             confirm(request);
         }
         for who in 71..=73 {
@@ -180,10 +182,10 @@ fn datasets_are_paid_in_turn_when_the_lineage_is_long() {
 }
 
 #[test]
-fn requester_may_be_paid_out_of_its_own_fee() {
-    with_contributors(4, || {
+fn requester_is_paid_from_its_own_fee_when_it_is_a_contributor() {
+    run_test_with_dataset(4, || {
         Contributors::set(vec![(8, vec![(USER, 1)])]);
-        let request = claimed();
+        let request = claimed_request();
         confirm(request);
         assert_eq!(Balances::free_balance(USER), FUNDS - FEE + 450);
     });
@@ -191,8 +193,8 @@ fn requester_may_be_paid_out_of_its_own_fee() {
 
 #[test]
 fn fee_is_paid_when_the_requesters_balance_is_frozen() {
-    with_contributors(4, || {
-        let request = claimed();
+    run_test_with_dataset(4, || {
+        let request = claimed_request();
         assert_ok!(Balances::set_freeze(&(), &USER, FUNDS));
         confirm(request);
         assert_eq!(Balances::free_balance(USER), FUNDS - FEE);
@@ -200,9 +202,9 @@ fn fee_is_paid_when_the_requesters_balance_is_frozen() {
 }
 
 #[test]
-fn request_goes_to_another_member_when_its_claim_is_refused() {
-    with_contributors(4, || {
-        let request = Draft::default().ask();
+fn request_is_reassigned_when_its_claim_is_refused() {
+    run_test_with_dataset(4, || {
+        let request = request();
         let (from, first) = (executor(request), claim_message(request));
         assert_ok!(submit_message(first.clone()));
         decide(request, Verdict::Refused);
@@ -212,24 +214,24 @@ fn request_goes_to_another_member_when_its_claim_is_refused() {
             request,
             from,
             to,
-            reason: Reason::Refused
+            reason: ReassignReason::Refused
         }));
         assert_eq!(gained(from), 0);
         assert_eq!(on_hold(USER), FEE);
         assert_eq!(submit_message(first), refused(ClaimRefusal::NotExecutor));
-        // The second one has a whole period, and answers.
+        // The second executor has a new deadline.
         assert_ok!(claim(request));
         confirm(request);
         assert_eq!(executor(request), to);
         assert_eq!(gained(to), 4_501);
-        assert_eq!(Claims::get().len(), 2);
+        assert_eq!(OpenClaims::get().len(), 2);
     });
 }
 
 #[test]
-fn request_goes_to_another_member_when_its_claim_is_unresolved() {
-    test(4, || {
-        let request = claimed();
+fn request_is_reassigned_when_its_claim_is_unresolved() {
+    run_test(4, || {
+        let request = claimed_request();
         let from = executor(request);
         decide(request, Verdict::Unresolved);
         let to = executor(request);
@@ -238,15 +240,15 @@ fn request_goes_to_another_member_when_its_claim_is_unresolved() {
             request,
             from,
             to,
-            reason: Reason::Unresolved
+            reason: ReassignReason::Unresolved
         }));
     });
 }
 
 #[test]
 fn request_is_refunded_in_full_when_every_claim_is_refused() {
-    test(4, || {
-        let request = Draft::default().ask();
+    run_test(4, || {
+        let request = request();
         for _ in 0..3 {
             assert_ok!(claim(request));
             decide(request, Verdict::Refused);
@@ -258,25 +260,25 @@ fn request_is_refunded_in_full_when_every_claim_is_refused() {
 }
 
 #[test]
-fn verdict_changes_nothing_when_it_is_about_no_claim_of_this_pallet() {
-    test(4, || {
-        let request = claimed();
+fn verdict_is_ignored_when_it_has_no_open_claim() {
+    run_test(4, || {
+        let request = claimed_request();
         let before = record(request);
         Inference::on_verdict(JobKind::Score, before.job, Verdict::Refused);
         Inference::on_verdict(JobKind::Inference, JobId::zero(), Verdict::Refused);
         assert_eq!(record(request), before);
         decide(request, Verdict::Refused);
-        // It waits for another claim now.
+        // The request waits for another claim.
         let before = record(request);
         confirm(request);
         assert_eq!(record(request), before);
     });
 }
 
-/// What can happen next to a chain.
+/// One operation of the property test.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Ask(u8),
+    Request(u8),
     Claim(u8),
     Decide(u8, u8),
     Blocks(u8),
@@ -284,38 +286,38 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        any::<u8>().prop_map(Step::Ask),
+        any::<u8>().prop_map(Step::Request),
         any::<u8>().prop_map(Step::Claim),
         any::<(u8, u8)>().prop_map(|(request, verdict)| Step::Decide(request, verdict)),
         (1u8..12).prop_map(Step::Blocks),
     ]
 }
 
-fn take(step: Step) {
-    let newest = crate::NextRequest::<Test>::get();
-    let pick = |at: u8| newest.checked_sub(1 + u64::from(at % 6));
-    let open = |at: u8| {
-        let known = pick(at).and_then(crate::Requests::<Test>::get);
-        known.filter(|record| record.is_open()).and(pick(at))
+fn apply(step: Step) {
+    let next = crate::NextRequest::<Test>::get();
+    let recent = |index: u8| next.checked_sub(1 + u64::from(index % 6));
+    let open = |index: u8| {
+        let record = recent(index).and_then(crate::Requests::<Test>::get);
+        record.filter(|record| record.is_open()).and(recent(index))
     };
     match step {
-        Step::Ask(extra) => {
-            let draft = Draft {
+        Step::Request(extra) => {
+            let call = RequestCall {
                 who: if extra % 2 == 0 { USER } else { OTHER_USER },
                 max_fee: FEE + Balance::from(extra),
-                ..Draft::default()
+                ..RequestCall::default()
             };
-            // May be refused: too many are open.
-            let _ = draft.send();
+            // Fails if too many requests are open.
+            let _ = call.dispatch();
         }
-        Step::Claim(at) => {
-            if let Some(request) = open(at) {
+        Step::Claim(index) => {
+            if let Some(request) = open(index) {
                 let _ = claim(request);
             }
         }
-        Step::Decide(at, verdict) => {
+        Step::Decide(index, verdict) => {
             let claimed = |request: &u64| matches!(record(*request).status, RequestStatus::Claimed { .. });
-            if let Some(request) = open(at).filter(claimed) {
+            if let Some(request) = open(index).filter(claimed) {
                 match verdict % 5 {
                     0 => decide(request, Verdict::Refused),
                     1 => decide(request, Verdict::Unresolved),
@@ -324,7 +326,7 @@ fn take(step: Step) {
                 }
             }
         }
-        Step::Blocks(count) => run_to(System::block_number() + u64::from(count)),
+        Step::Blocks(count) => run_to_block(System::block_number() + u64::from(count)),
     }
 }
 
@@ -332,16 +334,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn tokens_are_conserved_whatever_happens(
+    fn issuance_is_conserved_under_any_operations(
         steps in prop::collection::vec(step(), 1..60),
         price in 1..2_000 as Balance,
         members in 2u64..6,
     ) {
-        with_contributors(members, || {
+        run_test_with_dataset(members, || {
             CurrentPrice::set(price.min(PRICE));
             Contributors::set(vec![(8, vec![(ALICE, 1), (70, 1), (USER, 2)])]);
-            for one in steps {
-                take(one);
+            for step in steps {
+                apply(step);
                 Inference::do_try_state().unwrap();
             }
         });

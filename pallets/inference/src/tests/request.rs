@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-use crate::{mock::*, types::RequestStatus, Deadlines, Error, Event, NextRequest, OpenJobs};
+use crate::{mock::*, request::RequestStatus, sampling::SamplingError, Deadlines, Error, Event, NextRequest, OpenJobs};
 use agorai_primitives::{
     job::{JobSpec, Sampling, MAX_TOKENS},
     model::Architecture,
@@ -11,20 +11,20 @@ use sp_core::H256;
 use sp_runtime::{DispatchError, TokenError};
 
 #[test]
-fn request_holds_the_offer_and_waits_for_a_member() {
-    test(4, || {
+fn request_holds_the_escrow_and_waits_for_an_executor() {
+    run_test(4, || {
         let max_fee = FEE + 1;
-        let request = Draft {
+        let request = RequestCall {
             max_fee,
-            ..Draft::default()
+            ..RequestCall::default()
         }
-        .ask();
+        .request();
         assert_eq!(request, 0);
         assert_eq!(on_hold(USER), max_fee);
         let executor = executor(request);
         assert!((1..=4).contains(&executor));
         let record = record(request);
-        let due = 1 + ANSWER;
+        let due = 1 + ANSWER_PERIOD;
         assert_eq!(record.status, RequestStatus::Waiting { executor, due });
         assert_eq!(Deadlines::<Test>::get(due).to_vec(), [request]);
         assert!(emitted(Event::Requested {
@@ -38,200 +38,200 @@ fn request_holds_the_offer_and_waits_for_a_member() {
 }
 
 #[test]
-fn equal_requests_are_different_jobs() {
-    test(4, || {
-        let (first, second) = (Draft::default().ask(), Draft::default().ask());
+fn equal_requests_have_different_jobs() {
+    run_test(4, || {
+        let (first, second) = (request(), request());
         let job = record(first).job;
         assert_ne!(job, record(second).job);
         assert_eq!(on_hold(USER), 2 * FEE);
         assert_eq!(Inference::job_of(first), Some(job));
         assert_eq!(Inference::job_of(9), None);
-        let spec = record(first).generate(first);
+        let spec = record(first).generate_spec(first);
         assert_eq!(spec.nonce, first);
         assert_eq!(JobSpec::Generate(spec).id(), job);
     });
 }
 
 #[test]
-fn members_are_drawn_by_the_blocks_value() {
-    test(4, || {
+fn executor_depends_on_the_randomness_of_the_block() {
+    run_test(4, || {
         let mut drawn = std::collections::BTreeSet::new();
-        for value in 0..OPEN {
-            BlockValue::set(Some(H256::from_low_u64_be(value.into())));
-            drawn.insert(executor(Draft::default().ask()));
+        for value in 0..MAX_OPEN_REQUESTS {
+            BlockRandomness::set(Some(H256::from_low_u64_be(value.into())));
+            drawn.insert(executor(request()));
         }
         assert!(drawn.len() > 1);
     });
 }
 
 #[test]
-fn model_without_a_price_answers_for_nothing() {
-    test(4, || {
+fn request_to_a_model_with_price_zero_needs_no_escrow() {
+    run_test(4, || {
         CurrentPrice::set(0);
-        Draft {
+        RequestCall {
             max_fee: 0,
-            ..Draft::default()
+            ..RequestCall::default()
         }
-        .ask();
+        .request();
         assert_eq!(on_hold(USER), 0);
     });
 }
 
 #[test]
-fn request_is_refused_when_there_is_no_prompt() {
-    test(4, || {
-        let draft = Draft {
+fn request_is_refused_when_the_prompt_is_empty() {
+    run_test(4, || {
+        let call = RequestCall {
             prompt: prompt(b""),
-            ..Draft::default()
+            ..RequestCall::default()
         };
-        assert_noop!(draft.send(), Error::<Test>::EmptyPrompt);
+        assert_noop!(call.dispatch(), Error::<Test>::EmptyPrompt);
     });
 }
 
 #[test]
 fn request_is_refused_when_the_model_is_unknown_or_retired() {
-    test(4, || {
-        let draft = Draft {
+    run_test(4, || {
+        let call = RequestCall {
             model: MODEL + 1,
-            ..Draft::default()
+            ..RequestCall::default()
         };
-        assert_noop!(draft.send(), DispatchError::Other("UnknownModel"));
+        assert_noop!(call.dispatch(), DispatchError::Other("UnknownModel"));
         Retired::set(true);
-        assert_noop!(Draft::default().send(), DispatchError::Other("ModelRetired"));
+        assert_noop!(RequestCall::default().dispatch(), DispatchError::Other("ModelRetired"));
     });
 }
 
 #[test]
-fn request_is_refused_when_sampling_makes_no_sense() {
-    test(4, || {
-        let good = sampling();
-        let bad: [(Sampling, Error<Test>); 5] = [
-            (Sampling { max_tokens: 0, ..good }, Error::NoTokens),
+fn request_is_refused_when_a_sampling_parameter_is_invalid() {
+    run_test(4, || {
+        let valid = sampling();
+        let invalid: [(Sampling, SamplingError); 5] = [
+            (Sampling { max_tokens: 0, ..valid }, SamplingError::NoTokens),
             (
                 Sampling {
                     max_tokens: MAX_TOKENS + 1,
-                    ..good
+                    ..valid
                 },
-                Error::TooManyTokens,
+                SamplingError::TooManyTokens,
             ),
             (
                 Sampling {
                     temperature_milli: 10_001,
-                    ..good
+                    ..valid
                 },
-                Error::TemperatureTooHigh,
+                SamplingError::TemperatureTooHigh,
             ),
             (
                 Sampling {
                     top_p_milli: 1_001,
-                    ..good
+                    ..valid
                 },
-                Error::TopPTooHigh,
+                SamplingError::TopPTooHigh,
             ),
             (
                 Sampling {
                     stop: Some(256),
-                    ..good
+                    ..valid
                 },
-                Error::StopNotAToken,
+                SamplingError::UnknownStopToken,
             ),
         ];
-        for (sampling, error) in bad {
-            let draft = Draft {
+        for (sampling, error) in invalid {
+            let call = RequestCall {
                 sampling,
                 max_fee: FUNDS / 2,
-                ..Draft::default()
+                ..RequestCall::default()
             };
-            assert_noop!(draft.send(), error);
+            assert_noop!(call.dispatch(), Error::<Test>::Sampling(error));
         }
-        let edge = Sampling {
+        let at_the_limits = Sampling {
             temperature_milli: 10_000,
             top_p_milli: 1_000,
             stop: Some(255),
-            ..good
+            ..valid
         };
-        assert_ok!(Draft {
-            sampling: edge,
-            ..Draft::default()
+        assert_ok!(RequestCall {
+            sampling: at_the_limits,
+            ..RequestCall::default()
         }
-        .send());
+        .dispatch());
     });
 }
 
 #[test]
-fn request_is_refused_when_the_context_is_too_short() {
-    test(4, || {
-        let draft = |letters| Draft {
-            prompt: prompt(&vec![b'a'; letters]),
+fn request_is_refused_when_it_exceeds_the_context() {
+    run_test(4, || {
+        let with_prompt = |length| RequestCall {
+            prompt: prompt(&vec![b'a'; length]),
             max_fee: FUNDS / 2,
-            ..Draft::default()
+            ..RequestCall::default()
         };
-        let most = Architecture::SMALL.context as usize - 4;
-        assert_noop!(draft(most + 1).send(), Error::<Test>::ContextExceeded);
-        assert_ok!(draft(most).send());
+        let maximum = Architecture::SMALL.context as usize - 4;
+        assert_noop!(with_prompt(maximum + 1).dispatch(), Error::<Test>::ContextExceeded);
+        assert_ok!(with_prompt(maximum).dispatch());
     });
 }
 
 #[test]
-fn request_is_refused_when_the_offer_is_below_the_worst_price() {
-    test(4, || {
-        let draft = Draft {
+fn request_is_refused_when_the_maximum_fee_is_below_the_maximum_price() {
+    run_test(4, || {
+        let call = RequestCall {
             max_fee: FEE - 1,
-            ..Draft::default()
+            ..RequestCall::default()
         };
-        assert_noop!(draft.send(), Error::<Test>::FeeBelowPrice);
-        // A price that nobody could pay.
+        assert_noop!(call.dispatch(), Error::<Test>::FeeBelowPrice);
+        // The price of the tokens exceeds 128 bits.
         CurrentPrice::set(Balance::MAX);
-        let draft = Draft {
+        let call = RequestCall {
             max_fee: Balance::MAX,
-            ..Draft::default()
+            ..RequestCall::default()
         };
-        assert_noop!(draft.send(), Error::<Test>::FeeBelowPrice);
+        assert_noop!(call.dispatch(), Error::<Test>::FeeBelowPrice);
     });
 }
 
 #[test]
-fn request_is_refused_when_the_account_cannot_pay() {
-    test(4, || {
-        let draft = Draft {
+fn request_is_refused_when_the_escrow_cannot_be_held() {
+    run_test(4, || {
+        let call = RequestCall {
             max_fee: FUNDS,
-            ..Draft::default()
+            ..RequestCall::default()
         };
-        assert_noop!(draft.send(), TokenError::FundsUnavailable);
+        assert_noop!(call.dispatch(), TokenError::FundsUnavailable);
     });
 }
 
 #[test]
-fn request_is_refused_when_nobody_could_answer_or_check() {
+fn request_is_refused_when_fewer_than_two_members_have_a_bond() {
     for members in [0, 1] {
-        test(members, || {
-            assert_noop!(Draft::default().send(), Error::<Test>::NoExecutor);
+        run_test(members, || {
+            assert_noop!(RequestCall::default().dispatch(), Error::<Test>::NoExecutor);
         });
     }
-    test(3, || {
-        Set::mutate(|members| members.iter_mut().skip(1).for_each(|member| member.bond = 0));
-        assert_noop!(Draft::default().send(), Error::<Test>::NoExecutor);
+    run_test(3, || {
+        Members::mutate(|members| members.iter_mut().skip(1).for_each(|member| member.bond = 0));
+        assert_noop!(RequestCall::default().dispatch(), Error::<Test>::NoExecutor);
     });
 }
 
 #[test]
 fn request_is_refused_when_too_many_are_open() {
-    test(4, || {
-        for _ in 0..OPEN {
-            Draft::default().ask();
+    run_test(4, || {
+        for _ in 0..MAX_OPEN_REQUESTS {
+            request();
         }
-        assert_noop!(Draft::default().send(), Error::<Test>::TooManyRequests);
+        assert_noop!(RequestCall::default().dispatch(), Error::<Test>::TooManyRequests);
         assert_ok!(claim(0));
         confirm(0);
-        Draft::default().ask();
-        assert_eq!(OpenJobs::<Test>::count(), OPEN);
+        request();
+        assert_eq!(OpenJobs::<Test>::count(), MAX_OPEN_REQUESTS);
     });
 }
 
 #[test]
-fn request_is_refused_when_the_indices_are_used_up() {
-    test(4, || {
+fn request_is_refused_when_all_ids_are_in_use() {
+    run_test(4, || {
         NextRequest::<Test>::put(u64::MAX);
-        assert_noop!(Draft::default().send(), Error::<Test>::TooManyRequests);
+        assert_noop!(RequestCall::default().dispatch(), Error::<Test>::TooManyRequests);
     });
 }

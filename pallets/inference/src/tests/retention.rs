@@ -1,61 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
+//! The removal of finished requests.
 
-use crate::{mock::*, Finished, FinishedPlaces, Requests};
+use crate::{mock::*, Finished, FinishedRange, Requests};
 use frame_support::assert_ok;
 
-fn settle_one() -> u64 {
-    let request = Draft::default().ask();
+fn settled_request() -> u64 {
+    let request = request();
     assert_ok!(claim(request));
     confirm(request);
     request
 }
 
 #[test]
-fn finished_request_is_forgotten_after_its_time() {
-    test(4, || {
-        let request = settle_one();
-        run_to(RETAIN);
+fn finished_request_is_removed_when_its_retention_expires() {
+    run_test(4, || {
+        let request = settled_request();
+        run_to_block(RETAIN_PERIOD);
         assert!(Requests::<Test>::contains_key(request));
-        run_to(1 + RETAIN);
+        run_to_block(1 + RETAIN_PERIOD);
         assert!(!Requests::<Test>::contains_key(request));
         assert_eq!(Inference::job_of(request), None);
         assert_eq!(Finished::<Test>::iter().count(), 0);
-        assert_eq!(FinishedPlaces::<Test>::get(), (1, 1));
+        assert_eq!(FinishedRange::<Test>::get(), (1, 1));
     });
 }
 
 #[test]
-fn refunded_request_is_forgotten_too() {
-    test(2, || {
-        let request = Draft::default().ask();
-        run_to(1 + 2 * ANSWER);
+fn refunded_request_is_removed_when_its_retention_expires() {
+    run_test(2, || {
+        let request = request();
+        run_to_block(1 + 2 * ANSWER_PERIOD);
         assert!(Requests::<Test>::contains_key(request));
-        run_to(1 + 2 * ANSWER + RETAIN);
+        run_to_block(1 + 2 * ANSWER_PERIOD + RETAIN_PERIOD);
         assert!(!Requests::<Test>::contains_key(request));
     });
 }
 
 #[test]
-fn open_request_is_kept() {
-    test(4, || {
-        let request = Draft::default().ask();
+fn open_request_is_not_removed() {
+    run_test(4, || {
+        let request = request();
         assert_ok!(claim(request));
-        run_to(3 * RETAIN);
+        run_to_block(3 * RETAIN_PERIOD);
         assert!(Requests::<Test>::contains_key(request));
     });
 }
 
 #[test]
-fn block_forgets_only_so_many() {
-    test(4, || {
-        for _ in 0..OPEN {
-            settle_one();
+fn removal_is_postponed_when_requests_exceed_the_limit_per_block() {
+    run_test(4, || {
+        for _ in 0..MAX_OPEN_REQUESTS {
+            settled_request();
         }
-        let kept = || Requests::<Test>::iter().count();
-        for left in [3, 1, 0] {
+        let stored = || Requests::<Test>::iter().count();
+        for remaining in [3, 1, 0] {
             let now = System::block_number();
-            run_to((1 + RETAIN).max(now + 1));
-            assert_eq!(kept(), left);
+            run_to_block((1 + RETAIN_PERIOD).max(now + 1));
+            assert_eq!(stored(), remaining);
             Inference::do_try_state().unwrap();
         }
     });

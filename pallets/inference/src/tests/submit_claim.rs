@@ -2,7 +2,8 @@
 
 use crate::{
     mock::*,
-    types::{ClaimBody, ClaimRefusal, Output, RequestStatus},
+    claim::{ClaimBody, ClaimRefusal},
+    request::{Output, RequestStatus},
     Call, Deadlines, Error, Event,
 };
 use agorai_primitives::{
@@ -14,6 +15,7 @@ use agorai_primitives::{
 use codec::{Decode, Encode};
 use frame_support::{assert_err, assert_noop, assert_ok, traits::Authorize};
 use frame_system::RawOrigin;
+use pallet_support::{reports::LONGEVITY, ReportRefusal};
 use sp_runtime::{
     traits::BadOrigin,
     transaction_validity::{InvalidTransaction, TransactionSource, TransactionValidityError, UnknownTransaction},
@@ -22,8 +24,8 @@ use sp_runtime::{
 
 type ClaimMessage = Message<AccountId, ClaimBody>;
 
-/// The message with another answer of which it is the claim.
-fn answering(message: ClaimMessage, output: &[u8], tokens: u32) -> ClaimMessage {
+/// The claim with another answer.
+fn with_answer(message: ClaimMessage, output: &[u8], tokens: u32) -> ClaimMessage {
     Message {
         body: ClaimBody {
             output: output.to_vec().try_into().unwrap(),
@@ -36,9 +38,9 @@ fn answering(message: ClaimMessage, output: &[u8], tokens: u32) -> ClaimMessage 
 }
 
 #[test]
-fn claim_of_the_executor_is_put_before_a_committee() {
-    test(4, || {
-        let request = Draft::default().ask();
+fn claim_of_the_executor_is_opened() {
+    run_test(4, || {
+        let request = request();
         let executor = executor(request);
         let record = record(request);
         let job = record.job;
@@ -53,19 +55,19 @@ fn claim_of_the_executor_is_put_before_a_committee() {
         assert!(emitted(Event::Claimed { request, executor, job }));
         let rule = CommitteeRule::Drawn { size: 3 };
         let claim = trace(OUTPUT, TOKENS).claim();
-        assert_eq!(Claims::get(), [(JobKind::Inference, job, executor, claim, rule)]);
-        assert!(Deadlines::<Test>::get(1 + ANSWER).is_empty());
+        assert_eq!(OpenClaims::get(), [(JobKind::Inference, job, executor, claim, rule)]);
+        assert!(Deadlines::<Test>::get(1 + ANSWER_PERIOD).is_empty());
     });
 }
 
 #[test]
-fn checkers_get_prompt_and_output() {
-    test(4, || {
-        let request = Draft::default().ask();
+fn check_spec_contains_prompt_and_output_while_the_claim_is_open() {
+    run_test(4, || {
+        let request = request();
         let job = record(request).job;
         assert_ok!(claim(request));
         let Some(JobSpec::Check(check)) = Inference::check_spec(JobKind::Inference, job) else {
-            panic!("nothing to check");
+            panic!("no job to check");
         };
         assert_eq!(check.output, OUTPUT);
         assert_eq!(JobSpec::Generate(check.generate).id(), job);
@@ -77,32 +79,32 @@ fn checkers_get_prompt_and_output() {
 }
 
 #[test]
-fn claim_is_refused_when_signed_by_another() {
-    test(4, || {
-        let request = Draft::default().ask();
+fn claim_is_refused_when_another_member_signed_it() {
+    run_test(4, || {
+        let request = request();
         let message = claim_message(request);
-        let signature = signed(executor(request) % 4 + 1, &message);
+        let signature = sign(executor(request) % 4 + 1, &message);
         let call = Call::submit_claim { message, signature };
-        assert_eq!(submit(call), refused(ClaimRefusal::BadSignature));
+        assert_eq!(submit(call), refused(ClaimRefusal::Report(ReportRefusal::BadSignature)));
     });
 }
 
 #[test]
 fn claim_is_refused_when_it_was_changed_after_signing() {
-    test(4, || {
-        let request = Draft::default().ask();
+    run_test(4, || {
+        let request = request();
         let message = claim_message(request);
-        let signature = signed(message.member, &message);
-        let message = answering(message, b"mneM", TOKENS);
+        let signature = sign(message.member, &message);
+        let message = with_answer(message, b"mneM", TOKENS);
         let call = Call::submit_claim { message, signature };
-        assert_eq!(submit(call), refused(ClaimRefusal::BadSignature));
+        assert_eq!(submit(call), refused(ClaimRefusal::Report(ReportRefusal::BadSignature)));
     });
 }
 
 #[test]
 fn claim_is_refused_when_the_member_is_not_the_executor() {
-    test(4, || {
-        let request = Draft::default().ask();
+    run_test(4, || {
+        let request = request();
         let message = Message {
             member: executor(request) % 4 + 1,
             ..claim_message(request)
@@ -112,33 +114,33 @@ fn claim_is_refused_when_the_member_is_not_the_executor() {
 }
 
 #[test]
-fn claim_is_refused_when_the_executor_is_no_member_any_more() {
-    test(4, || {
-        let request = Draft::default().ask();
+fn claim_is_refused_when_the_executor_is_no_longer_a_member() {
+    run_test(4, || {
+        let request = request();
         let message = claim_message(request);
-        Set::mutate(|members| members.retain(|member| member.account != message.member));
-        assert_eq!(submit_message(message), refused(ClaimRefusal::NotAMember));
+        Members::mutate(|members| members.retain(|member| member.account != message.member));
+        assert_eq!(submit_message(message), refused(ClaimRefusal::Report(ReportRefusal::NotAMember)));
     });
 }
 
 #[test]
 fn claim_is_refused_when_signed_for_another_session() {
-    test(4, || {
-        let request = Draft::default().ask();
+    run_test(4, || {
+        let request = request();
         for session in [SESSION - 1, SESSION + 1] {
             let message = Message {
                 session,
                 ..claim_message(request)
             };
-            assert_eq!(submit_message(message), refused(ClaimRefusal::WrongSession));
+            assert_eq!(submit_message(message), refused(ClaimRefusal::Report(ReportRefusal::WrongSession)));
         }
     });
 }
 
 #[test]
-fn claim_is_refused_when_the_attempt_is_another() {
-    test(4, || {
-        let request = Draft::default().ask();
+fn claim_is_refused_when_it_is_for_another_attempt() {
+    run_test(4, || {
+        let request = request();
         let mut message = claim_message(request);
         message.body.attempt = 1;
         assert_eq!(submit_message(message), refused(ClaimRefusal::WrongAttempt));
@@ -146,9 +148,9 @@ fn claim_is_refused_when_the_attempt_is_another() {
 }
 
 #[test]
-fn claim_is_refused_when_nobody_has_asked() {
-    test(4, || {
-        let request = Draft::default().ask();
+fn claim_is_refused_when_no_request_has_its_job() {
+    run_test(4, || {
+        let request = request();
         let message = Message {
             job: JobId::zero(),
             ..claim_message(request)
@@ -158,9 +160,9 @@ fn claim_is_refused_when_nobody_has_asked() {
 }
 
 #[test]
-fn claim_is_refused_when_the_answer_cannot_come_out_of_the_job() {
-    test(4, || {
-        let request = Draft::default().ask();
+fn claim_is_refused_when_the_job_cannot_have_the_answer() {
+    run_test(4, || {
+        let request = request();
         let impossible: [(&[u8], u32); 5] = [
             (b"", 5),
             (b"mnemo", 10),
@@ -169,27 +171,27 @@ fn claim_is_refused_when_the_answer_cannot_come_out_of_the_job() {
             (b"mnem", u32::MAX),
         ];
         for (output, tokens) in impossible {
-            let message = answering(claim_message(request), output, tokens);
+            let message = with_answer(claim_message(request), output, tokens);
             assert_eq!(submit_message(message), refused(ClaimRefusal::ImpossibleAnswer));
         }
-        // Shorter, because it stopped.
-        let message = answering(claim_message(request), b"m", 6);
+        // An answer can be shorter than `max_tokens`.
+        let message = with_answer(claim_message(request), b"m", 6);
         assert_ok!(submit_message(message));
     });
 }
 
 #[test]
-fn output_is_not_decoded_when_it_is_too_long() {
-    let most = vec![0u8; MAX_OUTPUT as usize];
-    assert!(Output::decode(&mut &most.encode()[..]).is_ok());
-    let more = vec![0u8; MAX_OUTPUT as usize + 1];
-    assert!(Output::decode(&mut &more.encode()[..]).is_err());
+fn output_does_not_decode_when_it_is_too_long() {
+    let longest = vec![0u8; MAX_OUTPUT as usize];
+    assert!(Output::decode(&mut &longest.encode()[..]).is_ok());
+    let too_long = vec![0u8; MAX_OUTPUT as usize + 1];
+    assert!(Output::decode(&mut &too_long.encode()[..]).is_err());
 }
 
 #[test]
-fn claim_is_refused_when_it_is_about_another_output() {
-    test(4, || {
-        let request = Draft::default().ask();
+fn claim_is_refused_when_its_result_is_not_the_hash_of_its_output() {
+    run_test(4, || {
+        let request = request();
         let mut message = claim_message(request);
         message.body.claim = trace(b"mneM", TOKENS).claim();
         assert_eq!(submit_message(message), refused(ClaimRefusal::WrongResult));
@@ -197,26 +199,26 @@ fn claim_is_refused_when_it_is_about_another_output() {
 }
 
 #[test]
-fn claim_is_refused_when_there_is_one_already() {
-    test(4, || {
-        let request = Draft::default().ask();
+fn claim_is_refused_when_the_request_is_claimed() {
+    run_test(4, || {
+        let request = request();
         let message = claim_message(request);
         assert_ok!(submit_message(message.clone()));
         assert_eq!(submit_message(message.clone()), refused(ClaimRefusal::AlreadyClaimed));
-        // Also past the authorization, as for a second one in the same block.
-        let signature = signed(message.member, &message);
+        // The call checks again: a block can contain two claims that were both authorized before it.
+        let signature = sign(message.member, &message);
         assert_noop!(
             Inference::submit_claim(RawOrigin::Authorized.into(), message, signature),
-            Error::<Test>::AlreadyClaimed
+            Error::<Test>::Claim(ClaimRefusal::AlreadyClaimed)
         );
-        assert_eq!(Claims::get().len(), 1);
+        assert_eq!(OpenClaims::get().len(), 1);
     });
 }
 
 #[test]
-fn claim_is_refused_when_the_request_is_over() {
-    test(4, || {
-        let request = Draft::default().ask();
+fn claim_is_refused_when_the_request_is_settled() {
+    run_test(4, || {
+        let request = request();
         let message = claim_message(request);
         assert_ok!(submit_message(message.clone()));
         confirm(request);
@@ -225,27 +227,27 @@ fn claim_is_refused_when_the_request_is_over() {
 }
 
 #[test]
-fn request_waits_on_when_verification_has_no_room() {
-    test(4, || {
-        let request = Draft::default().ask();
-        NoRoomForClaims::set(true);
+fn request_keeps_waiting_when_the_claim_cannot_be_opened() {
+    run_test(4, || {
+        let request = request();
+        VerifierIsFull::set(true);
         let message = claim_message(request);
-        let signature = signed(message.member, &message);
+        let signature = sign(message.member, &message);
         assert_noop!(
             Inference::submit_claim(RawOrigin::Authorized.into(), message, signature),
             DispatchError::Other("TooManyClaims")
         );
-        NoRoomForClaims::set(false);
+        VerifierIsFull::set(false);
         assert_ok!(claim(request));
     });
 }
 
 #[test]
-fn claim_needs_the_authorized_origin() {
-    test(4, || {
-        let request = Draft::default().ask();
+fn claim_requires_the_authorized_origin() {
+    run_test(4, || {
+        let request = request();
         let message = claim_message(request);
-        let signature = signed(message.member, &message);
+        let signature = sign(message.member, &message);
         for origin in [RuntimeOrigin::signed(1), RuntimeOrigin::none()] {
             assert_err!(
                 Inference::submit_claim(origin, message.clone(), signature.clone()),
@@ -256,49 +258,53 @@ fn claim_needs_the_authorized_origin() {
 }
 
 #[test]
-fn claim_stays_in_the_pool_for_a_short_time_and_only_once() {
-    test(4, || {
-        let request = Draft::default().ask();
+fn pool_holds_one_claim_per_attempt_for_a_few_blocks() {
+    run_test(4, || {
+        let request = request();
         let valid = |message: ClaimMessage| {
-            let signature = signed(message.member, &message);
+            let signature = sign(message.member, &message);
             let call = RuntimeCall::from(Call::submit_claim { message, signature });
             let (valid, _) = call.authorize(TransactionSource::External).unwrap().unwrap();
             valid
         };
         let one = valid(claim_message(request));
-        assert!(one.longevity <= 32);
+        assert_eq!(one.longevity, LONGEVITY);
         assert!(one.propagate);
-        let other = valid(answering(claim_message(request), b"mneM", TOKENS));
+        let other = valid(with_answer(claim_message(request), b"mneM", TOKENS));
         assert_eq!(one.provides, other.provides);
     });
 }
 
 #[test]
-fn pool_bans_only_what_will_never_be_right() {
-    let unknown = |refusal: ClaimRefusal| {
-        TransactionValidityError::from(refusal) == UnknownTransaction::Custom(refusal.code()).into()
-    };
-    for soon in [
+fn pool_bans_only_claims_that_cannot_become_valid() {
+    for refusal in [
         ClaimRefusal::NoRequest,
         ClaimRefusal::NotExecutor,
         ClaimRefusal::WrongAttempt,
     ] {
-        assert!(unknown(soon));
+        assert!(matches!(
+            refusal.into(),
+            TransactionValidityError::Unknown(UnknownTransaction::Custom(_))
+        ));
     }
-    for never in [
-        ClaimRefusal::WrongSession,
+    for refusal in [
         ClaimRefusal::AlreadyClaimed,
         ClaimRefusal::ImpossibleAnswer,
         ClaimRefusal::WrongResult,
-        ClaimRefusal::NotAMember,
+    ] {
+        assert!(matches!(
+            refusal.into(),
+            TransactionValidityError::Invalid(InvalidTransaction::Custom(_))
+        ));
+    }
+    for (refusal, expected) in [
+        (ReportRefusal::WrongSession, InvalidTransaction::Stale),
+        (ReportRefusal::NotAMember, InvalidTransaction::BadSigner),
+        (ReportRefusal::BadSignature, InvalidTransaction::BadProof),
     ] {
         assert_eq!(
-            TransactionValidityError::from(never),
-            InvalidTransaction::Custom(never.code()).into()
+            TransactionValidityError::from(ClaimRefusal::Report(refusal)),
+            expected.into()
         );
     }
-    assert_eq!(
-        TransactionValidityError::from(ClaimRefusal::BadSignature),
-        InvalidTransaction::BadProof.into()
-    );
 }
