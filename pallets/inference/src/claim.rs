@@ -4,22 +4,20 @@
 
 use crate::{
     request::{Output, RequestStatus},
-    Call, ClaimMessage, Config, OpenJobs, Pallet, RecordOf, Requests, CLAIM_DOMAIN, LOG_TARGET,
+    Call, ClaimMessage, Config, Error, OpenJobs, Pallet, RecordOf, Requests, CLAIM_DOMAIN, LOG_TARGET,
 };
 use agorai_primitives::{
     receipt::{output_result, ClaimDigest},
     CommitteeSignature, RequestId,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
-use frame_support::{ensure, PalletError};
+use frame_support::ensure;
 use pallet_support::{
     reports::{invalid, not_yet_valid},
     ReportRefusal, SignedReports,
 };
 use scale_info::TypeInfo;
-use sp_runtime::transaction_validity::{
-    TransactionSource, TransactionValidityError, TransactionValidityWithRefund,
-};
+use sp_runtime::transaction_validity::{TransactionSource, TransactionValidityError, TransactionValidityWithRefund};
 
 /// The body of a claim.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
@@ -34,41 +32,19 @@ pub struct ClaimBody {
     pub claim: ClaimDigest,
 }
 
-/// Why a claim is refused.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo, PalletError)]
-#[scale_info(capture_docs = "always")]
-pub enum ClaimRefusal {
-    /// No open request has this job.
-    NoRequest,
-    /// The request is already claimed.
-    AlreadyClaimed,
-    /// The member is not the request's current executor.
-    NotExecutor,
-    /// The claim is for another attempt.
-    WrongAttempt,
-    /// The job cannot have an answer with this length and number of tokens.
-    ImpossibleAnswer,
-    /// The claim's result is not the hash of its output and number of tokens.
-    WrongResult,
-    /// The signature of the claim is not accepted.
-    Report(ReportRefusal),
-}
-
-impl From<ReportRefusal> for ClaimRefusal {
+impl<T> From<ReportRefusal> for Error<T> {
     fn from(refusal: ReportRefusal) -> Self {
         Self::Report(refusal)
     }
 }
 
-impl From<ClaimRefusal> for TransactionValidityError {
-    fn from(refusal: ClaimRefusal) -> Self {
-        match refusal {
-            ClaimRefusal::Report(refusal) => refusal.into(),
+impl<T> From<Error<T>> for TransactionValidityError {
+    fn from(error: Error<T>) -> Self {
+        match error {
+            Error::Report(refusal) => refusal.into(),
             // A node that is one block behind may still accept the claim.
-            ClaimRefusal::NoRequest | ClaimRefusal::NotExecutor | ClaimRefusal::WrongAttempt => not_yet_valid(&refusal),
-            ClaimRefusal::AlreadyClaimed | ClaimRefusal::ImpossibleAnswer | ClaimRefusal::WrongResult => {
-                invalid(&refusal)
-            }
+            Error::NoRequest | Error::NotExecutor | Error::WrongAttempt => not_yet_valid(&error),
+            _ => invalid(&error),
         }
     }
 }
@@ -88,28 +64,28 @@ impl<T: Config> Pallet<T> {
         signature: &CommitteeSignature,
     ) -> TransactionValidityWithRefund {
         Self::check_claim(message)?;
-        Self::verify_report(CLAIM_DOMAIN, message, signature).map_err(ClaimRefusal::from)?;
+        Self::verify_report(CLAIM_DOMAIN, message, signature)?;
         Self::valid_report((CLAIM_DOMAIN, message.job, message.body.attempt, &message.member))
     }
 
     /// Makes all checks on a claim but that of its signature. Returns the waiting request that it answers.
-    pub(crate) fn check_claim(message: &ClaimMessage<T>) -> Result<(RequestId, RecordOf<T>), ClaimRefusal> {
+    pub(crate) fn check_claim(message: &ClaimMessage<T>) -> Result<(RequestId, RecordOf<T>), Error<T>> {
         Self::ensure_current_session(message)?;
-        let request = OpenJobs::<T>::get(message.job).ok_or(ClaimRefusal::NoRequest)?;
-        let record = Requests::<T>::get(request).ok_or(ClaimRefusal::NoRequest)?;
+        let request = OpenJobs::<T>::get(message.job).ok_or(Error::<T>::NoRequest)?;
+        let record = Requests::<T>::get(request).ok_or(Error::<T>::NoRequest)?;
         let RequestStatus::Waiting { executor, .. } = &record.status else {
-            return Err(ClaimRefusal::AlreadyClaimed);
+            return Err(Error::<T>::AlreadyClaimed);
         };
-        ensure!(*executor == message.member, ClaimRefusal::NotExecutor);
+        ensure!(*executor == message.member, Error::<T>::NotExecutor);
         let body = &message.body;
-        ensure!(record.attempt() == body.attempt, ClaimRefusal::WrongAttempt);
+        ensure!(record.attempt() == body.attempt, Error::<T>::WrongAttempt);
         ensure!(
             record.is_possible_answer(body.output.len(), body.tokens),
-            ClaimRefusal::ImpossibleAnswer
+            Error::<T>::ImpossibleAnswer
         );
         ensure!(
             body.claim.result == output_result(&body.output, body.tokens),
-            ClaimRefusal::WrongResult
+            Error::<T>::WrongResult
         );
         Ok((request, record))
     }

@@ -87,7 +87,7 @@ pub mod pallet {
         traits::{ClaimVerifier, CommitteeRule, DatasetRegistry, JobKind, ModelRegistry, SessionMembers},
         Balance, CommitteeSignature, JobId, ModelId, RequestId,
     };
-    use claim::{ClaimBody, ClaimRefusal};
+    use claim::ClaimBody;
     use fees::{FeeShares, FeeSplit};
     use frame_support::{
         pallet_prelude::*,
@@ -97,6 +97,7 @@ pub mod pallet {
         },
     };
     use frame_system::{offchain::CreateAuthorizedTransaction, pallet_prelude::*};
+    use pallet_support::ReportRefusal;
     use request::{Certainty, Output, Prompt, ReassignReason, RequestRecord, RequestStatus, MAX_ATTEMPTS};
     use sampling::{max_tokens, validate_sampling, SamplingError};
     use sp_core::H256;
@@ -295,8 +296,20 @@ pub mod pallet {
         NoExecutor,
         /// A sampling parameter is invalid.
         Sampling(SamplingError),
-        /// The claim is refused.
-        Claim(ClaimRefusal),
+        /// No open request has the job of the claim.
+        NoRequest,
+        /// The request is already claimed.
+        AlreadyClaimed,
+        /// The member is not the request's current executor.
+        NotExecutor,
+        /// The claim is for another attempt.
+        WrongAttempt,
+        /// The job cannot have an answer with this length and number of tokens.
+        ImpossibleAnswer,
+        /// The claim's result is not the hash of its output and number of tokens.
+        WrongResult,
+        /// The signature of the claim is not accepted.
+        Report(ReportRefusal),
     }
 
     #[pallet::hooks]
@@ -314,14 +327,26 @@ pub mod pallet {
         fn integrity_test() {
             assert!(T::FeeShares::get().is_whole(), "the shares of a fee do not add up to 1");
             assert!(T::MaxOpenRequests::get() > 0, "MaxOpenRequests is zero");
-            assert!(T::MaxDuePerBlock::get() > 0, "MaxDuePerBlock is zero: no request would be reassigned");
-            assert!(T::MaxPrunedPerBlock::get() > 0, "MaxPrunedPerBlock is zero: no request would be removed");
+            assert!(
+                T::MaxDuePerBlock::get() > 0,
+                "MaxDuePerBlock is zero: no request would be reassigned"
+            );
+            assert!(
+                T::MaxPrunedPerBlock::get() > 0,
+                "MaxPrunedPerBlock is zero: no request would be removed"
+            );
             assert!(
                 (1..=MAX_ATTEMPTS).contains(&T::MaxAttempts::get()),
                 "MaxAttempts is zero or exceeds the capacity of a record"
             );
-            assert!(T::CommitteeSize::get() > 0, "CommitteeSize is zero: no claim would be checked");
-            assert!(T::MaxPaidDatasets::get() > 0, "MaxPaidDatasets is zero: no contributor would be paid");
+            assert!(
+                T::CommitteeSize::get() > 0,
+                "CommitteeSize is zero: no claim would be checked"
+            );
+            assert!(
+                T::MaxPaidDatasets::get() > 0,
+                "MaxPaidDatasets is zero: no contributor would be paid"
+            );
             assert!(!T::AnswerPeriod::get().is_zero(), "AnswerPeriod is zero");
             assert!(!T::RetainPeriod::get().is_zero(), "RetainPeriod is zero");
         }
@@ -359,7 +384,10 @@ pub mod pallet {
                 Error::<T>::ContextExceeded
             );
             let max_price = version.price.checked_mul(tokens.into());
-            ensure!(max_price.is_some_and(|price| price <= max_fee), Error::<T>::FeeBelowPrice);
+            ensure!(
+                max_price.is_some_and(|price| price <= max_fee),
+                Error::<T>::FeeBelowPrice
+            );
             ensure!(
                 OpenJobs::<T>::count() < T::MaxOpenRequests::get(),
                 Error::<T>::TooManyRequests
@@ -416,7 +444,7 @@ pub mod pallet {
             _signature: CommitteeSignature,
         ) -> DispatchResult {
             ensure_authorized(origin)?;
-            let (request, mut record) = Self::check_claim(&message).map_err(Error::<T>::Claim)?;
+            let (request, mut record) = Self::check_claim(&message)?;
             let Message {
                 member: executor,
                 job,

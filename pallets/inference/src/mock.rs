@@ -2,9 +2,7 @@
 //! A runtime with this pallet and balances. Its members are 1..=n with equal bonds; it has one model, and the test
 //! decides the verdicts on claims.
 
-pub use pallet_support::testing::{
-    key_pair, refused, submit, AccountId, BlockRandomness, Failed, Members, TestNode, SESSION,
-};
+pub use pallet_support::testing::{key_pair, refused, AccountId, BlockRandomness, Failed, Members, TestNode, SESSION};
 
 use crate as pallet_inference;
 use crate::{
@@ -336,10 +334,15 @@ pub fn sign(member: AccountId, message: &Message<AccountId, ClaimBody>) -> Commi
     key_pair(member).sign(&message.digest(CLAIM_DOMAIN, &Inference::genesis_hash()))
 }
 
+/// Authorizes and dispatches a call.
+pub fn submit(call: impl Into<RuntimeCall>) -> Result<(), Failed> {
+    testing::submit(call.into())
+}
+
 /// Signs a claim with the key of its member and submits it.
 pub fn submit_message(message: Message<AccountId, ClaimBody>) -> Result<(), Failed> {
     let signature = sign(message.member, &message);
-    submit(RuntimeCall::from(Call::submit_claim { message, signature }))
+    submit(Call::submit_claim { message, signature })
 }
 
 /// The current executor of `request` claims the answer [`OUTPUT`].

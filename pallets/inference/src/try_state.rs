@@ -24,13 +24,22 @@ impl<T: Config> Pallet<T> {
         let mut held: BTreeMap<T::AccountId, Balance> = BTreeMap::new();
         let (mut open, mut waiting, mut finished) = (0u32, 0usize, 0u64);
         for (request, record) in Requests::<T>::iter() {
-            ensure!(request < NextRequest::<T>::get(), "a request's id is not below the next id");
+            ensure!(
+                request < NextRequest::<T>::get(),
+                "a request's id is not below the next id"
+            );
             let escrow = held.entry(record.who.clone()).or_default();
             let indexed = OpenJobs::<T>::get(record.job) == Some(request);
-            ensure!(indexed == record.is_open(), "the job of an open request is missing, or that of a finished request remains");
+            ensure!(
+                indexed == record.is_open(),
+                "the job of an open request is missing, or that of a finished request remains"
+            );
             match &record.status {
                 RequestStatus::Waiting { executor, due } => {
-                    ensure!(!record.failed.contains(executor), "the executor of a request has failed it before");
+                    ensure!(
+                        !record.failed.contains(executor),
+                        "the executor of a request has failed it before"
+                    );
                     let at = Deadlines::<T>::get(due);
                     let overdue = Overdue::<T>::get();
                     let all = at.iter().chain(overdue.iter());
@@ -41,7 +50,10 @@ impl<T: Config> Pallet<T> {
                     waiting = waiting.saturating_add(1);
                 }
                 RequestStatus::Claimed { executor, .. } => {
-                    ensure!(!record.failed.contains(executor), "the executor of a request has failed it before")
+                    ensure!(
+                        !record.failed.contains(executor),
+                        "the executor of a request has failed it before"
+                    )
                 }
                 RequestStatus::Settled { fee, .. } => {
                     ensure!(*fee <= record.max_fee, "a fee exceeds its escrow");
@@ -62,7 +74,10 @@ impl<T: Config> Pallet<T> {
             open == OpenJobs::<T>::count() && open as usize == OpenJobs::<T>::iter().count(),
             "the number of open requests is wrong"
         );
-        ensure!(open <= T::MaxOpenRequests::get(), "the number of open requests exceeds the limit");
+        ensure!(
+            open <= T::MaxOpenRequests::get(),
+            "the number of open requests exceeds the limit"
+        );
         let deadlines = Deadlines::<T>::iter_values()
             .map(|requests| requests.len())
             .fold(Overdue::<T>::get().len(), usize::saturating_add);

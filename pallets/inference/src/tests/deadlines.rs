@@ -3,11 +3,12 @@
 
 use crate::{
     mock::*,
-    claim::ClaimRefusal,
     request::{ReassignReason, RequestStatus},
-    Deadlines, Event, OpenJobs, Overdue,
+    Deadlines, Error, Event, OpenJobs, Overdue,
 };
 use frame_support::assert_ok;
+
+type E = Error<Test>;
 
 #[test]
 fn request_is_reassigned_when_its_deadline_expires() {
@@ -29,7 +30,7 @@ fn request_is_reassigned_when_its_deadline_expires() {
         assert_eq!(record(request).attempt(), 1);
         // The job is the same, but the first executor can no longer claim it.
         assert_eq!(record(request).job, late.job);
-        assert_eq!(submit_message(late), refused(ClaimRefusal::NotExecutor));
+        assert_eq!(submit_message(late), refused(E::NotExecutor));
         assert_eq!(on_hold(USER), FEE);
         assert_ok!(claim(request));
         confirm(request);

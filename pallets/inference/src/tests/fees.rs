@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The split of a fee, without a chain.
 
-use crate::fees::{rotate, payments, FeeShares, FeeSplit, Parties, Payment, Role};
+use crate::fees::{payments, rotate, FeeShares, FeeSplit, Parties, Payment, Role};
 use agorai_primitives::Balance;
 use proptest::prelude::*;
 use sp_runtime::{PerThing, Perbill};

@@ -63,7 +63,7 @@ fn executor_claims_the_answer_of_its_engine() {
         let sent = validator.work();
         assert_eq!(sent.len(), 1);
         for call in sent {
-            assert_ok!(submit(RuntimeCall::from(call)));
+            assert_ok!(submit(call));
         }
         assert!(matches!(record(request).status, RequestStatus::Claimed { .. }));
         assert!(validator.work().is_empty());
@@ -98,7 +98,7 @@ fn next_executor_claims_for_its_own_attempt() {
         };
         assert_eq!(message.member, executor(request));
         assert_eq!(message.body.attempt, 1);
-        assert_ok!(submit(RuntimeCall::from(sent[0].clone())));
+        assert_ok!(submit(sent[0].clone()));
     });
 }
 

@@ -4,9 +4,8 @@
 use crate::{
     fees::FeeSplit,
     mock::*,
-    claim::ClaimRefusal,
     request::{Output, ReassignReason, RequestStatus},
-    Event, OpenJobs,
+    Error, Event, OpenJobs,
 };
 use agorai_primitives::{
     traits::{JobHandler, JobKind, Verdict},
@@ -17,6 +16,8 @@ use frame_support::{
     traits::fungible::{Inspect, Mutate, MutateFreeze},
 };
 use proptest::prelude::*;
+
+type E = Error<Test>;
 
 const ALICE: AccountId = 60;
 const BOB: AccountId = 61;
@@ -218,7 +219,7 @@ fn request_is_reassigned_when_its_claim_is_refused() {
         }));
         assert_eq!(gained(from), 0);
         assert_eq!(on_hold(USER), FEE);
-        assert_eq!(submit_message(first), refused(ClaimRefusal::NotExecutor));
+        assert_eq!(submit_message(first), refused(E::NotExecutor));
         // The second executor has a new deadline.
         assert_ok!(claim(request));
         confirm(request);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use crate::{
+    claim::ClaimBody,
     mock::*,
-    claim::{ClaimBody, ClaimRefusal},
     request::{Output, RequestStatus},
     Call, Deadlines, Error, Event,
 };
@@ -21,6 +21,8 @@ use sp_runtime::{
     transaction_validity::{InvalidTransaction, TransactionSource, TransactionValidityError, UnknownTransaction},
     DispatchError,
 };
+
+type E = Error<Test>;
 
 type ClaimMessage = Message<AccountId, ClaimBody>;
 
@@ -85,7 +87,7 @@ fn claim_is_refused_when_another_member_signed_it() {
         let message = claim_message(request);
         let signature = sign(executor(request) % 4 + 1, &message);
         let call = Call::submit_claim { message, signature };
-        assert_eq!(submit(call), refused(ClaimRefusal::Report(ReportRefusal::BadSignature)));
+        assert_eq!(submit(call), refused(E::Report(ReportRefusal::BadSignature)));
     });
 }
 
@@ -97,7 +99,7 @@ fn claim_is_refused_when_it_was_changed_after_signing() {
         let signature = sign(message.member, &message);
         let message = with_answer(message, b"mneM", TOKENS);
         let call = Call::submit_claim { message, signature };
-        assert_eq!(submit(call), refused(ClaimRefusal::Report(ReportRefusal::BadSignature)));
+        assert_eq!(submit(call), refused(E::Report(ReportRefusal::BadSignature)));
     });
 }
 
@@ -109,7 +111,7 @@ fn claim_is_refused_when_the_member_is_not_the_executor() {
             member: executor(request) % 4 + 1,
             ..claim_message(request)
         };
-        assert_eq!(submit_message(message), refused(ClaimRefusal::NotExecutor));
+        assert_eq!(submit_message(message), refused(E::NotExecutor));
     });
 }
 
@@ -119,7 +121,7 @@ fn claim_is_refused_when_the_executor_is_no_longer_a_member() {
         let request = request();
         let message = claim_message(request);
         Members::mutate(|members| members.retain(|member| member.account != message.member));
-        assert_eq!(submit_message(message), refused(ClaimRefusal::Report(ReportRefusal::NotAMember)));
+        assert_eq!(submit_message(message), refused(E::Report(ReportRefusal::NotAMember)));
     });
 }
 
@@ -132,7 +134,7 @@ fn claim_is_refused_when_signed_for_another_session() {
                 session,
                 ..claim_message(request)
             };
-            assert_eq!(submit_message(message), refused(ClaimRefusal::Report(ReportRefusal::WrongSession)));
+            assert_eq!(submit_message(message), refused(E::Report(ReportRefusal::WrongSession)));
         }
     });
 }
@@ -143,7 +145,7 @@ fn claim_is_refused_when_it_is_for_another_attempt() {
         let request = request();
         let mut message = claim_message(request);
         message.body.attempt = 1;
-        assert_eq!(submit_message(message), refused(ClaimRefusal::WrongAttempt));
+        assert_eq!(submit_message(message), refused(E::WrongAttempt));
     });
 }
 
@@ -155,7 +157,7 @@ fn claim_is_refused_when_no_request_has_its_job() {
             job: JobId::zero(),
             ..claim_message(request)
         };
-        assert_eq!(submit_message(message), refused(ClaimRefusal::NoRequest));
+        assert_eq!(submit_message(message), refused(E::NoRequest));
     });
 }
 
@@ -172,7 +174,7 @@ fn claim_is_refused_when_the_job_cannot_have_the_answer() {
         ];
         for (output, tokens) in impossible {
             let message = with_answer(claim_message(request), output, tokens);
-            assert_eq!(submit_message(message), refused(ClaimRefusal::ImpossibleAnswer));
+            assert_eq!(submit_message(message), refused(E::ImpossibleAnswer));
         }
         // An answer can be shorter than `max_tokens`.
         let message = with_answer(claim_message(request), b"m", 6);
@@ -194,7 +196,7 @@ fn claim_is_refused_when_its_result_is_not_the_hash_of_its_output() {
         let request = request();
         let mut message = claim_message(request);
         message.body.claim = trace(b"mneM", TOKENS).claim();
-        assert_eq!(submit_message(message), refused(ClaimRefusal::WrongResult));
+        assert_eq!(submit_message(message), refused(E::WrongResult));
     });
 }
 
@@ -204,12 +206,12 @@ fn claim_is_refused_when_the_request_is_claimed() {
         let request = request();
         let message = claim_message(request);
         assert_ok!(submit_message(message.clone()));
-        assert_eq!(submit_message(message.clone()), refused(ClaimRefusal::AlreadyClaimed));
+        assert_eq!(submit_message(message.clone()), refused(E::AlreadyClaimed));
         // The call checks again: a block can contain two claims that were both authorized before it.
         let signature = sign(message.member, &message);
         assert_noop!(
             Inference::submit_claim(RawOrigin::Authorized.into(), message, signature),
-            Error::<Test>::Claim(ClaimRefusal::AlreadyClaimed)
+            E::AlreadyClaimed
         );
         assert_eq!(OpenClaims::get().len(), 1);
     });
@@ -222,7 +224,7 @@ fn claim_is_refused_when_the_request_is_settled() {
         let message = claim_message(request);
         assert_ok!(submit_message(message.clone()));
         confirm(request);
-        assert_eq!(submit_message(message), refused(ClaimRefusal::NoRequest));
+        assert_eq!(submit_message(message), refused(E::NoRequest));
     });
 }
 
@@ -277,21 +279,13 @@ fn pool_holds_one_claim_per_attempt_for_a_few_blocks() {
 
 #[test]
 fn pool_bans_only_claims_that_cannot_become_valid() {
-    for refusal in [
-        ClaimRefusal::NoRequest,
-        ClaimRefusal::NotExecutor,
-        ClaimRefusal::WrongAttempt,
-    ] {
+    for refusal in [E::NoRequest, E::NotExecutor, E::WrongAttempt] {
         assert!(matches!(
             refusal.into(),
             TransactionValidityError::Unknown(UnknownTransaction::Custom(_))
         ));
     }
-    for refusal in [
-        ClaimRefusal::AlreadyClaimed,
-        ClaimRefusal::ImpossibleAnswer,
-        ClaimRefusal::WrongResult,
-    ] {
+    for refusal in [E::AlreadyClaimed, E::ImpossibleAnswer, E::WrongResult] {
         assert!(matches!(
             refusal.into(),
             TransactionValidityError::Invalid(InvalidTransaction::Custom(_))
@@ -302,9 +296,6 @@ fn pool_bans_only_claims_that_cannot_become_valid() {
         (ReportRefusal::NotAMember, InvalidTransaction::BadSigner),
         (ReportRefusal::BadSignature, InvalidTransaction::BadProof),
     ] {
-        assert_eq!(
-            TransactionValidityError::from(ClaimRefusal::Report(refusal)),
-            expected.into()
-        );
+        assert_eq!(TransactionValidityError::from(E::Report(refusal)), expected.into());
     }
 }
