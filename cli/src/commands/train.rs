@@ -191,7 +191,7 @@ async fn follow(
                 out.note(format!("{} is void: {reason}", of(round)));
                 void.push((round, reason));
             }
-            name @ ("PlanCancelled" | "PlanGivenUp") => {
+            name @ ("PlanCancelled" | "PlanAbandoned") => {
                 return Err(
                     Error::failed(name, format!("plan {plan} ended early; void rounds: {void:?}"))
                         .hint("see the nodes' logs; what the completed rounds made stays, start another plan to go on"),

@@ -1,53 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
 //! # Training
 //!
-//! Plans and their rounds: who trains on what, what it is worth, and the weights that come out of it.
+//! Training plans and their rounds: which members train on which data, the gain of each contribution, and the new
+//! weights.
 //!
-//! ## Words
+//! ## Terminology
 //!
-//! | word | meaning |
+//! | term | meaning |
 //! |---|---|
-//! | plan | so many rounds of training of a model, paid out of its owner's escrow |
-//! | round | one outer step: the workers start from the same weights and yield new ones |
-//! | worker | a member that trains in a round, on data that is assigned to it; its place is its index |
-//! | contribution | a worker's compressed pseudo-gradient and the hashes that commit to how it was made |
+//! | plan | a number of training rounds of one model, paid from its owner's escrow |
+//! | round | one outer step: the workers train from the same weights, and their contributions are aggregated |
+//! | worker | a member enrolled in a round; it is identified by its index in the round |
+//! | contribution | a worker's compressed pseudo-gradient and the hashes that commit to how it was computed |
 //! | audit | the re-execution of one drawn segment of a contribution |
-//! | executor | the member that claims the scores, or the new weights, of a round |
-//! | void | a round without new weights: nobody is paid, nobody is slashed for it |
+//! | gain | the reduction of the held-out loss by a contribution, in micro-nats per token |
+//! | executor | the member drawn to claim the scores or the new weights of a round |
+//! | void | of a round: ended without new weights; no account is paid or slashed for it |
 //!
 //! ## Calls
 //!
-//! | call | who | effect |
+//! | call | origin | effect |
 //! |---|---|---|
-//! | `create_plan` | the model's owner | the escrow is held, the first round begins |
-//! | `cancel_plan` | who created the plan | it ends, at once or with the round that has begun |
-//! | `submit_enrol` | a member | it is a worker from this round on |
-//! | `submit_contribution` | a worker, once | it has committed to its contribution |
-//! | `submit_audit` | a member that is asked, once | what it found in a segment |
-//! | `submit_claim` | the executor | it claims the scores, or the new weights |
+//! | `create_plan` | the model's owner | holds the escrow and begins the first round |
+//! | `cancel_plan` | the plan's owner | ends the plan, now or with its current round |
+//! | `submit_enrol` | authorized: a member | enrols the member as a worker from this round on |
+//! | `submit_contribution` | authorized: a worker, once per round | commits the worker to its contribution |
+//! | `submit_audit` | authorized: an auditor, once per contribution | records whether re-execution matches |
+//! | `submit_claim` | authorized: the executor, once per attempt | opens the claim on the scores or the new weights |
 //!
-//! The last four are authorized transactions that the offchain worker of a validator makes by itself. How
-//! a round goes from phase to phase is a pure value: see [`round`].
+//! The last four are authorized transactions, which the offchain worker of a validator submits. The phases of a round
+//! are a pure state machine: see [`round`].
 //!
 //! ## Assumptions
 //!
-//! - Less than a third of the members' bond cheats or is silent.
-//! - Training is exact: who re-executes a segment gets the same bits.
-//! - The randomness of a block is not known in the block before the last. An author knows the value of its
-//!   own block ahead, so a worker that is also the author between the last commitment and the draw
-//!   can foresee one draw; it cannot choose it.
-//! - `Verification` tells the end of every claim; a claim that it forgot passes to the next executor.
+//! - Less than a third of the members' bond is dishonest or silent.
+//! - Training is exact: re-execution of a segment yields the same bits.
+//! - The randomness of a block is unpredictable two blocks earlier. The author of a block knows its own contribution to
+//!   the randomness, so a worker that authors the block between the last commitment and the draw can predict that draw
+//!   but not choose it.
+//! - `verification` reports the end of every claim. If it does not, the claim is reassigned to the next executor after
+//!   [`Config::VerdictBlocks`].
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
 
+mod authorization;
+pub mod contribution;
+pub mod corpus;
+mod events;
+mod job_handler;
 mod offchain;
-mod plans;
-mod reports;
+pub mod plan;
+mod plan_lifecycle;
+pub mod reports;
+mod rewards;
 pub mod round;
-pub mod scores;
+mod round_lifecycle;
 mod specs;
-pub mod types;
 pub mod weights;
 
 #[cfg(test)]
@@ -57,33 +66,28 @@ mod tests;
 #[cfg(any(test, feature = "try-runtime"))]
 mod try_state;
 
+use frame_support::pallet_macros::import_section;
+
 pub use pallet::*;
-pub use reports::{round_job, ReportRefusal};
 pub use weights::WeightInfo;
 
-/// Target of this pallet's log lines.
+/// Log target of this pallet.
 pub(crate) const LOG_TARGET: &str = "runtime::training";
 
-/// What an enrolment is signed for.
-pub const ENROL_DOMAIN: &[u8] = b"training/enrol";
-/// What a contribution is signed for.
-pub const CONTRIBUTION_DOMAIN: &[u8] = b"training/contribution";
-/// What an audit is signed for.
-pub const AUDIT_DOMAIN: &[u8] = b"training/audit";
-/// What a claim is signed for.
-pub const CLAIM_DOMAIN: &[u8] = b"training/claim";
-
-// A plan is one call, and what a plan is made of are its arguments.
+// `create_plan` takes the fields of a plan as its arguments.
 #[allow(missing_docs, clippy::too_many_arguments)]
+#[import_section(events::events)]
 #[frame_support::pallet]
 pub mod pallet {
     use super::*;
     use agorai_primitives::{
         message::Message,
-        training::{Recipe, RecipeError, MAX_WORKERS},
+        training::{Recipe, RecipeError},
         traits::{ClaimVerifier, CommitteeRule, DatasetRegistry, JobKind, ModelRegistry, SessionMembers, Slash},
         Balance, BlobId, CommitteeSignature, DatasetId, JobId, ModelId, PlanId, RoundIndex, VersionIndex,
     };
+    use contribution::{ContributionRecord, Feedbacks};
+    use corpus::Shards;
     use frame_support::{
         pallet_prelude::*,
         traits::{
@@ -92,19 +96,19 @@ pub mod pallet {
         },
     };
     use frame_system::{offchain::CreateAuthorizedTransaction, pallet_prelude::*};
-    use round::{Round, RoundInput, MAX_ATTEMPTS};
+    use pallet_support::ReportRefusal;
+    use plan::{PlanDatasets, PlanRecord, RoundSummary};
+    use plan_lifecycle::NewPlan;
+    use reports::{AuditBody, ClaimBody, ContributionBody, EnrolBody};
+    use round::{DropReason, Output, Phase, Round, RoundInput, RoundRefusal, VoidReason, MAX_ATTEMPTS};
     use sp_core::H256;
     use sp_runtime::{Perbill, SaturatedConversion};
-    use types::{
-        AuditBody, ClaimBody, ContributionBody, ContributionRecord, DropReason, EnrolBody, Feedbacks, Output, Phase,
-        PlanDatasets, PlanRecord, RoundSummary, Shards, VoidReason,
-    };
 
-    /// A report of a validator.
+    /// A report of a member.
     pub type MessageOf<T, Body> = Message<<T as frame_system::Config>::AccountId, Body>;
-    /// A plan as this runtime keeps it.
+    /// [`PlanRecord`] with the runtime's account type.
     pub type PlanOf<T> = PlanRecord<<T as frame_system::Config>::AccountId>;
-    /// A round as this runtime keeps it.
+    /// [`Round`] with the runtime's account type.
     pub type RoundOf<T> = Round<<T as frame_system::Config>::AccountId>;
 
     const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
@@ -121,84 +125,84 @@ pub mod pallet {
         type Currency: Inspect<Self::AccountId, Balance = Balance>
             + MutateHold<Self::AccountId, Reason: From<HoldReason>>;
 
-        /// Who may do jobs.
+        /// The members of the session.
         type Members: SessionMembers<Self::AccountId>;
 
-        /// Cuts bonds.
+        /// Slashes bonds.
         type Slash: Slash<Self::AccountId>;
 
-        /// What may be trained on.
+        /// The datasets.
         type Datasets: DatasetRegistry<Self::AccountId>;
 
-        /// Whether a dataset's access terms let an account train on it.
+        /// Whether the access terms of a dataset permit an account to train on it.
         type Access: Contains<(DatasetId, Self::AccountId)>;
 
-        /// What is trained.
+        /// The models.
         type Models: ModelRegistry<Self::AccountId>;
 
-        /// Consensus on claims.
+        /// Checks the claims.
         type Verification: ClaimVerifier<Self::AccountId>;
 
-        /// The value of the parent block, for draws.
+        /// Randomness of the parent block, for draws.
         type Randomness: Randomness<Option<H256>, BlockNumberFor<Self>>;
 
-        /// Most plans that run at once; each is moved on in every block.
+        /// Maximum number of running plans. Every block advances each of them.
         #[pallet::constant]
         type MaxPlans: Get<u32>;
 
-        /// Most plans that are over and still kept.
+        /// Maximum number of ended plans in storage.
         #[pallet::constant]
-        type KeptPlans: Get<u32>;
+        type RetainedPlans: Get<u32>;
 
-        /// Most rounds of a plan.
+        /// Maximum number of rounds of a plan.
         #[pallet::constant]
         type MaxRounds: Get<u32>;
 
-        /// Most summaries that are kept of a plan's rounds, the latest ones.
+        /// Maximum number of summaries of a plan's latest rounds in storage.
         #[pallet::constant]
-        type KeptRounds: Get<u32>;
+        type RetainedRounds: Get<u32>;
 
-        /// Void rounds in a row after which a plan is given up.
+        /// Number of consecutive void rounds after which a plan is abandoned.
         #[pallet::constant]
         type MaxVoidRounds: Get<u32>;
 
-        /// The least reward of a round: what a running plan costs at least.
+        /// Minimum reward of a round, in plancks.
         #[pallet::constant]
         type MinReward: Get<Balance>;
 
-        /// Auditors that are drawn for each contribution.
+        /// Number of auditors drawn for each contribution.
         #[pallet::constant]
         type Auditors: Get<u32>;
 
-        /// Executors that may try one claim.
+        /// Maximum number of executors of one claim.
         #[pallet::constant]
         type MaxAttempts: Get<u32>;
 
-        /// Blocks of phase `Enrol`.
+        /// Duration of phase `Enrol`, in blocks.
         #[pallet::constant]
         type EnrolBlocks: Get<u32>;
 
-        /// Blocks of phase `Train`.
+        /// Duration of phase `Train`, in blocks.
         #[pallet::constant]
         type TrainBlocks: Get<u32>;
 
-        /// Blocks of an audit, and again of a widened one.
+        /// Duration of an audit and of its widening, in blocks.
         #[pallet::constant]
         type AuditBlocks: Get<u32>;
 
-        /// Blocks that an executor has for its claim.
+        /// Number of blocks in which an executor has to submit its claim.
         #[pallet::constant]
         type ClaimBlocks: Get<u32>;
 
-        /// Blocks that a claim has for its verdict: more than `Verification` ever takes.
+        /// Number of blocks after a claim in which its verdict has to arrive. Longer than `Verification` takes.
         #[pallet::constant]
         type VerdictBlocks: Get<u32>;
 
-        /// The part of a worker's bond that a wrong contribution costs.
+        /// Part of a worker's bond that is slashed for a wrong contribution.
         #[pallet::constant]
         type WrongContributionSlash: Get<Perbill>;
 
-        /// The part of an auditor's bond that a wrong accusation costs.
+        /// Part of an auditor's bond that is slashed for reporting a mismatch of a correct contribution.
         #[pallet::constant]
         type WrongAuditSlash: Get<Perbill>;
 
@@ -206,224 +210,110 @@ pub mod pallet {
         type WeightInfo: WeightInfo;
     }
 
-    /// Why the pallet holds tokens.
+    /// The reasons for which the pallet holds funds.
     #[pallet::composite_enum]
     pub enum HoldReason {
-        /// The rewards of a plan's rounds that are still to come.
+        /// The rewards of a plan's current and future rounds.
         #[codec(index = 0)]
         Escrow,
     }
 
-    /// The plans that run, and the latest that ran.
+    /// The running plans and the latest ended ones.
     #[pallet::storage]
     pub type Plans<T: Config> = StorageMap<_, Twox64Concat, PlanId, PlanOf<T>, OptionQuery>;
 
-    /// The index of the next plan.
+    /// The id of the next plan.
     #[pallet::storage]
     pub type NextPlan<T: Config> = StorageValue<_, PlanId, ValueQuery>;
 
-    /// The plans that run.
+    /// The running plans.
     #[pallet::storage]
-    pub type Running<T: Config> = StorageValue<_, BoundedVec<PlanId, T::MaxPlans>, ValueQuery>;
+    pub type RunningPlans<T: Config> = StorageValue<_, BoundedVec<PlanId, T::MaxPlans>, ValueQuery>;
 
-    /// The plans that are over and still kept, oldest first.
+    /// The ended plans in storage, oldest first.
     #[pallet::storage]
-    pub type Over<T: Config> = StorageValue<_, BoundedVec<PlanId, T::KeptPlans>, ValueQuery>;
+    pub type EndedPlans<T: Config> = StorageValue<_, BoundedVec<PlanId, T::RetainedPlans>, ValueQuery>;
 
-    /// The data of the plans that run.
+    /// The shards of the running plans.
     #[pallet::storage]
     pub type Corpora<T: Config> = StorageMap<_, Twox64Concat, PlanId, Shards, ValueQuery>;
 
-    /// The current round of the plans that run.
+    /// The current rounds of the running plans.
     #[pallet::storage]
-    pub type Current<T: Config> = StorageMap<_, Twox64Concat, PlanId, RoundOf<T>, OptionQuery>;
+    pub type CurrentRounds<T: Config> = StorageMap<_, Twox64Concat, PlanId, RoundOf<T>, OptionQuery>;
 
-    /// The contributions of the current round, by the places of the workers.
+    /// The contributions to the current rounds, by plan and index of the worker.
     #[pallet::storage]
     pub type Contributions<T: Config> =
         StorageDoubleMap<_, Twox64Concat, PlanId, Twox64Concat, u32, ContributionRecord, OptionQuery>;
 
-    /// The error-feedback buffers that the accepted contributions of the round before left behind.
+    /// The error-feedback buffers of the accepted contributions of the previous rounds.
     #[pallet::storage]
     pub type Feedback<T: Config> = StorageMap<_, Twox64Concat, PlanId, Feedbacks<T::AccountId>, ValueQuery>;
 
-    /// What became of the latest rounds of the plans that are kept.
+    /// The summaries of the latest rounds of the plans in storage.
     #[pallet::storage]
     pub type Rounds<T: Config> =
         StorageDoubleMap<_, Twox64Concat, PlanId, Twox64Concat, RoundIndex, RoundSummary, OptionQuery>;
 
-    /// The plans to which the jobs that are to be claimed belong.
+    /// The plans by the jobs of their current claims.
     #[pallet::storage]
     pub type Jobs<T: Config> = StorageMap<_, Blake2_128Concat, JobId, PlanId, OptionQuery>;
 
-    #[pallet::event]
-    #[pallet::generate_deposit(pub(super) fn deposit_event)]
-    pub enum Event<T: Config> {
-        /// A plan runs.
-        PlanCreated { plan: PlanId, model: ModelId, rounds: u32 },
-        /// A plan ends with the round that has begun.
-        PlanStopping { plan: PlanId },
-        /// A plan's owner has ended it; `released` went back to it.
-        PlanCancelled { plan: PlanId, released: Balance },
-        /// Too many rounds in a row were void; `released` went back to the plan's owner.
-        PlanGivenUp { plan: PlanId, released: Balance },
-        /// All rounds of a plan are over.
-        PlanCompleted { plan: PlanId, weights: BlobId },
-        /// A round has come to another phase.
-        PhaseChanged {
-            plan: PlanId,
-            round: RoundIndex,
-            phase: Phase,
-        },
-        /// A member will train.
-        Enrolled {
-            plan: PlanId,
-            round: RoundIndex,
-            worker: T::AccountId,
-        },
-        /// A worker has committed to its contribution. Losses in micro-nats per token.
-        Contributed {
-            plan: PlanId,
-            round: RoundIndex,
-            worker: T::AccountId,
-            loss_first: u64,
-            loss_last: u64,
-            payload: BlobId,
-        },
-        /// A member has re-executed a segment of the contribution of `worker`.
-        Audited {
-            plan: PlanId,
-            round: RoundIndex,
-            worker: T::AccountId,
-            auditor: T::AccountId,
-            matches: bool,
-        },
-        /// A contribution does not count.
-        Dropped {
-            plan: PlanId,
-            round: RoundIndex,
-            worker: T::AccountId,
-            reason: DropReason,
-        },
-        /// This member has to claim the result of a phase.
-        ExecutorDrawn {
-            plan: PlanId,
-            round: RoundIndex,
-            phase: Phase,
-            executor: T::AccountId,
-        },
-        /// The executor has made its claim.
-        Claimed {
-            plan: PlanId,
-            round: RoundIndex,
-            executor: T::AccountId,
-            job: JobId,
-        },
-        /// A worker got its part of a round's reward and shares.
-        Paid {
-            plan: PlanId,
-            round: RoundIndex,
-            worker: T::AccountId,
-            amount: Balance,
-            shares: Balance,
-        },
-        /// A round has yielded new weights.
-        RoundCompleted {
-            plan: PlanId,
-            round: RoundIndex,
-            weights: BlobId,
-            version: VersionIndex,
-            loss_before: u64,
-            loss_after: u64,
-        },
-        /// A round has yielded nothing.
-        RoundVoid {
-            plan: PlanId,
-            round: RoundIndex,
-            reason: VoidReason,
-        },
-    }
-
     #[pallet::error]
     pub enum Error<T> {
-        /// Only the owner may do this.
+        /// The caller is not the owner of the model or of the plan.
         NotOwner,
-        /// As many plans run as the chain allows.
+        /// `MaxPlans` plans are running, or all plan ids are in use.
         TooManyPlans,
-        /// A plan of this model runs already.
+        /// Another plan of this model is running.
         PlanRunning,
-        /// The number of rounds is zero, or more than the chain allows.
+        /// The number of rounds is zero or exceeds `MaxRounds`.
         RoundsOutOfRange,
         /// The reward of a round is below `MinReward`.
         RewardTooSmall,
-        /// Rewards or shares of all rounds are more than tokens are counted.
+        /// The sum of the rewards or of the shares of all rounds exceeds 128 bits.
         AmountTooLarge,
-        /// The minimum of workers is zero, or more than a round has.
+        /// The minimum number of workers is zero or exceeds the maximum number of workers.
         MinimumOutOfRange,
         /// A size in the recipe is zero.
         RecipeSizeIsZero,
-        /// A size in the recipe is beyond what this network computes.
+        /// A size in the recipe exceeds the network's limit.
         RecipeTooLarge,
-        /// The steps of a segment do not divide those of a round, or make too many segments.
+        /// The steps of a segment do not divide the steps of a round, or there are too many segments.
         SegmentsDoNotDivideSteps,
-        /// A rate in the recipe is zero, or above 10.
+        /// A learning rate in the recipe is zero or exceeds 10.
         RateOutOfRange,
         /// A sequence is longer than the model's context.
         SequenceTooLong,
-        /// The model has fewer tokens than there are bytes.
+        /// The model's vocabulary has fewer than 256 tokens, one for each byte.
         VocabTooSmall,
-        /// There is no dataset.
+        /// The list of datasets is empty.
         NoDatasets,
-        /// A dataset is named twice.
-        DatasetTwice,
-        /// The dataset's access terms do not let the caller train on it.
+        /// The list of datasets contains the same dataset twice.
+        DuplicateDataset,
+        /// The access terms of a dataset do not permit the caller to train on it.
         AccessDenied,
-        /// The datasets have more shards than a plan holds.
+        /// The datasets have more shards than a plan can hold.
         TooManyShards,
-        /// The datasets have too few sequences for all members to train and be scored.
+        /// The datasets have too few sequences for all members and for scoring.
         TooLittleData,
-        /// No plan has this index, or it is over.
+        /// No running plan has this id.
         UnknownPlan,
-        /// The plan ends with the round that has begun already.
+        /// The plan is already ending with its current round.
         PlanStopping,
-        /// The report is not about the plan's current round.
+        /// The report is not for the plan's current round.
         WrongRound,
-        /// The report is signed for another session.
-        WrongSession,
-        /// The report names another job.
+        /// The job of the report is not the expected one.
         WrongJob,
-        /// The account is no member in this session.
-        NotAMember,
-        /// The signature is not the member's.
-        BadSignature,
-        /// The report belongs to another phase.
-        WrongPhase,
-        /// The member is a worker already.
-        AlreadyEnrolled,
-        /// There are as many workers as there may be.
-        RoundFull,
-        /// The member is no worker of this round.
-        NotAWorker,
-        /// The worker has contributed already.
-        AlreadyContributed,
-        /// The contribution has not a state per segment, names no blob, or is too large.
+        /// The contribution does not have one state per segment, has a zero hash, or is too long.
         ContributionMalformed,
-        /// There is no contribution at this place, or its audit is over.
-        NoAudit,
-        /// The member is not asked about this contribution.
-        NotAnAuditor,
-        /// The member has audited this contribution already.
-        AlreadyAudited,
-        /// The claim is another member's to make, or another attempt's.
-        NotExecutor,
-        /// The claim has been made already.
-        AlreadyClaimed,
-        /// The output is not one of this phase, or not about the contributions of this round.
-        WrongOutput,
-        /// The claim's result is not the hash of its output.
+        /// The result of the claim is not the hash of its output.
         WrongResult,
-        /// There is no open claim.
-        NoClaim,
+        /// The round refuses the report.
+        Round(RoundRefusal),
+        /// The signature of the report is not accepted.
+        Report(ReportRefusal),
     }
 
     impl<T> From<RecipeError> for Error<T> {
@@ -440,7 +330,7 @@ pub mod pallet {
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
         fn on_initialize(_: BlockNumberFor<T>) -> Weight {
-            let running = Running::<T>::get();
+            let running = RunningPlans::<T>::get();
             if !running.is_empty() {
                 let members = Self::voters();
                 for plan in &running {
@@ -451,20 +341,26 @@ pub mod pallet {
         }
 
         fn offchain_worker(_: BlockNumberFor<T>) {
-            Self::work();
+            Self::submit_owed_reports();
         }
 
         fn integrity_test() {
-            assert!(T::MaxPlans::get() > 0, "no plan could run");
-            assert!(T::KeptPlans::get() > 0, "the end of a plan is worth seeing");
-            assert!(T::MaxRounds::get() > 0, "a plan has a round");
-            assert!(T::KeptRounds::get() > 0, "the end of a round is worth seeing");
-            assert!(T::MaxVoidRounds::get() > 0, "a plan may begin");
-            assert!(T::MinReward::get() > 0, "a plan costs something");
-            assert!(T::Auditors::get() > 0, "contributions are audited");
+            assert!(T::MaxPlans::get() > 0, "MaxPlans is zero");
+            assert!(T::RetainedPlans::get() > 0, "RetainedPlans is zero");
+            assert!(T::MaxRounds::get() > 0, "MaxRounds is zero");
+            assert!(T::RetainedRounds::get() > 0, "RetainedRounds is zero");
+            assert!(T::MaxVoidRounds::get() > 0, "MaxVoidRounds is zero");
+            assert!(
+                T::MinReward::get() > 0,
+                "MinReward is zero: running plans would be free"
+            );
+            assert!(
+                T::Auditors::get() > 0,
+                "Auditors is zero: contributions would not be audited"
+            );
             assert!(
                 (1..=MAX_ATTEMPTS).contains(&T::MaxAttempts::get()),
-                "a claim is tried, and a round can note who tried it"
+                "MaxAttempts is zero or exceeds the capacity of a round"
             );
             let blocks = [
                 T::EnrolBlocks::get(),
@@ -472,13 +368,19 @@ pub mod pallet {
                 T::AuditBlocks::get(),
                 T::ClaimBlocks::get(),
             ];
-            assert!(blocks.iter().all(|blocks| *blocks > 1), "an answer needs a block");
-            assert!(T::VerdictBlocks::get() > T::ClaimBlocks::get(), "checking takes longer");
+            assert!(
+                blocks.iter().all(|blocks| *blocks > 1),
+                "a phase has fewer than two blocks"
+            );
+            assert!(
+                T::VerdictBlocks::get() > T::ClaimBlocks::get(),
+                "VerdictBlocks is not longer than ClaimBlocks"
+            );
             assert!(
                 !T::WrongContributionSlash::get().is_zero(),
-                "cheating would cost nothing"
+                "WrongContributionSlash is zero"
             );
-            assert!(!T::WrongAuditSlash::get().is_zero(), "accusing would cost nothing");
+            assert!(!T::WrongAuditSlash::get().is_zero(), "WrongAuditSlash is zero");
         }
 
         #[cfg(feature = "try-runtime")]
@@ -489,10 +391,11 @@ pub mod pallet {
 
     #[pallet::call(weight(<T as Config>::WeightInfo))]
     impl<T: Config> Pallet<T> {
-        /// Starts training of a model, from `base` or from its live version.
+        /// Creates a training plan for a model, from the version `base` or from the live version.
         ///
-        /// Only the model's owner may call it. Holds `reward_per_round` for every round; what void
-        /// rounds leave over is released when the plan is over. Emits `PlanCreated`.
+        /// Origin: the model's owner. Holds `reward_per_round` plancks for each round; the rewards of void rounds are
+        /// released when the plan ends. Each round issues `shares_per_round` new shares of the model to its workers.
+        /// Emits [`Event::PlanCreated`].
         #[pallet::call_index(0)]
         #[allow(clippy::too_many_arguments)]
         pub fn create_plan(
@@ -507,73 +410,34 @@ pub mod pallet {
             minimum_workers: u32,
         ) -> DispatchResult {
             let owner = ensure_signed(origin)?;
-            let live = T::Models::live(model)?;
-            ensure!(live.owner == owner, Error::<T>::NotOwner);
-            let from = match base {
-                Some(version) => T::Models::version(model, version)?,
-                None => live,
-            };
-            ensure!(
-                (1..=T::MaxRounds::get()).contains(&rounds),
-                Error::<T>::RoundsOutOfRange
-            );
-            ensure!(reward_per_round >= T::MinReward::get(), Error::<T>::RewardTooSmall);
-            let times = Balance::from(rounds);
-            let escrow = reward_per_round.checked_mul(times).ok_or(Error::<T>::AmountTooLarge)?;
-            ensure!(
-                shares_per_round.checked_mul(times).is_some(),
-                Error::<T>::AmountTooLarge
-            );
-            ensure!(
-                (1..=MAX_WORKERS).contains(&minimum_workers),
-                Error::<T>::MinimumOutOfRange
-            );
-            recipe.validate().map_err(Error::<T>::from)?;
-            ensure!(
-                recipe.sequence <= from.architecture.context,
-                Error::<T>::SequenceTooLong
-            );
-            ensure!(from.architecture.vocab >= 256, Error::<T>::VocabTooSmall);
-            let (corpus, sequences) = Self::corpus_of(&owner, &datasets, &recipe)?;
-
-            let plan = PlanRecord {
+            let new = NewPlan {
                 owner,
                 model,
-                architecture: from.architecture,
-                version: from.version,
-                weights: from.weights,
+                base,
                 datasets,
-                sequences,
-                recipe,
                 rounds,
+                recipe,
                 reward_per_round,
                 shares_per_round,
                 minimum_workers,
-                escrow,
-                paid: 0,
-                round: 0,
-                phase: Phase::Enrol,
-                deadline: 0,
-                void_in_a_row: 0,
-                status: types::PlanStatus::Running,
             };
-            Self::start_plan(plan, corpus)
+            Self::start_plan(new)
         }
 
-        /// Ends a plan: at once while its round is in phase `Enrol`, else with that round, so that nobody
-        /// has trained for nothing. What is left of the escrow is released then.
+        /// Cancels a plan. In phase `Enrol` it ends now, otherwise with its current round so that the workers are paid.
+        /// The rest of the escrow is released when it ends.
         ///
-        /// Only who created the plan may call it. Emits `PlanCancelled` or `PlanStopping`.
+        /// Origin: the plan's owner. Emits [`Event::PlanCancelled`] or [`Event::PlanStopping`].
         #[pallet::call_index(1)]
         pub fn cancel_plan(origin: OriginFor<T>, plan: PlanId) -> DispatchResult {
             let who = ensure_signed(origin)?;
             Self::stop_plan(who, plan)
         }
 
-        /// Enrols a member as a worker, from the named round on.
+        /// Enrols a member as a worker from the current round on.
         ///
-        /// Authorized: the member's `cmte` key has signed the message, the round is in phase `Enrol`
-        /// and the member is no worker yet. Emits `Enrolled`.
+        /// Authorized: signed by the member's session key, in phase `Enrol`, if the member is not a worker. Emits
+        /// [`Event::Enrolled`].
         #[pallet::call_index(2)]
         #[pallet::weight_of_authorize(T::WeightInfo::authorize_enrol())]
         #[pallet::authorize(Self::authorize_enrol)]
@@ -585,23 +449,23 @@ pub mod pallet {
         ) -> DispatchResult {
             ensure_authorized(origin)?;
             let EnrolBody { plan, round } = message.body;
-            let step = RoundInput::Enrol {
+            let input = RoundInput::Enrol {
                 who: message.member.clone(),
             };
-            let (record, next) = Self::after(plan, round, step).map_err(Error::<T>::from)?;
+            let (record, transition) = Self::transition(plan, round, input)?;
             Self::deposit_event(Event::Enrolled {
                 plan,
                 round,
                 worker: message.member,
             });
-            Self::follow(plan, record, next);
+            Self::apply(plan, record, transition);
             Ok(())
         }
 
         /// Commits a worker to its contribution.
         ///
-        /// Authorized: the worker's `cmte` key has signed the message, the round is in phase `Train` and
-        /// the worker has not contributed. Emits `Contributed`.
+        /// Authorized: signed by the worker's session key, in phase `Train`, if the worker has not contributed. Emits
+        /// [`Event::Contributed`].
         #[pallet::call_index(3)]
         #[pallet::weight_of_authorize(T::WeightInfo::authorize_contribution())]
         #[pallet::authorize(Self::authorize_contribution)]
@@ -612,13 +476,14 @@ pub mod pallet {
         ) -> DispatchResult {
             ensure_authorized(origin)?;
             let worker = message.member.clone();
-            let (record, next) = Self::after_contribution(&message).map_err(Error::<T>::from)?;
+            let (record, transition) = Self::contribution_transition(&message)?;
             let ContributionBody {
                 plan,
                 round,
                 contribution,
             } = message.body;
-            let place = next.round.place(&worker).ok_or(Error::<T>::NotAWorker)?;
+            let index = transition.round.worker_index(&worker);
+            let index = index.ok_or(RoundRefusal::NotAWorker).map_err(Error::<T>::Round)?;
             Self::deposit_event(Event::Contributed {
                 plan,
                 round,
@@ -627,15 +492,15 @@ pub mod pallet {
                 loss_last: contribution.loss_last,
                 payload: contribution.payload,
             });
-            Contributions::<T>::insert(plan, place, contribution);
-            Self::follow(plan, record, next);
+            Contributions::<T>::insert(plan, index, contribution);
+            Self::apply(plan, record, transition);
             Ok(())
         }
 
-        /// Says what a member found when it re-executed the drawn segment of a contribution.
+        /// Records whether the re-execution of a contribution's drawn segment yields what the worker committed to.
         ///
-        /// Authorized: the member's `cmte` key has signed the message, it is asked about this contribution
-        /// and has not answered. Emits `Audited`, and slashes who is found to be wrong.
+        /// Authorized: signed by the session key of an auditor of the contribution that has not reported. Emits
+        /// [`Event::Audited`]. A report that decides the audit slashes the worker or the auditors that were wrong.
         #[pallet::call_index(4)]
         #[pallet::weight_of_authorize(T::WeightInfo::authorize_audit())]
         #[pallet::authorize(Self::authorize_audit)]
@@ -652,28 +517,30 @@ pub mod pallet {
                 matches,
             } = message.body;
             let auditor = message.member;
-            let step = RoundInput::Audit {
+            let input = RoundInput::Audit {
                 by: auditor.clone(),
                 worker,
                 matches,
             };
-            let (record, next) = Self::after(plan, round, step).map_err(Error::<T>::from)?;
-            let of = next.round.workers.get(worker as usize).ok_or(Error::<T>::NoAudit)?;
+            let (record, transition) = Self::transition(plan, round, input)?;
+            let audited = transition.round.workers.get(worker as usize);
+            let audited = audited.ok_or(RoundRefusal::NoAudit).map_err(Error::<T>::Round)?;
             Self::deposit_event(Event::Audited {
                 plan,
                 round,
-                worker: of.account.clone(),
+                worker: audited.account.clone(),
                 auditor,
                 matches,
             });
-            Self::follow(plan, record, next);
+            Self::apply(plan, record, transition);
             Ok(())
         }
 
-        /// Claims the scores of a round, or its new weights, under the executor's bond.
+        /// Claims the scores or the new weights of a round under the executor's bond. Every other member checks the
+        /// claim.
         ///
-        /// Authorized: the executor's `cmte` key has signed the message, the claim is its to make, and
-        /// `claim.result` is the hash of the output. Every other member checks it. Emits `Claimed`.
+        /// Authorized: signed by the session key of the current executor, for the current attempt, if `claim.result` is
+        /// the hash of the output. Emits [`Event::Claimed`].
         #[pallet::call_index(5)]
         #[pallet::weight_of_authorize(T::WeightInfo::authorize_claim())]
         #[pallet::authorize(Self::authorize_claim)]
@@ -683,7 +550,7 @@ pub mod pallet {
             _signature: CommitteeSignature,
         ) -> DispatchResult {
             ensure_authorized(origin)?;
-            let (record, next) = Self::after_claim(&message).map_err(Error::<T>::from)?;
+            let (record, transition) = Self::claim_transition(&message)?;
             let Message {
                 member: executor,
                 job,
@@ -707,8 +574,8 @@ pub mod pallet {
                 executor: executor.clone(),
                 job,
             });
-            // Before the claim opens: its end may be told at once.
-            Self::follow(plan, record, next);
+            // Before the claim is opened, because its verdict may arrive within the call.
+            Self::apply(plan, record, transition);
             T::Verification::open(kind, job, &executor, claim, CommitteeRule::Everyone)
         }
     }

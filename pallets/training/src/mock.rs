@@ -1,52 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A chain of members with equal bonds, whose models, datasets, slashes and claims are recorded.
+//! A runtime with this pallet and balances. Its members are 1..=n with equal bonds; models, datasets, slashes and claims
+//! are recorded in static values. [`rounds`] contains the reports of members and whole phases of a round.
 
-use crate::{
-    self as pallet_training,
-    types::{
-        AuditBody, ClaimBody, ContributionBody, ContributionRecord, EnrolBody, NewWeights, Output, Phase, PlanDatasets,
-    },
-    Call, Current, Plans, AUDIT_DOMAIN, CLAIM_DOMAIN, CONTRIBUTION_DOMAIN, ENROL_DOMAIN,
-};
+mod rounds;
+
+pub use pallet_support::testing::{refused, AccountId, Failed, Members, TestNode};
+pub use rounds::*;
+
+use crate::{self as pallet_training, plan::PlanDatasets, round::Phase, Plans};
 use agorai_primitives::{
-    crypto::CommitteePair,
-    message::Message,
     model::Architecture,
-    receipt::{scores_result, weights_result, ClaimDigest},
-    training::{Recipe, Score},
-    traits::{self, CommitteeRule, Fault, JobHandler as _, JobKind, Member, ModelVersion, TrainingOrigin, Verdict},
-    Balance, BlobId, CommitteeSignature, DatasetId, JobId, ModelId, SessionIndex, Shard, VersionIndex,
+    receipt::ClaimDigest,
+    training::Recipe,
+    traits::{self, CommitteeRule, Fault, JobKind, ModelVersion, TrainingOrigin},
+    Balance, BlobId, DatasetId, JobId, ModelId, Shard, VersionIndex,
 };
 use codec::Encode;
 use frame_support::{
     derive_impl, parameter_types,
-    traits::{Authorize, ConstU128, ConstU32, Contains, Randomness},
+    traits::{ConstU128, ConstU32, Contains, Randomness},
 };
-use frame_system::RawOrigin;
-use sp_core::{Pair, H256};
+use pallet_support::testing::{self, MockMembers, BOND};
+use sp_core::H256;
 use sp_crypto_hashing::blake2_256;
-use sp_runtime::{
-    traits::{BlakeTwo256, Dispatchable},
-    transaction_validity::{TransactionSource, TransactionValidityError},
-    BuildStorage, DispatchError, DispatchResult, Perbill,
-};
+use sp_runtime::{BuildStorage, DispatchError, DispatchResult, Perbill};
 
-pub type AccountId = u64;
-pub type Extension = frame_system::AuthorizeCall<Test>;
-pub type Extrinsic = sp_runtime::testing::TestXt<RuntimeCall, Extension>;
-pub type Block = sp_runtime::generic::Block<sp_runtime::generic::Header<u64, BlakeTwo256>, Extrinsic>;
-
-pub const SESSION: SessionIndex = 4;
-pub const BOND: Balance = 100;
-/// Owns the model; is no member.
+/// The owner of the model. It is not a member.
 pub const OWNER: AccountId = 77;
 pub const FUNDS: Balance = 1_000_000;
+/// The balance of a member.
+pub const MEMBER_FUNDS: Balance = 10;
 pub const REWARD: Balance = 1_000;
 pub const SHARES: Balance = 50;
 pub const MODEL: ModelId = 3;
 pub const DATASET: DatasetId = 5;
 pub const WITHDRAWN: DatasetId = 6;
+/// A dataset on which only another account may train.
 pub const FOREIGN: DatasetId = 7;
+/// The first plan.
 pub const PLAN: u32 = 0;
 
 frame_support::construct_runtime!(
@@ -59,7 +50,7 @@ frame_support::construct_runtime!(
 
 #[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
 impl frame_system::Config for Test {
-    type Block = Block;
+    type Block = testing::Block<RuntimeCall, Test>;
     type AccountData = pallet_balances::AccountData<Balance>;
 }
 
@@ -71,41 +62,31 @@ impl pallet_balances::Config for Test {
 }
 
 parameter_types! {
-    pub static Set: Vec<Member<AccountId>> = Vec::new();
     pub static Slashes: Vec<(AccountId, Fault)> = Vec::new();
     pub static Retired: bool = false;
+    /// The weights of the model's versions.
     pub static Versions: Vec<BlobId> = Vec::new();
-    pub static Lineage: Vec<TrainingOrigin> = Vec::new();
-    pub static Issued: Vec<(AccountId, Balance)> = Vec::new();
-    pub static Opened: Vec<(JobKind, JobId, AccountId, ClaimDigest)> = Vec::new();
+    /// The origins of the trained versions.
+    pub static Origins: Vec<TrainingOrigin> = Vec::new();
+    pub static IssuedShares: Vec<(AccountId, Balance)> = Vec::new();
+    pub static OpenClaims: Vec<(JobKind, JobId, AccountId, ClaimDigest)> = Vec::new();
     pub const WrongContribution: Perbill = Perbill::from_percent(20);
     pub const WrongAudit: Perbill = Perbill::from_percent(10);
 }
 
-pub struct World;
+/// The other pallets, which read and record their calls in the values above.
+pub struct MockPallets;
 
-impl traits::SessionMembers<AccountId> for World {
-    fn session() -> SessionIndex {
-        SESSION
-    }
-    fn members() -> Vec<Member<AccountId>> {
-        Set::get()
-    }
-    fn member(account: &AccountId) -> Option<Member<AccountId>> {
-        Set::get().into_iter().find(|member| member.account == *account)
-    }
-}
-
-impl traits::Slash<AccountId> for World {
+impl traits::Slash<AccountId> for MockPallets {
     fn slash(who: &AccountId, part: Perbill, fault: Fault) -> Balance {
         Slashes::mutate(|slashes| slashes.push((*who, fault)));
-        // Chilled.
-        Set::mutate(|set| set.retain(|member| member.account != *who));
+        // A slashed member is chilled.
+        Members::mutate(|members| members.retain(|member| member.account != *who));
         part * BOND
     }
 }
 
-impl traits::DatasetRegistry<AccountId> for World {
+impl traits::DatasetRegistry<AccountId> for MockPallets {
     fn usable_shards(dataset: DatasetId) -> Result<Vec<Shard>, DispatchError> {
         let shard = |seed, bytes| Shard {
             blob: BlobId([seed; 32]),
@@ -123,13 +104,13 @@ impl traits::DatasetRegistry<AccountId> for World {
     }
 }
 
-impl Contains<(DatasetId, AccountId)> for World {
+impl Contains<(DatasetId, AccountId)> for MockPallets {
     fn contains((dataset, _): &(DatasetId, AccountId)) -> bool {
         *dataset != FOREIGN
     }
 }
 
-impl traits::ModelRegistry<AccountId> for World {
+impl traits::ModelRegistry<AccountId> for MockPallets {
     fn live(model: ModelId) -> Result<ModelVersion<AccountId>, DispatchError> {
         if Retired::get() {
             return Err(DispatchError::Other("retired"));
@@ -153,7 +134,7 @@ impl traits::ModelRegistry<AccountId> for World {
         if Retired::get() {
             return Err(DispatchError::Other("retired"));
         }
-        Lineage::mutate(|lineage| lineage.push(origin));
+        Origins::mutate(|origins| origins.push(origin));
         Versions::mutate(|versions| versions.push(weights));
         Ok(Versions::get().len() as u32 - 1)
     }
@@ -161,7 +142,7 @@ impl traits::ModelRegistry<AccountId> for World {
         Vec::new()
     }
     fn issue_shares(_: ModelId, to: &AccountId, amount: Balance) -> DispatchResult {
-        Issued::mutate(|issued| issued.push((*to, amount)));
+        IssuedShares::mutate(|issued| issued.push((*to, amount)));
         Ok(())
     }
     fn pot(_: ModelId) -> AccountId {
@@ -170,7 +151,7 @@ impl traits::ModelRegistry<AccountId> for World {
     fn note_income(_: ModelId, _: Balance) {}
 }
 
-impl traits::ClaimVerifier<AccountId> for World {
+impl traits::ClaimVerifier<AccountId> for MockPallets {
     fn open(
         kind: JobKind,
         job: JobId,
@@ -179,12 +160,12 @@ impl traits::ClaimVerifier<AccountId> for World {
         rule: CommitteeRule,
     ) -> Result<(), DispatchError> {
         assert_eq!(rule, CommitteeRule::Everyone);
-        Opened::mutate(|opened| opened.push((kind, job, *executor, claim)));
+        OpenClaims::mutate(|claims| claims.push((kind, job, *executor, claim)));
         Ok(())
     }
 }
 
-impl Randomness<Option<H256>, u64> for World {
+impl Randomness<Option<H256>, u64> for MockPallets {
     fn random(subject: &[u8]) -> (Option<H256>, u64) {
         let block = System::block_number();
         (
@@ -196,17 +177,17 @@ impl Randomness<Option<H256>, u64> for World {
 
 impl pallet_training::Config for Test {
     type Currency = Balances;
-    type Members = World;
-    type Slash = World;
-    type Datasets = World;
-    type Access = World;
-    type Models = World;
-    type Verification = World;
-    type Randomness = World;
+    type Members = MockMembers;
+    type Slash = MockPallets;
+    type Datasets = MockPallets;
+    type Access = MockPallets;
+    type Models = MockPallets;
+    type Verification = MockPallets;
+    type Randomness = MockPallets;
     type MaxPlans = ConstU32<2>;
-    type KeptPlans = ConstU32<2>;
+    type RetainedPlans = ConstU32<2>;
     type MaxRounds = ConstU32<10>;
-    type KeptRounds = ConstU32<2>;
+    type RetainedRounds = ConstU32<2>;
     type MaxVoidRounds = ConstU32<3>;
     type MinReward = ConstU128<10>;
     type Auditors = ConstU32<2>;
@@ -221,76 +202,42 @@ impl pallet_training::Config for Test {
     type WeightInfo = ();
 }
 
-impl<LocalCall> frame_system::offchain::CreateTransactionBase<LocalCall> for Test
-where
-    RuntimeCall: From<LocalCall>,
-{
-    type RuntimeCall = RuntimeCall;
-    type Extrinsic = Extrinsic;
-}
+pallet_support::impl_authorized_transactions!(Test);
 
-impl<LocalCall> frame_system::offchain::CreateTransaction<LocalCall> for Test
-where
-    RuntimeCall: From<LocalCall>,
-{
-    type Extension = Extension;
-    fn create_transaction(call: RuntimeCall, extension: Extension) -> Extrinsic {
-        Extrinsic::new_transaction(call, extension)
-    }
-}
-
-impl<LocalCall> frame_system::offchain::CreateAuthorizedTransaction<LocalCall> for Test
-where
-    RuntimeCall: From<LocalCall>,
-{
-    fn create_extension() -> Extension {
-        Extension::new()
-    }
-}
-
-/// What a keystore makes a member's key from.
-pub fn seed(account: AccountId) -> String {
-    format!("//Member{account}")
-}
-
-/// The key of a member.
-pub fn pair(account: AccountId) -> CommitteePair {
-    CommitteePair::from_string(&seed(account), None).unwrap()
-}
-
+/// A chain with `members` members in block 1.
 pub fn new_test_ext(members: AccountId) -> sp_io::TestExternalities {
     let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
     pallet_balances::GenesisConfig::<Test> {
-        balances: (1..=members).map(|who| (who, 10)).chain([(OWNER, FUNDS)]).collect(),
+        balances: (1..=members)
+            .map(|who| (who, MEMBER_FUNDS))
+            .chain([(OWNER, FUNDS)])
+            .collect(),
         ..Default::default()
     }
     .assimilate_storage(&mut storage)
     .unwrap();
     let mut ext: sp_io::TestExternalities = storage.into();
     ext.execute_with(|| {
-        let member = |account| Member {
-            account,
-            key: pair(account).public(),
-            bond: BOND,
-        };
-        Set::set((1..=members).map(member).collect());
+        testing::set_members(members);
         Versions::set(vec![BlobId([200; 32])]);
         Retired::take();
         Slashes::take();
-        Lineage::take();
-        Issued::take();
-        Opened::take();
+        Origins::take();
+        IssuedShares::take();
+        OpenClaims::take();
         System::set_block_number(1);
     });
     ext
 }
 
-/// Runs a story among `members` members, then checks what must always hold, and that no token came or went.
-pub fn test(members: AccountId, story: impl FnOnce()) {
+/// Runs `test` on a chain with `members` members, then checks the storage invariants and that the total issuance has
+/// not changed.
+pub fn run_test(members: AccountId, test: impl FnOnce()) {
     new_test_ext(members).execute_with(|| {
-        story();
+        let issuance = Balances::total_issuance();
+        test();
         Training::do_try_state().unwrap();
-        assert_eq!(Balances::total_issuance(), FUNDS + Balance::from(members) * 10);
+        assert_eq!(Balances::total_issuance(), issuance);
     });
 }
 
@@ -299,26 +246,26 @@ pub fn next_block() {
     Training::do_try_state().unwrap();
 }
 
-/// Lets blocks pass until the plan's round is in this phase.
-pub fn wait_for(phase: Phase) {
+/// Advances to the first block in which the current round is in this phase.
+pub fn run_to_phase(phase: Phase) {
     for _ in 0..100 {
         if Plans::<Test>::get(PLAN).unwrap().phase == phase {
             return;
         }
         next_block();
     }
-    panic!("{phase:?} never comes");
+    panic!("the round does not reach phase {phase:?}");
 }
 
-/// A recipe for which the data of [`DATASET`] suffices for nine workers.
+/// A recipe for which [`DATASET`] has enough sequences for nine workers.
 pub const RECIPE: Recipe = Recipe {
     inner_steps: 16,
     segment_steps: 4,
     ..Recipe::SMALL
 };
 
-/// The arguments of `create_plan`; a test changes what it is about.
-pub struct Draft {
+/// The arguments of `create_plan`, with valid defaults.
+pub struct CreatePlanCall {
     pub model: ModelId,
     pub base: Option<VersionIndex>,
     pub datasets: Vec<DatasetId>,
@@ -329,7 +276,7 @@ pub struct Draft {
     pub minimum: u32,
 }
 
-impl Default for Draft {
+impl Default for CreatePlanCall {
     fn default() -> Self {
         Self {
             model: MODEL,
@@ -344,8 +291,8 @@ impl Default for Draft {
     }
 }
 
-impl Draft {
-    pub fn create(self, who: AccountId) -> DispatchResult {
+impl CreatePlanCall {
+    pub fn dispatch(self, who: AccountId) -> DispatchResult {
         Training::create_plan(
             RuntimeOrigin::signed(who),
             self.model,
@@ -360,251 +307,12 @@ impl Draft {
     }
 }
 
-/// How a report can fail.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Failed {
-    Refused(TransactionValidityError),
-    Dispatch(DispatchError),
-}
-
-/// As the transaction extension `AuthorizeCall` does: authorize, then dispatch.
-pub fn submit(call: impl Into<RuntimeCall>) -> Result<(), Failed> {
-    let call = call.into();
-    call.authorize(TransactionSource::External)
-        .expect("reports are authorized calls")
-        .map_err(Failed::Refused)?;
-    call.dispatch(RawOrigin::Authorized.into())
-        .map(|_| ())
-        .map_err(|error| Failed::Dispatch(error.error))
-}
-
-pub fn refused(why: pallet_training::ReportRefusal) -> Result<(), Failed> {
-    Err(Failed::Refused(why.into()))
-}
-
-pub fn message<Body>(member: AccountId, job: JobId, body: Body) -> Message<AccountId, Body> {
-    Message {
-        member,
-        session: SESSION,
-        job,
-        body,
-    }
-}
-
-pub fn sign<Body: Encode>(by: AccountId, domain: &[u8], message: &Message<AccountId, Body>) -> CommitteeSignature {
-    pair(by).sign(&message.digest(domain, &Training::genesis()))
-}
-
-pub fn job() -> JobId {
-    pallet_training::round_job(PLAN, index())
-}
-
-pub fn training_job() -> JobId {
-    let (plan, round) = (Plans::<Test>::get(PLAN), Current::<Test>::get(PLAN));
-    Training::training_job(PLAN, &plan.unwrap(), &round.unwrap())
-}
-
-pub fn audit_job(worker: u32) -> JobId {
-    let (plan, round) = (Plans::<Test>::get(PLAN), Current::<Test>::get(PLAN));
-    Training::audit_job(PLAN, &plan.unwrap(), &round.unwrap(), worker)
-}
-
-/// Index of the current round.
-pub fn index() -> u32 {
-    Plans::<Test>::get(PLAN).unwrap().round
-}
-
-pub fn enrol(member: AccountId) -> Result<(), Failed> {
-    let message = message(
-        member,
-        job(),
-        EnrolBody {
-            plan: PLAN,
-            round: index(),
-        },
-    );
-    let signature = sign(member, ENROL_DOMAIN, &message);
-    submit(Call::submit_enrol { message, signature })
-}
-
-/// What a member commits to; each to something else in each round.
-pub fn contribution(member: AccountId) -> ContributionRecord {
-    let name = |what: u8| BlobId([what, member as u8, index() as u8].repeat(11)[..32].try_into().unwrap());
-    ContributionRecord {
-        payload: name(1),
-        payload_bytes: 1_000,
-        error_feedback: name(2),
-        states: (0..4)
-            .map(|segment| name(3 + segment))
-            .collect::<Vec<_>>()
-            .try_into()
-            .unwrap(),
-        loss_first: 5_000_000,
-        loss_last: 4_000_000,
-    }
-}
-
-pub fn contribute(member: AccountId) -> Result<(), Failed> {
-    contribute_this(member, contribution(member))
-}
-
-pub fn contribute_this(member: AccountId, contribution: ContributionRecord) -> Result<(), Failed> {
-    let body = ContributionBody {
-        plan: PLAN,
-        round: index(),
-        contribution,
-    };
-    let message = message(member, training_job(), body);
-    let signature = sign(member, CONTRIBUTION_DOMAIN, &message);
-    submit(Call::submit_contribution { message, signature })
-}
-
-pub fn audit(member: AccountId, worker: u32, matches: bool) -> Result<(), Failed> {
-    let body = AuditBody {
-        plan: PLAN,
-        round: index(),
-        worker,
-        matches,
-    };
-    let message = message(member, audit_job(worker), body);
-    let signature = sign(member, AUDIT_DOMAIN, &message);
-    submit(Call::submit_audit { message, signature })
-}
-
-/// A claim whose result is the hash of its output.
-pub fn digest(output: &Output) -> ClaimDigest {
-    let result = match output {
-        Output::Scores(scores) => scores_result(scores),
-        Output::Weights(new) => weights_result(&new.weights, new.loss_before, new.loss_after),
-    };
-    ClaimDigest {
-        result,
-        root: H256([1; 32]),
-        secret_commitment: H256([2; 32]),
-    }
-}
-
-pub fn claim(member: AccountId, output: Output) -> Result<(), Failed> {
-    let round = Current::<Test>::get(PLAN).unwrap();
-    let claim = digest(&output);
-    let attempt = round.executor().map_or(0, |(_, attempt)| attempt);
-    let body = ClaimBody {
-        plan: PLAN,
-        round: index(),
-        attempt,
-        output,
-        claim,
-    };
-    let message = message(member, round.claim_attempt.job, body);
-    let signature = sign(member, CLAIM_DOMAIN, &message);
-    submit(Call::submit_claim { message, signature })
-}
-
-/// Who has to make the claim now.
-pub fn executor() -> AccountId {
-    *current().executor().unwrap().0
-}
-
-pub fn current() -> crate::RoundOf<Test> {
-    Current::<Test>::get(PLAN).unwrap()
-}
-
-/// Every member enrols that is no worker yet.
-pub fn enrol_all() {
-    for member in Set::get() {
-        if current().place(&member.account).is_none() {
-            enrol(member.account).unwrap();
-        }
-    }
-}
-
-/// All members but these enrol and contribute.
-pub fn train_without(silent: &[AccountId]) {
-    enrol_all();
-    wait_for(Phase::Train);
-    for worker in current().workers {
-        if !silent.contains(&worker.account) {
-            contribute(worker.account).unwrap();
-        }
-    }
-    wait_for(Phase::Audit);
-}
-
-/// All who are asked audit all contributions, until the phase is over; only those of these workers are found
-/// wrong.
-pub fn audit_all(cheats: &[AccountId]) {
-    while current().phase == Phase::Audit {
-        for (place, worker) in current().workers.iter().enumerate() {
-            for member in Set::get() {
-                if current().owes_audit(&member.account, place as u32) {
-                    let matches = !cheats.contains(&worker.account);
-                    audit(member.account, place as u32, matches).unwrap();
-                }
-            }
-        }
-        next_block();
-    }
-}
-
-/// Scores of the accepted contributions: the worker at place i gains (i + 1) * 100.
-pub fn scores() -> Output {
-    let score = |(worker, _): (u32, BlobId)| Score {
-        worker,
-        held_out: i64::from(worker + 1) * 100,
-        own: 10,
-    };
-    Output::Scores(
-        current()
-            .accepted()
-            .into_iter()
-            .map(score)
-            .collect::<Vec<_>>()
-            .try_into()
-            .unwrap(),
-    )
-}
-
-/// The new weights of the current round.
-pub fn new_weights() -> NewWeights {
-    NewWeights {
-        weights: BlobId([201 + index() as u8; 32]),
-        loss_before: 5_000_000,
-        loss_after: 4_500_000,
-    }
-}
-
-/// The open claim ends.
-pub fn settle(settled: bool) {
-    let (kind, job, ..) = *Opened::get().last().unwrap();
-    assert!(Training::check_spec(kind, job).is_some());
-    let verdict = match settled {
-        true => Verdict::Settled { checkers: Vec::new() },
-        false => Verdict::Refused,
-    };
-    Training::on_verdict(kind, job, verdict);
-    assert!(Training::check_spec(kind, job).is_none());
-}
-
-/// The rest of a round after its audits.
-pub fn score_and_aggregate() {
-    wait_for(Phase::Score);
-    claim(executor(), scores()).unwrap();
-    settle(true);
-    wait_for(Phase::Aggregate);
-    claim(executor(), Output::Weights(new_weights())).unwrap();
-    settle(true);
-    next_block();
-}
-
-/// A round in which all are honest.
-pub fn honest_round() {
-    train_without(&[]);
-    audit_all(&[]);
-    score_and_aggregate();
+/// Creates [`PLAN`] with the default arguments.
+pub fn create_plan() {
+    CreatePlanCall::default().dispatch(OWNER).unwrap();
 }
 
 /// Whether the event was emitted.
 pub fn emitted(event: crate::Event<Test>) -> bool {
-    let event = RuntimeEvent::from(event);
-    System::events().iter().any(|record| record.event == event)
+    testing::emitted::<Test>(event)
 }

@@ -1,64 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a validator does off the chain for the plans that run: enrol, train, audit, and claim or prepare to
-//! check.
+//! The offchain worker: enrols, trains, audits and claims for the members whose keys are in this node's keystore, and
+//! computes claims that they will have to check.
 //!
-//! Runs after every block and never waits. What is said on the chain is read from the chain, so a lost
-//! transaction is made again and nothing is sent for what is done.
+//! Runs after every block and does not block: the engine computes in the background. It derives its work from the
+//! state of the chain, so it submits a lost report again and submits nothing for reports that the chain contains.
 
 use crate::{
-    reports::round_job,
-    round::ClaimStatus,
-    types::{
-        AuditBody, ClaimBody, ContributionBody, ContributionRecord, EnrolBody, NewWeights, Output, Phase, WorkerStatus,
+    contribution::ContributionRecord,
+    reports::{
+        enrolment_job, AuditBody, ClaimBody, ContributionBody, EnrolBody, AUDIT_DOMAIN, CLAIM_DOMAIN,
+        CONTRIBUTION_DOMAIN, ENROL_DOMAIN,
     },
-    Call, Config, Current, Pallet, PlanOf, Plans, RoundOf, Running, AUDIT_DOMAIN, CLAIM_DOMAIN, CONTRIBUTION_DOMAIN,
-    ENROL_DOMAIN, LOG_TARGET,
+    round::{ClaimStatus, NewWeights, Output, Phase, WorkerStatus},
+    Call, Config, CurrentRounds, Pallet, PlanOf, Plans, RoundOf, RunningPlans, LOG_TARGET,
 };
 use agorai_primitives::{
-    crypto::local_members,
     job::{JobFailure, JobResult, JobSpec, JobStatus},
     message::Message,
-    traits::SessionMembers,
-    CommitteeId, CommitteeSignature, JobId, PlanId, SessionIndex,
+    receipt::Trace,
+    CommitteeId, CommitteeSignature, JobId, PlanId,
 };
 use alloc::vec::Vec;
 use codec::Encode;
-use frame_system::offchain::SubmitTransaction;
+use pallet_support::SignedReports;
 
-/// A plan that runs, as this node sees it after a block.
-struct View<'a, T: Config> {
+/// A running plan and the local members.
+struct PlanView<'a, T: Config> {
     id: PlanId,
     plan: &'a PlanOf<T>,
     round: &'a RoundOf<T>,
-    session: SessionIndex,
     local: &'a [(T::AccountId, CommitteeId)],
 }
 
 impl<T: Config> Pallet<T> {
-    /// Does what local members owe.
-    pub(crate) fn work() {
-        let running = Running::<T>::get();
+    /// Submits the reports that local members owe, as far as the engine has computed them.
+    pub(crate) fn submit_owed_reports() {
+        let running = RunningPlans::<T>::get();
         if running.is_empty() {
             return;
         }
-        let members: Vec<_> = T::Members::members()
-            .into_iter()
-            .map(|member| (member.account, member.key))
-            .collect();
-        let local = local_members(&members);
+        let local = Self::local_members();
         if local.is_empty() {
             return;
         }
-        let session = T::Members::session();
         for id in running {
-            let (Some(plan), Some(round)) = (Plans::<T>::get(id), Current::<T>::get(id)) else {
+            let (Some(plan), Some(round)) = (Plans::<T>::get(id), CurrentRounds::<T>::get(id)) else {
                 continue;
             };
-            let view = View::<T> {
+            let view = PlanView::<T> {
                 id,
                 plan: &plan,
                 round: &round,
-                session,
                 local: &local,
             };
             match round.phase {
@@ -72,43 +64,48 @@ impl<T: Config> Pallet<T> {
     }
 }
 
-impl<T: Config> View<'_, T> {
-    /// Every local member enrols, unless there is no engine to train with.
+impl<T: Config> PlanView<'_, T> {
+    /// Enrols every local member, unless the node has no engine.
     fn enrol(&self) {
-        let nothing = JobId::zero();
-        if agorai_engine_interface::poll(nothing) == JobStatus::Failed(JobFailure::NoEngine) {
+        // Polling an unknown job tells whether there is an engine.
+        if agorai_engine_interface::poll(JobId::zero()) == JobStatus::Failed(JobFailure::NoEngine) {
             return;
         }
-        for member in self.local.iter().filter(|(who, _)| self.round.place(who).is_none()) {
+        for member in self
+            .local
+            .iter()
+            .filter(|(who, _)| self.round.worker_index(who).is_none())
+        {
             let body = EnrolBody {
                 plan: self.id,
                 round: self.plan.round,
             };
-            self.report(
+            self.submit(
                 member,
                 ENROL_DOMAIN,
-                round_job(self.id, self.plan.round),
+                enrolment_job(self.id, self.plan.round),
                 body,
                 |message, signature| Call::submit_enrol { message, signature },
             );
         }
     }
 
+    /// Trains for every local worker and commits to its contribution.
     fn train(&self) {
         for member in self.local {
-            let Some(place) = self.round.place(&member.0) else {
+            let Some(worker) = self.round.worker_index(&member.0) else {
                 continue;
             };
-            let status = self.round.workers.get(place as usize).map(|worker| worker.status);
+            let status = self.round.workers.get(worker as usize).map(|worker| worker.status);
             if status != Some(WorkerStatus::Training) {
                 continue;
             }
-            let spec = Pallet::<T>::train_spec(self.id, self.plan, self.round, place);
-            let Some(JobResult::Trained(contribution)) = spec.and_then(|spec| done(JobSpec::Train(spec))) else {
+            let spec = Pallet::<T>::train_spec(self.id, self.plan, self.round, worker);
+            let Some(JobResult::Trained(contribution)) = spec.and_then(|spec| run(JobSpec::Train(spec))) else {
                 continue;
             };
             let Some(contribution) = ContributionRecord::new(contribution) else {
-                log::error!(target: LOG_TARGET, "the engine's contribution has too many states");
+                log::error!(target: LOG_TARGET, "the engine's contribution to plan {} has too many states", self.id);
                 continue;
             };
             let body = ContributionBody {
@@ -116,7 +113,7 @@ impl<T: Config> View<'_, T> {
                 round: self.plan.round,
                 contribution,
             };
-            self.report(
+            self.submit(
                 member,
                 CONTRIBUTION_DOMAIN,
                 Pallet::<T>::training_job(self.id, self.plan, self.round),
@@ -126,28 +123,29 @@ impl<T: Config> View<'_, T> {
         }
     }
 
+    /// Re-executes the segments that local members have to audit.
     fn audit(&self) {
         for worker in 0..self.round.workers.len() as u32 {
-            let asked: Vec<_> = self
+            let auditors: Vec<_> = self
                 .local
                 .iter()
                 .filter(|(who, _)| self.round.owes_audit(who, worker))
                 .collect();
-            if asked.is_empty() {
+            if auditors.is_empty() {
                 continue;
             }
             let spec = Pallet::<T>::audit_spec(self.id, self.plan, self.round, worker);
-            let Some(JobResult::Audited { matches }) = spec.and_then(|spec| done(JobSpec::Audit(spec))) else {
+            let Some(JobResult::Audited { matches }) = spec.and_then(|spec| run(JobSpec::Audit(spec))) else {
                 continue;
             };
-            for member in asked {
+            for member in auditors {
                 let body = AuditBody {
                     plan: self.id,
                     round: self.plan.round,
                     worker,
                     matches,
                 };
-                self.report(
+                self.submit(
                     member,
                     AUDIT_DOMAIN,
                     Pallet::<T>::audit_job(self.id, self.plan, self.round, worker),
@@ -158,12 +156,13 @@ impl<T: Config> View<'_, T> {
         }
     }
 
-    /// Every member will have to check the claim: all compute at once, the executor claims.
+    /// Computes the claim of the phase. Every member will have to check it, so all compute it now; only the executor
+    /// submits it.
     fn claim(&self) {
         let Some(spec) = Pallet::<T>::claim_spec(self.id, self.plan, self.round) else {
             return;
         };
-        let Some((output, trace)) = done(spec).and_then(output) else {
+        let Some((output, trace)) = run(spec).and_then(claimed_output) else {
             return;
         };
         let Some((executor, attempt)) = self.round.executor() else {
@@ -180,7 +179,7 @@ impl<T: Config> View<'_, T> {
             output,
             claim: trace.claim(),
         };
-        self.report(
+        self.submit(
             member,
             CLAIM_DOMAIN,
             self.round.claim_attempt.job,
@@ -189,7 +188,8 @@ impl<T: Config> View<'_, T> {
         );
     }
 
-    fn report<Body: Encode>(
+    /// Signs a report of a local member and submits it.
+    fn submit<Body: Encode>(
         &self,
         (account, key): &(T::AccountId, CommitteeId),
         domain: &[u8],
@@ -197,37 +197,25 @@ impl<T: Config> View<'_, T> {
         body: Body,
         call: impl FnOnce(Message<T::AccountId, Body>, CommitteeSignature) -> Call<T>,
     ) {
-        let message = Message {
-            member: account.clone(),
-            session: self.session,
-            job,
-            body,
-        };
-        let Some(signature) = message.sign(domain, &Pallet::<T>::genesis(), key) else {
-            return;
-        };
-        let transaction = T::create_authorized_transaction(call(message, signature).into());
-        // Refused where the pool has it from the block before.
-        if SubmitTransaction::<T, Call<T>>::submit_transaction(transaction).is_err() {
-            log::debug!(target: LOG_TARGET, "the pool did not take a report");
-        }
+        let message = Pallet::<T>::report(account, job, body);
+        Pallet::<T>::send_report(domain, message, key, call);
     }
 }
 
-/// The result of a job, which is enqueued if the engine does not know it.
-fn done(spec: JobSpec) -> Option<JobResult> {
+/// The result of a job if it is available; otherwise enqueues the job.
+fn run(spec: JobSpec) -> Option<JobResult> {
     match agorai_engine_interface::run(&spec) {
         JobStatus::Done(result) => Some(result),
         JobStatus::Failed(failure) => {
-            log::debug!(target: LOG_TARGET, "a job has failed: {failure:?}");
+            log::debug!(target: LOG_TARGET, "job {:?} failed: {failure:?}", spec.id());
             None
         }
         JobStatus::Unknown | JobStatus::Pending => None,
     }
 }
 
-/// What an executor claims when it has this result.
-fn output(result: JobResult) -> Option<(Output, agorai_primitives::receipt::Trace)> {
+/// The output and trace that an executor claims for the result of a job.
+fn claimed_output(result: JobResult) -> Option<(Output, Trace)> {
     match result {
         JobResult::Scored { scores, trace } => Some((Output::Scores(scores.try_into().ok()?), trace)),
         JobResult::Aggregated {

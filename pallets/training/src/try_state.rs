@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What must hold after every block.
+//! The storage invariants.
 
 use crate::{
-    types::{Phase, PlanStatus},
-    Config, Contributions, Corpora, Current, Feedback, HoldReason, Jobs, NextPlan, Over, Pallet, Plans, Rounds,
-    Running,
+    round::Phase, Config, Contributions, Corpora, CurrentRounds, EndedPlans, Feedback, HoldReason, Jobs, NextPlan,
+    Pallet, Plans, Rounds, RunningPlans,
 };
 use agorai_primitives::Balance;
 use alloc::collections::BTreeMap;
@@ -15,60 +14,89 @@ use frame_support::{
 use sp_runtime::TryRuntimeError;
 
 impl<T: Config> Pallet<T> {
-    /// - Every plan either runs, and has a round and a corpus, or is over, and has neither.
-    /// - What a plan says of its round is what the round says.
-    /// - What is held on an owner is the escrow of its plans, and no plan has paid more than it may.
-    /// - Contributions and jobs belong to rounds that run; no more summaries are kept than may be.
+    /// Checks that
+    /// - every plan either is running and has a round and a corpus, or has ended and has neither;
+    /// - phase and deadline of a plan are those of its round;
+    /// - the hold on an account is the sum of the escrows of its plans, and no plan pays more than its total reward;
+    /// - contributions and jobs belong to current rounds, and at most [`Config::RetainedRounds`] summaries of a plan are
+    ///   stored.
     pub(crate) fn do_try_state() -> Result<(), TryRuntimeError> {
-        let (running, over) = (Running::<T>::get(), Over::<T>::get());
+        let (running, ended) = (RunningPlans::<T>::get(), EndedPlans::<T>::get());
         let mut escrows: BTreeMap<T::AccountId, Balance> = BTreeMap::new();
         let mut plans = 0usize;
         for (id, plan) in Plans::<T>::iter() {
             plans = plans.saturating_add(1);
-            ensure!(id < NextPlan::<T>::get(), "an index was not given out");
-            let runs = matches!(plan.status, PlanStatus::Running | PlanStatus::Stopping);
-            ensure!(runs == running.contains(&id), "a plan runs and does not");
-            ensure!(runs != over.contains(&id), "a plan is over and is not");
+            ensure!(id < NextPlan::<T>::get(), "a plan's id is not below the next id");
+            let runs = plan.is_running();
+            ensure!(
+                runs == running.contains(&id),
+                "the status of a plan contradicts the running plans"
+            );
+            ensure!(
+                runs != ended.contains(&id),
+                "the status of a plan contradicts the ended plans"
+            );
             ensure!(
                 runs == Corpora::<T>::contains_key(id),
-                "a corpus is missing, or left over"
+                "a running plan has no corpus, or an ended plan has one"
             );
-            let round = Current::<T>::get(id);
-            ensure!(runs == round.is_some(), "a round is missing, or left over");
+            let round = CurrentRounds::<T>::get(id);
+            ensure!(
+                runs == round.is_some(),
+                "a running plan has no round, or an ended plan has one"
+            );
             if let Some(round) = round {
-                ensure!(plan.phase == round.phase, "plan and round are in different phases");
-                ensure!(plan.deadline == round.deadline, "plan and round differ on a deadline");
-                ensure!(plan.round < plan.rounds, "a plan has no such round");
-                ensure!(round.phase != Phase::Done, "a round is over and still there");
+                ensure!(
+                    plan.phase == round.phase,
+                    "the phase of a plan is not that of its round"
+                );
+                ensure!(
+                    plan.deadline == round.deadline,
+                    "the deadline of a plan is not that of its round"
+                );
+                ensure!(
+                    plan.round < plan.rounds,
+                    "the index of a round is not below the number of rounds"
+                );
+                ensure!(round.phase != Phase::Done, "a current round has ended");
                 let claims = matches!(round.phase, Phase::Score | Phase::Aggregate);
-                let named = Jobs::<T>::get(round.claim_attempt.job) == Some(id);
-                ensure!(claims == named, "a job is missing, or left over");
-                for (place, _) in Contributions::<T>::iter_prefix(id) {
-                    ensure!((place as usize) < round.workers.len(), "a contribution of nobody");
+                let has_job = Jobs::<T>::get(round.claim_attempt.job) == Some(id);
+                ensure!(claims == has_job, "a claim has no job, or a job has no claim");
+                for (worker, _) in Contributions::<T>::iter_prefix(id) {
+                    ensure!((worker as usize) < round.workers.len(), "a contribution has no worker");
                 }
             } else {
-                ensure!(plan.escrow == 0, "an escrow is left over");
-                ensure!(Feedback::<T>::get(id).is_empty(), "feedback is left over");
-                let left = Contributions::<T>::iter_prefix(id).next();
-                ensure!(left.is_none(), "a contribution is left over");
+                ensure!(plan.escrow == 0, "an ended plan has an escrow");
+                ensure!(Feedback::<T>::get(id).is_empty(), "an ended plan has error feedback");
+                let contribution = Contributions::<T>::iter_prefix(id).next();
+                ensure!(contribution.is_none(), "an ended plan has a contribution");
             }
-            let all = plan.reward_per_round.saturating_mul(Balance::from(plan.rounds));
+            let total_reward = plan.reward_per_round.saturating_mul(Balance::from(plan.rounds));
             ensure!(
-                plan.paid.saturating_add(plan.escrow) <= all,
-                "a plan pays what it has not"
+                plan.paid.saturating_add(plan.escrow) <= total_reward,
+                "a plan pays more than its total reward"
             );
-            let kept = Rounds::<T>::iter_prefix(id).count();
-            ensure!(kept <= T::KeptRounds::get() as usize, "too many summaries");
+            let summaries = Rounds::<T>::iter_prefix(id).count();
+            ensure!(
+                summaries <= T::RetainedRounds::get() as usize,
+                "the summaries of a plan exceed the limit"
+            );
             let sum = escrows.entry(plan.owner).or_default();
             *sum = sum.saturating_add(plan.escrow);
         }
-        ensure!(plans == running.len().saturating_add(over.len()), "a plan is missing");
-        ensure!(Jobs::<T>::iter().count() <= running.len(), "a job is left over");
+        ensure!(
+            plans == running.len().saturating_add(ended.len()),
+            "a plan is neither running nor ended"
+        );
+        ensure!(
+            Jobs::<T>::iter().count() <= running.len(),
+            "the number of jobs exceeds the number of running plans"
+        );
         let reason = HoldReason::Escrow.into();
         for (owner, sum) in escrows {
             ensure!(
                 T::Currency::balance_on_hold(&reason, &owner) == sum,
-                "an escrow is not held"
+                "a hold is not the sum of the escrows"
             );
         }
         Ok(())

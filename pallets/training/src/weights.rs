@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Weights of the calls, estimated from the storage that each touches; to be replaced by measured ones.
+//! Weights of the calls. Estimates from the storage that each call accesses, not benchmarked.
 
 use core::marker::PhantomData;
 use frame_support::{
@@ -12,49 +12,50 @@ use frame_support::{
 
 /// Weights of the calls.
 pub trait WeightInfo {
-    /// A block, by the number of plans that run.
+    /// Weight of a block for a number of running plans.
     fn tick(plans: u32) -> Weight;
-    /// `create_plan`
+    /// Weight of `create_plan`.
     fn create_plan() -> Weight;
-    /// `cancel_plan`
+    /// Weight of `cancel_plan`.
     fn cancel_plan() -> Weight;
-    /// `submit_enrol`
+    /// Weight of `submit_enrol`.
     fn submit_enrol() -> Weight;
-    /// Checking an enrolment.
+    /// Weight of authorizing an enrolment.
     fn authorize_enrol() -> Weight;
-    /// `submit_contribution`
+    /// Weight of `submit_contribution`.
     fn submit_contribution() -> Weight;
-    /// Checking a contribution.
+    /// Weight of authorizing a contribution.
     fn authorize_contribution() -> Weight;
-    /// `submit_audit`
+    /// Weight of `submit_audit`.
     fn submit_audit() -> Weight;
-    /// Checking an audit.
+    /// Weight of authorizing an audit.
     fn authorize_audit() -> Weight;
-    /// `submit_claim`
+    /// Weight of `submit_claim`.
     fn submit_claim() -> Weight;
-    /// Checking a claim.
+    /// Weight of authorizing a claim.
     fn authorize_claim() -> Weight;
 }
 
-/// A plan and a round with all its workers.
+/// Upper bound of an encoded plan and round, in bytes.
 const PROOF_BYTES: u64 = 16_000;
-/// A corpus.
+/// Upper bound of an encoded corpus, in bytes.
 const CORPUS_BYTES: u64 = 48_000;
-/// Decoding, stepping and encoding a round.
+/// Time to decode, step and encode a round, in microseconds.
 const STEP_MICROS: u64 = 60;
-/// Verifying an sr25519 signature.
+/// Time to verify an sr25519 signature, in microseconds.
 const SIGNATURE_MICROS: u64 = 60;
 
-fn touching(db: RuntimeDbWeight, micros: u64, bytes: u64, reads: u64, writes: u64) -> Weight {
+fn estimate(db: RuntimeDbWeight, micros: u64, bytes: u64, reads: u64, writes: u64) -> Weight {
     Weight::from_parts(micros.saturating_mul(WEIGHT_REF_TIME_PER_MICROS), bytes)
         .saturating_add(db.reads_writes(reads, writes))
 }
 
-/// The worst block of a plan: its round ends, 32 workers are paid, 32 contributions go.
+/// Upper bound for a block in which every round ends: 32 workers are paid and 32 contributions removed.
 fn tick(db: RuntimeDbWeight, plans: u32) -> Weight {
-    let one = touching(db, 1_500, CORPUS_BYTES.saturating_add(160_000), 180, 180);
-    one.saturating_mul(u64::from(plans))
-        .saturating_add(touching(db, 50, PROOF_BYTES, 3, 0))
+    let per_plan = estimate(db, 1_500, CORPUS_BYTES.saturating_add(160_000), 180, 180);
+    per_plan
+        .saturating_mul(u64::from(plans))
+        .saturating_add(estimate(db, 50, PROOF_BYTES, 3, 0))
 }
 
 macro_rules! estimates {
@@ -63,42 +64,42 @@ macro_rules! estimates {
             tick($db, plans)
         }
         fn create_plan() -> Weight {
-            // Eight datasets of 256 shards each.
-            touching($db, 600, CORPUS_BYTES.saturating_add(128_000), 20, 8)
+            // Eight datasets with 256 shards each.
+            estimate($db, 600, CORPUS_BYTES.saturating_add(128_000), 20, 8)
         }
         fn cancel_plan() -> Weight {
-            touching($db, 150, PROOF_BYTES, 6, 70)
+            estimate($db, 150, PROOF_BYTES, 6, 70)
         }
         fn submit_enrol() -> Weight {
-            touching($db, STEP_MICROS, PROOF_BYTES, 2, 2)
+            estimate($db, STEP_MICROS, PROOF_BYTES, 2, 2)
         }
         fn authorize_enrol() -> Weight {
-            touching($db, STEP_MICROS + SIGNATURE_MICROS, PROOF_BYTES, 6, 0)
+            estimate($db, STEP_MICROS + SIGNATURE_MICROS, PROOF_BYTES, 6, 0)
         }
         fn submit_contribution() -> Weight {
-            touching($db, STEP_MICROS, PROOF_BYTES, 2, 3)
+            estimate($db, STEP_MICROS, PROOF_BYTES, 2, 3)
         }
         fn authorize_contribution() -> Weight {
-            touching($db, STEP_MICROS + SIGNATURE_MICROS, PROOF_BYTES, 6, 0)
+            estimate($db, STEP_MICROS + SIGNATURE_MICROS, PROOF_BYTES, 6, 0)
         }
         fn submit_audit() -> Weight {
-            // The last audit may slash every accuser.
-            touching($db, 300, PROOF_BYTES, 130, 130)
+            // An audit that decides can slash every auditor.
+            estimate($db, 300, PROOF_BYTES, 130, 130)
         }
         fn authorize_audit() -> Weight {
-            touching($db, STEP_MICROS + SIGNATURE_MICROS, PROOF_BYTES, 6, 0)
+            estimate($db, STEP_MICROS + SIGNATURE_MICROS, PROOF_BYTES, 6, 0)
         }
         fn submit_claim() -> Weight {
-            // Opening the claim notes every member.
-            touching($db, 200, PROOF_BYTES, 12, 6)
+            // Opening the claim writes every member.
+            estimate($db, 200, PROOF_BYTES, 12, 6)
         }
         fn authorize_claim() -> Weight {
-            touching($db, STEP_MICROS + SIGNATURE_MICROS, PROOF_BYTES, 6, 0)
+            estimate($db, STEP_MICROS + SIGNATURE_MICROS, PROOF_BYTES, 6, 0)
         }
     };
 }
 
-/// Estimates with the runtime's database weights.
+/// Estimates that use the runtime's database weights.
 pub struct EstimatedWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for EstimatedWeight<T> {

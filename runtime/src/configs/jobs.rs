@@ -107,9 +107,9 @@ impl pallet_training::Config for Runtime {
     type Verification = Verification;
     type Randomness = Draws;
     type MaxPlans = ConstU32<8>;
-    type KeptPlans = ConstU32<64>;
+    type RetainedPlans = ConstU32<64>;
     type MaxRounds = ConstU32<1_000>;
-    type KeptRounds = ConstU32<64>;
+    type RetainedRounds = ConstU32<64>;
     type MaxVoidRounds = ConstU32<3>;
     type MinReward = ConstU128<UNIT>;
     type Auditors = ConstU32<2>;

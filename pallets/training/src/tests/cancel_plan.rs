@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-use crate::{
-    mock::*,
-    types::{Phase, PlanStatus},
-    Error, Event, Plans, Running,
-};
+use crate::{mock::*, plan::PlanStatus, round::Phase, Error, Event, Plans, RunningPlans};
 use frame_support::{assert_noop, assert_ok};
 
 type E = Error<Test>;
 
 #[test]
-fn plan_ends_at_once_when_nobody_has_trained_for_it() {
-    test(4, || {
-        assert_ok!(Draft::default().create(OWNER));
+fn plan_ends_now_when_it_is_cancelled_in_phase_enrol() {
+    run_test(4, || {
+        create_plan();
         assert_noop!(Training::cancel_plan(RuntimeOrigin::signed(1), PLAN), E::NotOwner);
         assert_noop!(Training::cancel_plan(RuntimeOrigin::signed(OWNER), 5), E::UnknownPlan);
         assert_ok!(Training::cancel_plan(RuntimeOrigin::signed(OWNER), PLAN));
@@ -25,21 +21,21 @@ fn plan_ends_at_once_when_nobody_has_trained_for_it() {
             Training::cancel_plan(RuntimeOrigin::signed(OWNER), PLAN),
             E::UnknownPlan
         );
-        // There is room for another.
-        assert_ok!(Draft::default().create(OWNER));
+        // The model can have another plan.
+        create_plan();
     });
 }
 
 #[test]
-fn workers_are_paid_when_a_plan_is_cancelled_while_they_train() {
-    test(4, || {
-        assert_ok!(Draft {
+fn plan_ends_with_its_current_round_when_it_is_cancelled_in_phase_train() {
+    run_test(4, || {
+        assert_ok!(CreatePlanCall {
             rounds: 5,
-            ..Draft::default()
+            ..CreatePlanCall::default()
         }
-        .create(OWNER));
+        .dispatch(OWNER));
         enrol_all();
-        wait_for(Phase::Train);
+        run_to_phase(Phase::Train);
         assert_ok!(Training::cancel_plan(RuntimeOrigin::signed(OWNER), PLAN));
         assert!(emitted(Event::PlanStopping { plan: PLAN }));
         assert_noop!(
@@ -55,6 +51,6 @@ fn workers_are_paid_when_a_plan_is_cancelled_while_they_train() {
         }));
         assert_eq!(Plans::<Test>::get(PLAN).unwrap().paid, REWARD);
         assert_eq!(Balances::free_balance(OWNER), FUNDS - REWARD);
-        assert!(Running::<Test>::get().is_empty());
+        assert!(RunningPlans::<Test>::get().is_empty());
     });
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-use crate::{mock::*, types::Phase, Corpora, Error, Event, HoldReason, Plans};
+use crate::{mock::*, round::Phase, Corpora, Error, Event, HoldReason, Plans};
 use agorai_primitives::training::Recipe;
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 use sp_runtime::{DispatchError, TokenError};
@@ -7,9 +7,9 @@ use sp_runtime::{DispatchError, TokenError};
 type E = Error<Test>;
 
 #[test]
-fn plan_runs_and_its_escrow_is_held_when_it_is_created() {
-    test(4, || {
-        assert_ok!(Draft::default().create(OWNER));
+fn escrow_is_held_and_first_round_begins_when_a_plan_is_created() {
+    run_test(4, || {
+        create_plan();
         assert!(emitted(Event::PlanCreated {
             plan: PLAN,
             model: MODEL,
@@ -28,81 +28,93 @@ fn plan_runs_and_its_escrow_is_held_when_it_is_created() {
 }
 
 #[test]
-fn plan_starts_from_an_older_version_when_it_is_named() {
-    test(4, || {
+fn plan_starts_from_the_base_version_if_it_is_given() {
+    run_test(4, || {
         Versions::mutate(|versions| versions.push(versions[0]));
-        assert_ok!(Draft {
+        assert_ok!(CreatePlanCall {
             base: Some(1),
-            ..Draft::default()
+            ..CreatePlanCall::default()
         }
-        .create(OWNER));
+        .dispatch(OWNER));
         assert_eq!(Plans::<Test>::get(PLAN).unwrap().version, 1);
     });
 }
 
 #[test]
-fn plan_is_refused_when_the_model_is_not_the_callers_or_not_there() {
-    test(4, || {
-        assert_noop!(Draft::default().create(1), E::NotOwner);
-        let unknown = Draft {
+fn plan_is_refused_when_the_model_is_unknown_retired_or_not_owned_by_the_caller() {
+    run_test(4, || {
+        assert_noop!(CreatePlanCall::default().dispatch(1), E::NotOwner);
+        let unknown = CreatePlanCall {
             model: 9,
-            ..Draft::default()
+            ..CreatePlanCall::default()
         };
-        assert_noop!(unknown.create(OWNER), DispatchError::Other("unknown model"));
-        let unknown = Draft {
+        assert_noop!(unknown.dispatch(OWNER), DispatchError::Other("unknown model"));
+        let unknown = CreatePlanCall {
             base: Some(9),
-            ..Draft::default()
+            ..CreatePlanCall::default()
         };
-        assert_noop!(unknown.create(OWNER), DispatchError::Other("unknown version"));
+        assert_noop!(unknown.dispatch(OWNER), DispatchError::Other("unknown version"));
         Retired::set(true);
-        assert_noop!(Draft::default().create(OWNER), DispatchError::Other("retired"));
+        assert_noop!(
+            CreatePlanCall::default().dispatch(OWNER),
+            DispatchError::Other("retired")
+        );
     });
 }
 
 #[test]
 fn plan_is_refused_when_a_number_is_out_of_range() {
-    test(4, || {
-        let draft = Draft::default;
+    run_test(4, || {
+        let valid = CreatePlanCall::default;
         for rounds in [0, 11] {
-            assert_noop!(Draft { rounds, ..draft() }.create(OWNER), E::RoundsOutOfRange);
+            assert_noop!(
+                CreatePlanCall { rounds, ..valid() }.dispatch(OWNER),
+                E::RoundsOutOfRange
+            );
         }
         for minimum in [0, 33] {
-            assert_noop!(Draft { minimum, ..draft() }.create(OWNER), E::MinimumOutOfRange);
+            assert_noop!(
+                CreatePlanCall { minimum, ..valid() }.dispatch(OWNER),
+                E::MinimumOutOfRange
+            );
         }
-        assert_noop!(Draft { reward: 9, ..draft() }.create(OWNER), E::RewardTooSmall);
         assert_noop!(
-            Draft {
+            CreatePlanCall { reward: 9, ..valid() }.dispatch(OWNER),
+            E::RewardTooSmall
+        );
+        assert_noop!(
+            CreatePlanCall {
                 reward: u128::MAX,
-                ..draft()
+                ..valid()
             }
-            .create(OWNER),
+            .dispatch(OWNER),
             E::AmountTooLarge
         );
         assert_noop!(
-            Draft {
+            CreatePlanCall {
                 shares: u128::MAX,
-                ..draft()
+                ..valid()
             }
-            .create(OWNER),
+            .dispatch(OWNER),
             E::AmountTooLarge
         );
-        let dear = Draft {
+        let unaffordable = CreatePlanCall {
             reward: FUNDS,
-            ..draft()
+            ..valid()
         };
-        assert_noop!(dear.create(OWNER), TokenError::FundsUnavailable);
+        assert_noop!(unaffordable.dispatch(OWNER), TokenError::FundsUnavailable);
     });
 }
 
 #[test]
-fn plan_is_refused_when_its_recipe_makes_no_sense() {
-    test(4, || {
+fn plan_is_refused_when_its_recipe_is_invalid() {
+    run_test(4, || {
         let with = |recipe| {
-            Draft {
+            CreatePlanCall {
                 recipe,
-                ..Draft::default()
+                ..CreatePlanCall::default()
             }
-            .create(OWNER)
+            .dispatch(OWNER)
         };
         assert_noop!(with(Recipe { batch: 0, ..RECIPE }), E::RecipeSizeIsZero);
         assert_noop!(with(Recipe { batch: 2_000, ..RECIPE }), E::RecipeTooLarge);
@@ -138,26 +150,26 @@ fn plan_is_refused_when_its_recipe_makes_no_sense() {
 }
 
 #[test]
-fn plan_is_refused_when_its_data_may_not_be_used() {
-    test(4, || {
+fn plan_is_refused_when_its_datasets_are_invalid() {
+    run_test(4, || {
         let with = |datasets| {
-            Draft {
+            CreatePlanCall {
                 datasets,
-                ..Draft::default()
+                ..CreatePlanCall::default()
             }
-            .create(OWNER)
+            .dispatch(OWNER)
         };
         assert_noop!(with(vec![]), E::NoDatasets);
-        assert_noop!(with(vec![DATASET, DATASET]), E::DatasetTwice);
+        assert_noop!(with(vec![DATASET, DATASET]), E::DuplicateDataset);
         assert_noop!(with(vec![FOREIGN]), E::AccessDenied);
         assert_noop!(with(vec![DATASET, WITHDRAWN]), DispatchError::Other("withdrawn"));
     });
 }
 
 #[test]
-fn plan_is_refused_when_one_of_the_model_runs_already() {
-    test(4, || {
-        assert_ok!(Draft::default().create(OWNER));
-        assert_noop!(Draft::default().create(OWNER), E::PlanRunning);
+fn plan_is_refused_when_another_plan_of_the_model_is_running() {
+    run_test(4, || {
+        create_plan();
+        assert_noop!(CreatePlanCall::default().dispatch(OWNER), E::PlanRunning);
     });
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The round as a value, without a chain.
-use crate::{
-    round::{Effect, Round, RoundInput, RoundRefusal, Rules, StepContext},
-    types::{DropReason, Output, Phase, Scores, VoidReason, WorkerStatus},
+//! The round as a state machine, without a chain.
+
+use crate::round::{
+    DropReason, Effect, Output, Phase, Round, RoundInput, RoundRefusal, Rules, Scores, StepContext, VoidReason,
+    WorkerStatus,
 };
 use agorai_primitives::{Balance, BlobId};
 use proptest::prelude::*;
@@ -11,7 +12,7 @@ use sp_core::H256;
 const RULES: Rules = Rules {
     minimum_workers: 1,
     sequences: 1_000_000,
-    per_worker: 10,
+    sequences_per_worker: 10,
     held_out: 10,
     segments: 4,
     auditors: 2,
@@ -23,8 +24,8 @@ const RULES: Rules = Rules {
     verdict_blocks: 20,
 };
 
-/// A round with its surroundings.
-struct Play {
+/// A round with its context and the effects so far.
+struct Simulation {
     round: Round<u32>,
     members: Vec<(u32, Balance)>,
     block: u32,
@@ -32,7 +33,7 @@ struct Play {
     effects: Vec<Effect<u32>>,
 }
 
-impl Play {
+impl Simulation {
     fn new(members: u32, rules: Rules) -> Self {
         Self {
             round: Round::new(Vec::new(), 0, &rules),
@@ -43,16 +44,16 @@ impl Play {
         }
     }
 
-    fn step(&mut self, event: RoundInput<u32>) -> Result<(), RoundRefusal> {
-        let at = StepContext {
+    fn step(&mut self, input: RoundInput<u32>) -> Result<(), RoundRefusal> {
+        let context = StepContext {
             block: self.block,
             members: &self.members,
             randomness: H256([self.block as u8; 32]),
             rules: &self.rules,
         };
-        let next = self.round.clone().step(event, &at)?;
-        self.round = next.round;
-        self.effects.extend(next.effects);
+        let transition = self.round.clone().step(input, &context)?;
+        self.round = transition.round;
+        self.effects.extend(transition.effects);
         Ok(())
     }
 
@@ -61,7 +62,7 @@ impl Play {
         self.step(RoundInput::Tick).unwrap();
     }
 
-    fn go_to_audit(&mut self) {
+    fn run_to_audit(&mut self) {
         for who in 0..self.members.len() as u32 {
             self.step(RoundInput::Enrol { who }).unwrap();
         }
@@ -75,7 +76,7 @@ impl Play {
         assert_eq!(self.round.phase, Phase::Audit);
     }
 
-    fn void(&self) -> Option<VoidReason> {
+    fn void_reason(&self) -> Option<VoidReason> {
         self.effects.iter().find_map(|effect| match effect {
             Effect::Void { reason } => Some(*reason),
             _ => None,
@@ -84,80 +85,84 @@ impl Play {
 }
 
 #[test]
-fn round_is_void_when_the_data_does_not_suffice_for_so_many_workers() {
-    for (sequences, void) in [(50, None), (49, Some(VoidReason::TooLittleData))] {
-        let mut play = Play::new(4, Rules { sequences, ..RULES });
+fn round_is_void_when_the_data_does_not_suffice_for_its_workers() {
+    for (sequences, reason) in [(50, None), (49, Some(VoidReason::TooLittleData))] {
+        let mut simulation = Simulation::new(4, Rules { sequences, ..RULES });
         for who in 0..4 {
-            play.step(RoundInput::Enrol { who }).unwrap();
+            simulation.step(RoundInput::Enrol { who }).unwrap();
         }
-        play.tick();
-        assert_eq!(play.void(), void);
+        simulation.tick();
+        assert_eq!(simulation.void_reason(), reason);
     }
 }
 
 #[test]
-fn worker_is_left_out_when_it_is_no_member_any_more() {
-    let mut play = Play::new(4, RULES);
+fn worker_is_removed_when_it_is_no_longer_a_member() {
+    let mut simulation = Simulation::new(4, RULES);
     for who in 0..4 {
-        play.step(RoundInput::Enrol { who }).unwrap();
+        simulation.step(RoundInput::Enrol { who }).unwrap();
     }
-    play.members.remove(1);
-    play.tick();
-    assert_eq!(play.round.stay(), [0, 2, 3]);
+    simulation.members.remove(1);
+    simulation.tick();
+    assert_eq!(simulation.round.retained_workers(), [0, 2, 3]);
     let payload = BlobId([1; 32]);
-    let late = play.step(RoundInput::Contribute { who: 1, payload });
-    assert_eq!(late, Err(RoundRefusal::NotAWorker));
+    let result = simulation.step(RoundInput::Contribute { who: 1, payload });
+    assert_eq!(result, Err(RoundRefusal::NotAWorker));
 }
 
 #[test]
 fn enrolment_is_refused_when_the_round_is_full() {
-    let mut play = Play::new(40, RULES);
+    let mut simulation = Simulation::new(40, RULES);
     for who in 0..32 {
-        play.step(RoundInput::Enrol { who }).unwrap();
+        simulation.step(RoundInput::Enrol { who }).unwrap();
     }
-    assert_eq!(play.step(RoundInput::Enrol { who: 32 }), Err(RoundRefusal::RoundFull));
-    play.tick();
-    assert_eq!(play.round.phase, Phase::Train);
+    assert_eq!(
+        simulation.step(RoundInput::Enrol { who: 32 }),
+        Err(RoundRefusal::RoundFull)
+    );
+    simulation.tick();
+    assert_eq!(simulation.round.phase, Phase::Train);
 }
 
 #[test]
-fn nothing_is_accepted_when_there_is_nobody_else_to_audit() {
-    let mut play = Play::new(1, RULES);
-    play.go_to_audit();
+fn round_is_void_when_no_other_member_can_audit() {
+    let mut simulation = Simulation::new(1, RULES);
+    simulation.run_to_audit();
     for _ in 0..5 {
-        play.tick();
+        simulation.tick();
     }
-    assert_eq!(play.void(), Some(VoidReason::NothingAudited));
+    assert_eq!(simulation.void_reason(), Some(VoidReason::NothingAudited));
 }
 
 #[test]
-fn widened_audits_end_in_time_however_late_they_are_accused() {
-    let mut play = Play::new(7, RULES);
-    play.go_to_audit();
-    let end = play.round.deadline;
-    // In each block another contribution is accused, as late as possible.
+fn widened_audits_end_in_time_when_mismatches_are_reported_late() {
+    let mut simulation = Simulation::new(7, RULES);
+    simulation.run_to_audit();
+    let end = simulation.round.deadline;
+    // In each block before the deadline, an auditor of another contribution reports a mismatch.
     for worker in 0..7 {
-        if play.block + 1 < end {
-            play.tick();
+        if simulation.block + 1 < end {
+            simulation.tick();
         }
-        let accuser = (0..7).find(|by| play.round.owes_audit(by, worker));
-        if let Some(by) = accuser {
-            play.step(RoundInput::Audit {
-                by,
-                worker,
-                matches: false,
-            })
-            .unwrap();
+        let auditor = (0..7).find(|by| simulation.round.owes_audit(by, worker));
+        if let Some(by) = auditor {
+            simulation
+                .step(RoundInput::Audit {
+                    by,
+                    worker,
+                    matches: false,
+                })
+                .unwrap();
         }
     }
-    while play.round.phase == Phase::Audit {
-        play.tick();
+    while simulation.round.phase == Phase::Audit {
+        simulation.tick();
     }
-    assert!(play.block <= end + RULES.audit_blocks);
-    assert_eq!(play.void(), Some(VoidReason::NothingAudited));
+    assert!(simulation.block <= end + RULES.audit_blocks);
+    assert_eq!(simulation.void_reason(), Some(VoidReason::NothingAudited));
 }
 
-fn any_event() -> impl Strategy<Value = RoundInput<u32>> {
+fn any_input() -> impl Strategy<Value = RoundInput<u32>> {
     prop_oneof![
         3 => Just(RoundInput::Tick),
         1 => (0u32..6).prop_map(|who| RoundInput::Enrol { who }),
@@ -175,64 +180,64 @@ fn any_event() -> impl Strategy<Value = RoundInput<u32>> {
 
 proptest! {
     #[test]
-    fn round_ends_once_and_in_time_whatever_happens(events in prop::collection::vec(any_event(), 0..300)) {
-        let mut play = Play::new(6, RULES);
-        for event in events {
-            match event {
-                RoundInput::Tick => play.tick(),
-                other => { let _ = play.step(other); }
+    fn round_ends_exactly_once_and_in_time(inputs in prop::collection::vec(any_input(), 0..300)) {
+        let mut simulation = Simulation::new(6, RULES);
+        for input in inputs {
+            match input {
+                RoundInput::Tick => simulation.tick(),
+                other => { let _ = simulation.step(other); }
             }
         }
-        // 3 + 10 + 2 * 5 + 2 * 3 * 20 and a few in between.
+        // The maximum duration is 3 + 10 + 2 * 5 + 2 * 3 * 20 blocks and one block between phases.
         for _ in 0..200 {
-            play.tick();
+            simulation.tick();
         }
-        prop_assert_eq!(play.round.phase, Phase::Done);
-        let ends = play.effects.iter().filter(|effect| {
+        prop_assert_eq!(simulation.round.phase, Phase::Done);
+        let ends = simulation.effects.iter().filter(|effect| {
             matches!(effect, Effect::Void { .. } | Effect::Finished { .. })
         });
         prop_assert_eq!(ends.count(), 1);
     }
 
     #[test]
-    fn nobody_honest_is_slashed_and_accused_cheats_are_while_less_than_a_third_cheats(
+    fn slashes_are_correct_while_less_than_a_third_is_dishonest(
         members in 4u32..12,
         fewer in 0u32..4,
         answers in prop::collection::vec((any::<bool>(), any::<bool>()), 600),
     ) {
-        let cheats = ((members - 1) / 3).saturating_sub(fewer);
-        let mut play = Play::new(members, RULES);
-        play.go_to_audit();
+        let dishonest = ((members - 1) / 3).saturating_sub(fewer);
+        let mut simulation = Simulation::new(members, RULES);
+        simulation.run_to_audit();
         let mut answers = answers.into_iter().cycle();
         for _ in 0..12 {
-            if play.round.phase != Phase::Audit {
+            if simulation.round.phase != Phase::Audit {
                 break;
             }
             for worker in 0..members {
                 for by in 0..members {
-                    if !play.round.owes_audit(&by, worker) {
+                    if !simulation.round.owes_audit(&by, worker) {
                         continue;
                     }
-                    let (speaks, says) = answers.next().unwrap();
-                    let honest = by >= cheats;
-                    let truth = worker >= cheats;
-                    if honest || speaks {
-                        let matches = if honest { truth } else { says };
-                        play.step(RoundInput::Audit { by, worker, matches }).unwrap();
+                    let (reports, reported) = answers.next().unwrap();
+                    let honest = by >= dishonest;
+                    let truth = worker >= dishonest;
+                    if honest || reports {
+                        let matches = if honest { truth } else { reported };
+                        simulation.step(RoundInput::Audit { by, worker, matches }).unwrap();
                     }
                 }
             }
-            play.tick();
+            simulation.tick();
         }
-        for effect in &play.effects {
+        for effect in &simulation.effects {
             if let Effect::Slash { who, .. } = effect {
-                prop_assert!(*who < cheats, "{who} is honest");
+                prop_assert!(*who < dishonest, "honest member {who} is slashed");
             }
         }
-        for (place, worker) in play.round.workers.iter().enumerate() {
+        for (index, worker) in simulation.round.workers.iter().enumerate() {
             let dropped = |reason| worker.status == WorkerStatus::Dropped { reason };
-            if place as u32 >= cheats {
-                // Unaudited: both drawn auditors were silent cheats.
+            if index as u32 >= dishonest {
+                // Unaudited if both drawn auditors were dishonest and silent.
                 prop_assert!(worker.status == WorkerStatus::Accepted || dropped(DropReason::Unaudited));
             } else if worker.audit.widened && worker.audit.differs != 0 {
                 prop_assert!(dropped(DropReason::Cheated));
