@@ -110,7 +110,7 @@ pub struct Outcome {
 }
 
 /// Follows a plan from block `from` until it has completed. Void rounds are told; a plan that was
-/// cancelled or given up is an error.
+/// cancelled or abandoned is an error.
 pub async fn watch(
     chain: &Chain,
     plan: PlanId,
