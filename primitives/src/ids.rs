@@ -68,25 +68,25 @@ impl core::fmt::Debug for BlobId {
 
 /// The text is not a blob identifier: 64 hexadecimal digits, optionally after `0x`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotABlobId;
+pub struct ParseBlobIdError;
 
-impl core::fmt::Display for NotABlobId {
+impl core::fmt::Display for ParseBlobIdError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("a blob identifier has 64 hexadecimal digits")
     }
 }
 
-impl core::error::Error for NotABlobId {}
+impl core::error::Error for ParseBlobIdError {}
 
 impl core::str::FromStr for BlobId {
-    type Err = NotABlobId;
+    type Err = ParseBlobIdError;
 
-    fn from_str(text: &str) -> Result<Self, NotABlobId> {
+    fn from_str(text: &str) -> Result<Self, ParseBlobIdError> {
         let digits = text.strip_prefix("0x").unwrap_or(text).as_bytes();
         if digits.len() != 64 {
-            return Err(NotABlobId);
+            return Err(ParseBlobIdError);
         }
-        let digit = |c: u8| (c as char).to_digit(16).map(|d| d as u8).ok_or(NotABlobId);
+        let digit = |c: u8| (c as char).to_digit(16).map(|d| d as u8).ok_or(ParseBlobIdError);
         let mut id = [0u8; 32];
         for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
             *byte = digit(pair[0])? << 4 | digit(pair[1])?;
@@ -113,7 +113,7 @@ mod tests {
     fn blob_id_round_trips_through_text() {
         let id = BlobId::of(b"agora");
         assert_eq!(id.to_string().parse(), Ok(id));
-        assert_eq!("abc".parse::<BlobId>(), Err(NotABlobId));
-        assert_eq!("zz".repeat(32).parse::<BlobId>(), Err(NotABlobId));
+        assert_eq!("abc".parse::<BlobId>(), Err(ParseBlobIdError));
+        assert_eq!("zz".repeat(32).parse::<BlobId>(), Err(ParseBlobIdError));
     }
 }

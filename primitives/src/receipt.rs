@@ -3,7 +3,7 @@
 //!
 //! An executor claims a result hash, a trace root and the commitment `H(secret)` to the trace secret. A checker that
 //! recomputed the same trace knows the secret and submits the receipt `H(account || job || secret)`, which another
-//! account cannot copy and which cannot be made without the secret. When the secret is revealed, the chain verifies all
+//! account cannot copy and which requires the secret. When the secret is revealed, the chain verifies all
 //! receipts at once.
 
 use crate::{training::Score, BlobId, JobId};

@@ -181,7 +181,7 @@ impl Contribution {
     }
 }
 
-/// What a contribution is worth: the held-out loss before it minus the loss after it.
+/// The score of a contribution: the loss before it minus the loss after it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Score {
     /// Index of the worker in its round.

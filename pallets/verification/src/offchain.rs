@@ -22,7 +22,7 @@ use pallet_support::SignedReports;
 use sp_core::H256;
 use sp_runtime::traits::Saturating;
 
-/// What the engine of this node knows about a job.
+/// The state of a job in the engine of this node.
 enum Knowledge {
     /// The trace that an honest executor claims; `None` if the job cannot yield the claimed output.
     Computed(Option<Trace>),
@@ -107,8 +107,8 @@ fn answer<T: Config>(
     }
 }
 
-/// What the engine knows about a job without computing it. The executor of a generation has run the generation and
-/// not its check.
+/// Returns what the engine knows about a job without enqueueing it. The executor of a generation has run the generation
+/// and not its check.
 fn known_result(spec: &JobSpec) -> Knowledge {
     match (knowledge(agorai_engine_interface::poll(spec.id())), spec) {
         (Knowledge::Computed(trace), _) => Knowledge::Computed(trace),

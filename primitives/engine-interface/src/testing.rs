@@ -25,17 +25,17 @@ use std::{collections::HashMap, sync::Arc};
 type Answer = Box<dyn Fn(&JobSpec) -> JobStatus + Send>;
 
 #[derive(Default)]
-struct State {
+struct Settings {
     enqueued: Vec<JobSpec>,
     answers: HashMap<JobId, JobStatus>,
     partial: HashMap<JobId, Vec<u8>>,
     answer: Option<Answer>,
-    refusal: Option<JobFailure>,
+    failure: Option<JobFailure>,
 }
 
 /// An engine whose results a test sets. It computes nothing: an enqueued job is pending until a test sets its status.
 #[derive(Default)]
-pub struct FakeEngine(Mutex<State>);
+pub struct FakeEngine(Mutex<Settings>);
 
 impl FakeEngine {
     /// Returns an engine that accepts every job and completes none.
@@ -60,7 +60,7 @@ impl FakeEngine {
 
     /// Sets the failure that `enqueue` returns; `None` accepts jobs again.
     pub fn refuse(&self, failure: Option<JobFailure>) {
-        self.0.lock().refusal = failure;
+        self.0.lock().failure = failure;
     }
 
     /// Returns the accepted jobs, each once, in order.
@@ -71,23 +71,26 @@ impl FakeEngine {
 
 impl Engine for FakeEngine {
     fn enqueue(&self, spec: JobSpec) -> Result<(), JobFailure> {
-        let mut state = self.0.lock();
-        if let Some(refusal) = state.refusal {
-            return Err(refusal);
+        let mut settings = self.0.lock();
+        if let Some(failure) = settings.failure {
+            return Err(failure);
         }
-        if !state.enqueued.contains(&spec) {
-            state.enqueued.push(spec);
+        if !settings.enqueued.contains(&spec) {
+            settings.enqueued.push(spec);
         }
         Ok(())
     }
 
     fn poll(&self, job: JobId) -> JobStatus {
-        let state = self.0.lock();
-        if let Some(status) = state.answers.get(&job) {
+        let settings = self.0.lock();
+        if let Some(status) = settings.answers.get(&job) {
             return status.clone();
         }
-        match state.enqueued.iter().find(|spec| spec.id() == job) {
-            Some(spec) => state.answer.as_ref().map_or(JobStatus::Pending, |answer| answer(spec)),
+        match settings.enqueued.iter().find(|spec| spec.id() == job) {
+            Some(spec) => settings
+                .answer
+                .as_ref()
+                .map_or(JobStatus::Pending, |answer| answer(spec)),
             None => JobStatus::Unknown,
         }
     }

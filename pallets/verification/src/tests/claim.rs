@@ -268,11 +268,11 @@ fn claim_is_refused_without_checkers() {
 #[test]
 fn executor_alone_does_not_settle_however_large_its_bond() {
     let mut claim = claim(&[1, 1], CommitteeRule::Everyone).unwrap();
-    let opening = || ClaimInput::Revealed {
+    let reveal = || ClaimInput::Revealed {
         job: &JOB,
         secret: &TRUTH.secret,
     };
-    assert_eq!(claim.step(opening()), Err(ClaimRefusal::NoQuorum));
+    assert_eq!(claim.step(reveal()), Err(ClaimRefusal::NoQuorum));
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn claim_is_widened_when_a_quorum_of_the_committee_is_out_of_reach() {
 }
 
 #[test]
-fn claim_is_unresolved_at_once_when_nothing_can_reach_a_quorum() {
+fn claim_is_unresolved_immediately_when_no_trace_can_reach_a_quorum() {
     let mut claim = claim(&[10; 3], CommitteeRule::Everyone).unwrap();
     let unable = Answer::Unable(JobFailure::BlobUnavailable);
     assert_eq!(
