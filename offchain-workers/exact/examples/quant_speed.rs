@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use agorai_exact::element::BlockFormat;
-use agorai_exact::matmul::Chain;
+use agorai_exact::matmul::Accumulate;
 use agorai_exact::quant::{quant_matmul, QuantMatrix, QuantRows};
 use agorai_exact::{Isa, Result};
 
@@ -78,7 +78,7 @@ fn product(isa: Isa, x: &[f32], w: &QuantMatrix, quantised: &mut [QuantRows], ou
                 let panels = w.panels() * t / threads..w.panels() * (t + 1) / threads;
                 let (out, others) = rest.split_at_mut(w.columns(panels.clone())?);
                 rest = others;
-                running.push(scope.spawn(move || quant_matmul(isa, Chain::Start, q, w, panels, out)));
+                running.push(scope.spawn(move || quant_matmul(isa, Accumulate::Overwrite, q, w, panels, out)));
             }
         } else {
             let rows = m.div_ceil(threads);
@@ -86,7 +86,7 @@ fn product(isa: Isa, x: &[f32], w: &QuantMatrix, quantised: &mut [QuantRows], ou
             for ((x, out), q) in parts.zip(quantised) {
                 running.push(scope.spawn(move || {
                     q.quantise(isa, x, k)?;
-                    quant_matmul(isa, Chain::Start, q, w, 0..w.panels(), out)
+                    quant_matmul(isa, Accumulate::Overwrite, q, w, 0..w.panels(), out)
                 }));
             }
         }

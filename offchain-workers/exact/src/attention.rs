@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::error::{area, no_nan, shape, Error, Result};
-use crate::matmul::{Chain, Left, PackedMatrix, Product, Products, Right, PANEL};
+use crate::matmul::{Accumulate, Left, PackedMatrix, Product, Products, Right, PANEL};
 use crate::reduce::nan_of;
 use crate::simd::{Lanes, LANES};
 use crate::softmax::{softmax_backward_row, softmax_row};
@@ -297,7 +297,7 @@ impl Attention {
             k: self.width,
             left: Left::rows(&left[first * self.width..], self.width),
             right: right.skip_columns(skipped),
-            chain: Chain::Start,
+            accumulate: Accumulate::Overwrite,
         };
         product.run::<V>(&mut out[first * n + skipped..], n)
     }
@@ -330,24 +330,24 @@ impl Attention {
         for first in (0..self.queries).step_by(BLOCK) {
             let last = self.queries.min(first + BLOCK);
             let common = middle(self.oldest(last - 1)..self.visible(first));
-            let chain = |keys: Range<usize>, rows: Range<usize>, chain| Product {
+            let accumulate = |keys: Range<usize>, rows: Range<usize>, accumulate| Product {
                 m: rows.len(),
                 n: width,
                 k: keys.len(),
                 left: Left::rows(&weights[rows.start * n + keys.start..], n),
                 right: right.skip(keys.start),
-                chain,
+                accumulate,
             };
-            let together = chain(common.clone(), first..last, Chain::Continue);
+            let together = accumulate(common.clone(), first..last, Accumulate::Add);
             for i in first..last {
                 let before = self.oldest(i)..common.start.min(self.visible(i));
-                let before = chain(before, i..i + 1, Chain::Start);
+                let before = accumulate(before, i..i + 1, Accumulate::Overwrite);
                 before.run::<V>(&mut out[i * width..], width)?;
             }
             together.run::<V>(&mut out[first * width..], width)?;
             for i in first..last {
                 let after = common.end.max(self.oldest(i))..self.visible(i);
-                let after = chain(after, i..i + 1, Chain::Continue);
+                let after = accumulate(after, i..i + 1, Accumulate::Add);
                 after.run::<V>(&mut out[i * width..], width)?;
             }
         }
@@ -367,24 +367,24 @@ impl Attention {
         for first in (0..n).step_by(BLOCK) {
             let last = n.min(first + BLOCK);
             let common = middle(self.seeing(last - 1).start..self.seeing(first).end);
-            let chain = |queries: Range<usize>, keys: Range<usize>| Product {
+            let accumulate = |queries: Range<usize>, keys: Range<usize>| Product {
                 m: keys.len(),
                 n: width,
                 k: queries.len(),
                 left: Left::columns(weights.get(queries.start * n + keys.start..).unwrap_or(&[]), n),
                 right: right.skip(queries.start),
-                chain: Chain::Continue,
+                accumulate: Accumulate::Add,
             };
             for j in first..last {
                 let seeing = self.seeing(j);
                 let before = seeing.start..common.start.min(seeing.end);
-                chain(before, j..j + 1).run::<V>(&mut out[j * width..], width)?;
+                accumulate(before, j..j + 1).run::<V>(&mut out[j * width..], width)?;
             }
-            chain(common.clone(), first..last).run::<V>(&mut out[first * width..], width)?;
+            accumulate(common.clone(), first..last).run::<V>(&mut out[first * width..], width)?;
             for j in first..last {
                 let seeing = self.seeing(j);
                 let after = common.end.max(seeing.start)..seeing.end;
-                chain(after, j..j + 1).run::<V>(&mut out[j * width..], width)?;
+                accumulate(after, j..j + 1).run::<V>(&mut out[j * width..], width)?;
             }
         }
         Ok(())

@@ -4,7 +4,7 @@
 
 mod common;
 
-use agorai_exact::matmul::{matmul, matmul_at, matmul_chain, matmul_panels, Chain, PackedMatrix, PANEL};
+use agorai_exact::matmul::{matmul, matmul_accumulate, matmul_at, matmul_panels, Accumulate, PackedMatrix, PANEL};
 use agorai_exact::{Error, Isa};
 use common::{any_number, bits, chain, numbers, same_on_every_isa, vector};
 use proptest::prelude::*;
@@ -47,7 +47,7 @@ fn check(a: &[f32], w: &[f32], m: usize, k: usize, n: usize) {
         for p in 0..packed.panels() {
             let columns = packed.columns(p..p + 1).unwrap();
             let mut part = vec![9.0; m * columns];
-            matmul_panels(isa, Chain::Start, a, &packed, p..p + 1, &mut part).unwrap();
+            matmul_panels(isa, Accumulate::Overwrite, a, &packed, p..p + 1, &mut part).unwrap();
             for i in 0..m {
                 let from = &expected[i * n + p * 32..][..columns];
                 assert_eq!(bits(&part[i * columns..][..columns]), bits(from));
@@ -56,11 +56,11 @@ fn check(a: &[f32], w: &[f32], m: usize, k: usize, n: usize) {
         // The transpose of the left operand, whole and column by column.
         let at = transposed(a, m, k);
         let mut out = vec![9.0; m * n];
-        matmul_at(isa, Chain::Start, &at, m, 0..m, &packed, &mut out).unwrap();
+        matmul_at(isa, Accumulate::Overwrite, &at, m, 0..m, &packed, &mut out).unwrap();
         assert_eq!(bits(&out), bits(&expected), "{isa:?}");
         for i in 0..m {
             let mut row = vec![9.0; n];
-            matmul_at(isa, Chain::Start, &at, m, i..i + 1, &packed, &mut row).unwrap();
+            matmul_at(isa, Accumulate::Overwrite, &at, m, i..i + 1, &packed, &mut row).unwrap();
             assert_eq!(bits(&row), bits(&expected[i * n..(i + 1) * n]));
         }
     }
@@ -126,9 +126,9 @@ fn chains_continue_as_one_when_terms_come_in_parts() {
             for part in [0..cut, cut..k] {
                 let packed = PackedMatrix::from_in_out(part.len(), n, &wt[part.start * n..part.end * n]).unwrap();
                 let some: Vec<f32> = (0..m).flat_map(|i| a[i * k..][part.clone()].to_vec()).collect();
-                matmul_chain(isa, Chain::Continue, &some, &packed, &mut by_rows).unwrap();
+                matmul_accumulate(isa, Accumulate::Add, &some, &packed, &mut by_rows).unwrap();
                 let some = &at[part.start * m..part.end * m];
-                matmul_at(isa, Chain::Continue, some, m, 0..m, &packed, &mut by_columns).unwrap();
+                matmul_at(isa, Accumulate::Add, some, m, 0..m, &packed, &mut by_columns).unwrap();
             }
             assert_eq!(bits(&by_rows), bits(&expected));
             assert_eq!(bits(&by_columns), bits(&expected));
@@ -195,9 +195,9 @@ fn wrong_shapes_are_refused() {
         assert_eq!(matmul(isa, &[1.0; 3], &packed, &mut out), Err(Error::Shape));
         assert_eq!(matmul(isa, &[1.0; 4], &packed, &mut out[..5]), Err(Error::Shape));
         assert_eq!(matmul(isa, &[1.0; 2], &packed, &mut out), Err(Error::Shape));
-        let past = matmul_panels(isa, Chain::Start, &[1.0; 2], &packed, 0..2, &mut out);
+        let past = matmul_panels(isa, Accumulate::Overwrite, &[1.0; 2], &packed, 0..2, &mut out);
         assert_eq!(past, Err(Error::Shape));
-        let at = matmul_at(isa, Chain::Start, &[1.0; 4], 2, 0..3, &packed, &mut out);
+        let at = matmul_at(isa, Accumulate::Overwrite, &[1.0; 4], 2, 0..3, &packed, &mut out);
         assert_eq!(at, Err(Error::Shape));
         assert_eq!(matmul(isa, &[], &packed, &mut []), Ok(()));
     }
@@ -219,7 +219,7 @@ fn wrong_shapes_are_refused() {
 fn product_over_no_terms_is_zero_or_what_was_there() {
     let packed = PackedMatrix::from_out_in(5, 0, &[]).unwrap();
     let mut out = [3.0; 10];
-    matmul_chain(Isa::detect(), Chain::Continue, &[], &packed, &mut out).unwrap();
+    matmul_accumulate(Isa::detect(), Accumulate::Add, &[], &packed, &mut out).unwrap();
     assert_eq!(out, [3.0; 10]);
     matmul(Isa::detect(), &[], &packed, &mut out).unwrap();
     assert_eq!(out, [0.0; 10]);
@@ -250,7 +250,7 @@ fn product_is_the_same_on_one_two_and_four_threads() {
                 for (t, out) in row.chunks_mut(panels * PANEL).enumerate() {
                     let part = t * panels..packed.panels().min((t + 1) * panels);
                     scope.spawn(move || {
-                        matmul_panels(isa, Chain::Start, a, packed, part, out).unwrap();
+                        matmul_panels(isa, Accumulate::Overwrite, a, packed, part, out).unwrap();
                     });
                 }
             });

@@ -5,7 +5,7 @@
 mod common;
 
 use agorai_exact::element::BlockFormat;
-use agorai_exact::matmul::Chain;
+use agorai_exact::matmul::Accumulate;
 use agorai_exact::quant::{quant_matmul, quant_segment, quantise_q8_0, QuantMatrix, QuantRows};
 use agorai_exact::{Error, Isa};
 use common::{bits, numbers};
@@ -45,7 +45,7 @@ fn quantised(isa: Isa, x: &[f32], k: usize) -> QuantRows {
     rows
 }
 
-fn product(isa: Isa, chain: Chain, x: &QuantRows, w: &QuantMatrix, out: &mut [f32]) {
+fn product(isa: Isa, chain: Accumulate, x: &QuantRows, w: &QuantMatrix, out: &mut [f32]) {
     quant_matmul(isa, chain, x, w, 0..w.panels(), out).unwrap();
 }
 
@@ -76,20 +76,20 @@ proptest! {
         let x = numbers(m * k, seed);
         let before = numbers(m * n, seed ^ 1);
         let mut expected = before.clone();
-        product(Isa::Scalar, Chain::Continue, &quantised(Isa::Scalar, &x, k), &w, &mut expected);
+        product(Isa::Scalar, Accumulate::Add, &quantised(Isa::Scalar, &x, k), &w, &mut expected);
         for isa in Isa::available() {
             let q = quantised(isa, &x, k);
             let scalar = quantised(Isa::Scalar, &x, k);
             prop_assert_eq!(q.integers(), scalar.integers());
             let mut out = before.clone();
-            product(isa, Chain::Continue, &q, &w, &mut out);
+            product(isa, Accumulate::Add, &q, &w, &mut out);
             prop_assert_eq!(bits(&out), bits(&expected), "{:?}", isa);
             for i in (0..m).step_by(1 + m / 8) {
                 let row = quantised(isa, &x[i * k..][..k], k);
                 let mut out = before[i * n..][..n].to_vec();
                 for p in 0..w.panels() {
                     let columns = 32 * p..(32 * p + 32).min(n);
-                    quant_matmul(isa, Chain::Continue, &row, &w, p..p + 1, &mut out[columns]).unwrap();
+                    quant_matmul(isa, Accumulate::Add, &row, &w, p..p + 1, &mut out[columns]).unwrap();
                 }
                 prop_assert_eq!(bits(&out), bits(&expected[i * n..][..n]));
             }
@@ -104,7 +104,7 @@ proptest! {
         let w = matrix(format, n, k, &rows(format, n, k, &mut random(seed)));
         let x = quantised(Isa::Scalar, &numbers(k, seed), k);
         let mut out = vec![0.0; n];
-        product(Isa::detect(), Chain::Start, &x, &w, &mut out);
+        product(Isa::detect(), Accumulate::Overwrite, &x, &w, &mut out);
         let mut weights = vec![0.0; k];
         for (o, out) in out.iter().enumerate() {
             w.row(o, &mut weights).unwrap();
@@ -147,7 +147,7 @@ proptest! {
         let mut out = numbers(n, seed ^ 1);
         let before = out.clone();
         let w = matrix(format, n, k, &bytes);
-        product(Isa::detect(), Chain::Continue, &quantised(Isa::detect(), &x, k), &w, &mut out);
+        product(Isa::detect(), Accumulate::Add, &quantised(Isa::detect(), &x, k), &w, &mut out);
         // Any segments of at most 256 terms.
         let terms = (together * length).min(256);
         let segment_bytes = format.row_bytes(terms).unwrap();
@@ -203,12 +203,18 @@ fn chain_over_two_parts_of_k_is_the_longer_chain() {
         for isa in Isa::available() {
             let mut whole = vec![0.0; n];
             let w = matrix(format, n, k, &bytes);
-            product(isa, Chain::Start, &quantised(isa, &x, k), &w, &mut whole);
+            product(isa, Accumulate::Overwrite, &quantised(isa, &x, k), &w, &mut whole);
             let mut out = vec![7.0; n];
-            product(isa, Chain::Start, &quantised(isa, &x[..half], half), &part(0), &mut out);
             product(
                 isa,
-                Chain::Continue,
+                Accumulate::Overwrite,
+                &quantised(isa, &x[..half], half),
+                &part(0),
+                &mut out,
+            );
+            product(
+                isa,
+                Accumulate::Add,
                 &quantised(isa, &x[half..], half),
                 &part(1),
                 &mut out,
@@ -270,7 +276,7 @@ fn product_that_is_not_a_number_is_refused() {
     let w = matrix(BlockFormat::Q8_0, 1, 64, &bytes);
     for isa in Isa::available() {
         let x = quantised(isa, &[f32::MAX; 64], 64);
-        let result = quant_matmul(isa, Chain::Start, &x, &w, 0..1, &mut [0.0]);
+        let result = quant_matmul(isa, Accumulate::Overwrite, &x, &w, 0..1, &mut [0.0]);
         assert_eq!(result, Err(Error::NotANumber), "{isa:?}");
     }
 }
@@ -292,7 +298,7 @@ fn one_output_that_is_not_a_number_is_enough_to_refuse_the_product() {
                 let x = quantised(isa, &x, k);
                 let mut out = vec![0.0; rows * n];
                 let panels = 0..w.panels();
-                let result = quant_matmul(isa, Chain::Start, &x, &w, panels, &mut out);
+                let result = quant_matmul(isa, Accumulate::Overwrite, &x, &w, panels, &mut out);
                 assert_eq!(result, Err(Error::NotANumber), "{isa:?} {column} {rows} {row}");
                 let nan = out.iter().position(|x| x.is_nan());
                 assert_eq!(nan, Some(row * n + column), "{isa:?} {rows}");
@@ -317,9 +323,9 @@ fn wrong_lengths_are_refused() {
     assert_eq!(w.row(40, &mut [0.0; 32]), Err(Error::IndexOutOfRange));
     let x = quantised(Isa::Scalar, &[1.0; 32], 32);
     for isa in Isa::available() {
-        let wrong = quant_matmul(isa, Chain::Start, &x, &w, 0..2, &mut [0.0; 39]);
+        let wrong = quant_matmul(isa, Accumulate::Overwrite, &x, &w, 0..2, &mut [0.0; 39]);
         assert_eq!(wrong, Err(Error::Shape));
-        let wrong = quant_matmul(isa, Chain::Start, &x, &w, 0..3, &mut [0.0; 40]);
+        let wrong = quant_matmul(isa, Accumulate::Overwrite, &x, &w, 0..3, &mut [0.0; 40]);
         assert_eq!(wrong, Err(Error::Shape));
     }
     let mut rows = QuantRows::default();
@@ -357,7 +363,7 @@ fn products_of_every_format_are_the_golden_ones() {
             let w = matrix(format, n, k, &rows(format, n, k, &mut random(1)));
             let mut out = vec![0.0; m * n];
             let x = quantised(Isa::detect(), &numbers(m * k, 2), k);
-            product(Isa::detect(), Chain::Start, &x, &w, &mut out);
+            product(Isa::detect(), Accumulate::Overwrite, &x, &w, &mut out);
             hash(&out)
         })
         .collect();

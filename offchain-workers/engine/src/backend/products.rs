@@ -3,7 +3,7 @@
 
 use super::storage::Storage;
 use crate::error::Result;
-use agorai_exact::{element::ElementType, matmul::Chain};
+use agorai_exact::{element::ElementType, matmul::Accumulate};
 
 /// Outputs of a chunk of [`ProductOps::linear_chunks`].
 pub const CHUNK: usize = agorai_exact::sampling::PART;
@@ -41,7 +41,7 @@ pub trait ProductOps: Storage {
     /// `x`: `[rows, k]`, the same k for every product; `w`: `[n, k]`; `out`: `[rows, n]`, resized if overwritten.
     fn linear(
         &self,
-        chain: Chain,
+        accumulate: Accumulate,
         x: &Self::Rows,
         products: &mut [Product<'_, Self>],
         scratch: &mut Self::Scratch,

@@ -17,7 +17,7 @@ use crate::{
     config::{Activation, BlockPart, Heads},
     error::Result,
 };
-use agorai_exact::matmul::Chain;
+use agorai_exact::matmul::Accumulate;
 
 /// One value for each matrix of a block.
 #[derive(Default)]
@@ -139,7 +139,7 @@ impl<B: Backend> Activations<B> {
         backend.norm(hidden, head.norm, head.eps, normed, &mut self.input_inv)?;
         linear(
             backend,
-            Chain::Start,
+            Accumulate::Overwrite,
             normed,
             &mut self.scratch,
             [(head.matrix, logits)],
@@ -170,13 +170,13 @@ pub struct Head<'a, B: Backend> {
 /// Computes several products of the same input.
 fn linear<B: Backend, const N: usize>(
     backend: &B,
-    chain: Chain,
+    accumulate: Accumulate,
     x: &B::Rows,
     scratch: &mut B::Scratch,
     products: [(&B::Matrix, &mut B::Rows); N],
 ) -> Result<()> {
     let mut products = products.map(|(matrix, out)| Product { matrix, out });
-    backend.linear(chain, x, &mut products, scratch)
+    backend.linear(accumulate, x, &mut products, scratch)
 }
 
 /// The positions of a block's rows, and how attention treats them.
@@ -254,7 +254,7 @@ impl<B: Backend> Block<B> {
         backend.norm(&a.middle, &self.ff_norm, eps, &mut a.middle_normed, &mut a.middle_inv)?;
         linear(
             backend,
-            Chain::Start,
+            Accumulate::Overwrite,
             &a.middle_normed,
             &mut a.scratch,
             [(&self.matrices.gate, &mut a.gate), (&self.matrices.up, &mut a.up)],
@@ -290,7 +290,7 @@ impl<B: Backend> Block<B> {
         backend.norm(input, &self.attention_norm, eps, &mut a.input_normed, &mut a.input_inv)?;
         linear(
             backend,
-            Chain::Start,
+            Accumulate::Overwrite,
             &a.input_normed,
             &mut a.scratch,
             [
@@ -333,10 +333,10 @@ fn extend<B: Backend>(
     match post_norm {
         None => {
             backend.copy(stream, out)?;
-            linear(backend, Chain::Continue, x, scratch, [(matrix, out)])
+            linear(backend, Accumulate::Add, x, scratch, [(matrix, out)])
         }
         Some(weight) => {
-            linear(backend, Chain::Start, x, scratch, [(matrix, &mut *projected)])?;
+            linear(backend, Accumulate::Overwrite, x, scratch, [(matrix, &mut *projected)])?;
             backend.norm(projected, weight, eps, out, inv)?;
             backend.add(stream, out)
         }

@@ -13,7 +13,7 @@ use crate::{
     decoder::block::Activations,
     error::Result,
 };
-use agorai_exact::matmul::Chain::{self, Continue, Start};
+use agorai_exact::matmul::Accumulate::{self, Add, Overwrite};
 
 /// Which activations a tape retains between the forward and the backward pass. It changes memory and time, no bit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,13 +70,13 @@ impl Inputs<Matrix> {
 /// Computes one product.
 fn product<B: TrainingBackend>(
     backend: &B,
-    chain: Chain,
+    accumulate: Accumulate,
     x: &B::Rows,
     matrix: &B::Matrix,
     out: &mut B::Rows,
     scratch: &mut B::Scratch,
 ) -> Result<()> {
-    backend.linear(chain, x, &mut [Product { matrix, out }], scratch)
+    backend.linear(accumulate, x, &mut [Product { matrix, out }], scratch)
 }
 
 /// Packs rows `[rows, width]` as the matrix `[width, rows]`.
@@ -121,11 +121,11 @@ impl<B: TrainingBackend> BlockTape<B> {
     ) -> Result<()> {
         let (block, transposed) = view.block(layer);
         let (config, a) = (view.config, &self.activations);
-        let mut p = |chain, d, matrix, to: &mut B::Rows| product(backend, chain, d, matrix, to, scratch);
-        p(Start, &g.out, &transposed.down, &mut g.gated)?;
+        let mut p = |accumulate, d, matrix, to: &mut B::Rows| product(backend, accumulate, d, matrix, to, scratch);
+        p(Overwrite, &g.out, &transposed.down, &mut g.gated)?;
         backend.gate_backward(config.activation, &a.gate, &a.up, &g.gated, &mut g.gate, &mut g.up)?;
-        p(Start, &g.gate, &transposed.gate, &mut g.middle_normed)?;
-        p(Continue, &g.up, &transposed.up, &mut g.middle_normed)?;
+        p(Overwrite, &g.gate, &transposed.gate, &mut g.middle_normed)?;
+        p(Add, &g.up, &transposed.up, &mut g.middle_normed)?;
         backend.norm_backward(
             &a.middle,
             &block.ff_norm,
@@ -134,7 +134,7 @@ impl<B: TrainingBackend> BlockTape<B> {
             &mut g.middle,
         )?;
         backend.add(&g.out, &mut g.middle)?;
-        p(Start, &g.middle, &transposed.output, &mut g.attended)?;
+        p(Overwrite, &g.middle, &transposed.output, &mut g.attended)?;
         backend.attend_backward(
             &config.attention_heads(false),
             &a.key,
@@ -148,10 +148,10 @@ impl<B: TrainingBackend> BlockTape<B> {
         )?;
         backend.rotate_backward(view.angles, 0, &mut g.query, config.query_width())?;
         backend.rotate_backward(view.angles, 0, &mut g.key, config.key_width())?;
-        let mut p = |chain, d, matrix, to: &mut B::Rows| product(backend, chain, d, matrix, to, scratch);
-        p(Start, &g.query, &transposed.query, &mut g.input_normed)?;
-        p(Continue, &g.key, &transposed.key, &mut g.input_normed)?;
-        p(Continue, &g.value, &transposed.value, &mut g.input_normed)?;
+        let mut p = |accumulate, d, matrix, to: &mut B::Rows| product(backend, accumulate, d, matrix, to, scratch);
+        p(Overwrite, &g.query, &transposed.query, &mut g.input_normed)?;
+        p(Add, &g.key, &transposed.key, &mut g.input_normed)?;
+        p(Add, &g.value, &transposed.value, &mut g.input_normed)?;
         backend.norm_backward(
             input,
             &block.attention_norm,
@@ -244,9 +244,16 @@ impl<B: TrainingBackend> Tape<B> {
         let (config, p) = (view.config, view.parameters);
         let (hidden, logits, scratch) = (&self.streams[view.layers()], &mut self.logits, &mut self.scratch);
         backend.norm(hidden, &p.norm, config.norm_eps, &mut self.normed, &mut self.inv)?;
-        product(backend, Start, &self.normed, &p.head, logits, scratch)?;
+        product(backend, Overwrite, &self.normed, &p.head, logits, scratch)?;
         backend.loss(config.vocab, targets, scale, logits, &mut self.losses)?;
-        product(backend, Start, logits, &p.head_transposed, &mut self.d_normed, scratch)?;
+        product(
+            backend,
+            Overwrite,
+            logits,
+            &p.head_transposed,
+            &mut self.d_normed,
+            scratch,
+        )?;
         backend.norm_backward(hidden, &p.norm, &self.inv, &self.d_normed, &mut self.gradients.input)?;
         let size = (targets.len(), config.dim);
         let packing = transposed(size, &self.normed, &mut self.packed_normed);

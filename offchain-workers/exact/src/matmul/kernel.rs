@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 use core::{cell::Cell, ops::Range};
 
-use super::{Chain, Left, Product, PANEL};
+use super::{Accumulate, Left, Product, PANEL};
 use crate::simd::{PointerLanes, LANES};
 
 /// Terms of a chain between two visits to the output.
@@ -95,7 +95,7 @@ pub(super) unsafe fn product<V: PointerLanes, const MR: usize, const NV: usize, 
                         b_row: p.right.row,
                         c: unsafe { out.add((m0 + i) * stride + j) },
                         c_row: stride,
-                        start: k0 == 0 && p.chain == Chain::Start,
+                        start: k0 == 0 && p.accumulate == Accumulate::Overwrite,
                     };
                     if wide {
                         unsafe { wide_row::<V, NB>(&tile, p.right.panel) };

@@ -2,7 +2,7 @@
 //! Matrix products.
 //!
 //! Canonical order of one output: one accumulator, `acc = fma(a[k], b[k], acc)`, k ascending, from
-//! +0.0 ([`Chain::Start`]) or from what the output holds ([`Chain::Continue`]). Every output is
+//! +0.0 ([`Accumulate::Overwrite`]) or from what the output holds ([`Accumulate::Add`]). Every output is
 //! such a chain of its own, so the bits depend neither on the number of rows multiplied together nor
 //! on how outputs are spread over lanes, tiles or threads.
 //!
@@ -30,28 +30,28 @@ use crate::Isa;
 
 /// Where the chains of a product begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Chain {
+pub enum Accumulate {
     /// At +0.0.
-    Start,
+    Overwrite,
     /// At what the output holds: one longer chain, as if the terms had been given at once.
-    Continue,
+    Add,
 }
 
 /// `out = a b`: `a` [m, k] with m from its length, `b` packed [k, n], `out` [m, n].
 pub fn matmul(isa: Isa, a: &[f32], b: &PackedMatrix, out: &mut [f32]) -> Result<()> {
-    matmul_chain(isa, Chain::Start, a, b, out)
+    matmul_accumulate(isa, Accumulate::Overwrite, a, b, out)
 }
 
 /// [`matmul`] with a choice of where the chains begin.
-pub fn matmul_chain(isa: Isa, chain: Chain, a: &[f32], b: &PackedMatrix, out: &mut [f32]) -> Result<()> {
-    matmul_panels(isa, chain, a, b, 0..b.panels(), out)
+pub fn matmul_accumulate(isa: Isa, accumulate: Accumulate, a: &[f32], b: &PackedMatrix, out: &mut [f32]) -> Result<()> {
+    matmul_panels(isa, accumulate, a, b, 0..b.panels(), out)
 }
 
 /// The columns of [`matmul`] that lie in some panels of `b`, densely: `out` [m, columns] with the
 /// columns `32 * panels.start .. min(32 * panels.end, n)`. For one row that is a part of its output.
 pub fn matmul_panels(
     isa: Isa,
-    chain: Chain,
+    accumulate: Accumulate,
     a: &[f32],
     b: &PackedMatrix,
     panels: Range<usize>,
@@ -71,7 +71,7 @@ pub fn matmul_panels(
         k,
         left: Left::rows(a, k),
         right: b.right(panels.start),
-        chain,
+        accumulate,
     };
     run(isa, &product, out, columns)
 }
@@ -79,10 +79,10 @@ pub fn matmul_panels(
 /// `out = a^T b` for a range of columns of `a`: the gradient of a weight, `a` [rows, n] the output's
 /// gradient, `b` [rows, k] the input packed with [`PackedMatrix::pack_in_out`]`(rows, k, ..)`,
 /// `out` [columns, k]. The chain of an output runs over the rows, ascending, so
-/// [`Chain::Continue`] accumulates over batches as if they were one.
+/// [`Accumulate::Add`] accumulates over batches as if they were one.
 pub fn matmul_at(
     isa: Isa,
-    chain: Chain,
+    accumulate: Accumulate,
     a: &[f32],
     n: usize,
     columns: Range<usize>,
@@ -100,7 +100,7 @@ pub fn matmul_at(
         k: b.k(),
         left: Left::columns(a.get(columns.start..).unwrap_or(&[]), n),
         right: b.right(0),
-        chain,
+        accumulate,
     };
     run(isa, &product, out, b.n())
 }

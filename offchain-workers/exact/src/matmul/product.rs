@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A product as the kernels see it, and the check that makes their pointers sound.
 
-use super::{Chain, PANEL};
+use super::{Accumulate, PANEL};
 use crate::error::{shape, Error, Result};
 use crate::simd::LANES;
 
@@ -90,7 +90,7 @@ pub(crate) struct Product<'a> {
     pub(crate) k: usize,
     pub(crate) left: Left<'a>,
     pub(crate) right: Right<'a>,
-    pub(crate) chain: Chain,
+    pub(crate) accumulate: Accumulate,
 }
 
 /// The product on an instruction set.
@@ -110,7 +110,7 @@ impl Product<'_> {
         }
         shape(self.last_output(stride).is_some_and(|last| last < out.len()))?;
         if self.k == 0 {
-            if self.chain == Chain::Start {
+            if self.accumulate == Accumulate::Overwrite {
                 for row in out.chunks_mut(stride.max(1)).take(self.m) {
                     row[..self.n].fill(0.0);
                 }

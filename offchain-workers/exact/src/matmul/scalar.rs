@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The scalar reference: the definition, literally.
 
-use super::{Chain, Product, Products, PANEL};
+use super::{Accumulate, Product, Products, PANEL};
 use crate::fma::fma;
 use crate::simd::Scalar;
 
@@ -11,9 +11,9 @@ impl Products for Scalar {
             let row = &mut out[i * stride..][..p.n];
             for (j, to) in row.iter_mut().enumerate() {
                 let column = (j / PANEL) * p.right.panel + j % PANEL;
-                let mut acc = match p.chain {
-                    Chain::Start => 0.0,
-                    Chain::Continue => *to,
+                let mut acc = match p.accumulate {
+                    Accumulate::Overwrite => 0.0,
+                    Accumulate::Add => *to,
                 };
                 for k in 0..p.k {
                     let a = p.left.data[i * p.left.row + k * p.left.step];

@@ -9,8 +9,8 @@
 //! largest |x[i]|: below 2^-100, d = +0.0 and every q = 0; else `d = amax / 127`, `inv = 127 / amax`,
 //! `q[i]` = x[i] * inv rounded to the nearest integer, ties to even. Only finite numbers are taken.
 //!
-//! Canonical order of one output: one accumulator from +0.0 ([`Chain::Start`]) or from what the output
-//! holds ([`Chain::Continue`]); for each group along k, ascending, with the d and the q of its place:
+//! Canonical order of one output: one accumulator from +0.0 ([`Accumulate::Overwrite`]) or from what the output
+//! holds ([`Accumulate::Add`]); for each group along k, ascending, with the d and the q of its place:
 //! * `dot = sum (c - z) * q`, an integer of less than 2^24, so exact in any order;
 //! * `acc = fma(d * s, dot as f32, acc)`;
 //! * in formats with minima `acc = fma(-(d * m), (sum q) as f32, acc)`.
@@ -36,7 +36,7 @@ macro_rules! product_by_part {
         /// The processor has the instructions, and the system has granted what they need.
         #[target_feature(enable = $features)]
         pub(super) unsafe fn product(
-            chain: crate::matmul::Chain,
+            accumulate: crate::matmul::Accumulate,
             x: &super::QuantRows,
             w: &super::QuantMatrix,
             panels: core::ops::Range<usize>,
@@ -51,7 +51,7 @@ macro_rules! product_by_part {
                 // SAFETY: the caller's promise.
                 unsafe { part(x, first, w, next, sums) }
             };
-            let nan = super::product::<$signed>(chain, x, w, panels, columns, out, part);
+            let nan = super::product::<$signed>(accumulate, x, w, panels, columns, out, part);
             $after
             nan
         }
@@ -82,7 +82,7 @@ pub use referee::quant_segment;
 pub use rows::QuantRows;
 
 use crate::error::{area, shape, Error, Result};
-use crate::matmul::{Chain, PANEL};
+use crate::matmul::{Accumulate, PANEL};
 use crate::Isa;
 use matrix::Stored;
 use sums::{Before, Sums};
@@ -116,7 +116,7 @@ struct Left<'a> {
 /// [rows of x, those columns], densely.
 pub fn quant_matmul(
     isa: Isa,
-    chain: Chain,
+    accumulate: Accumulate,
     x: &QuantRows,
     w: &QuantMatrix,
     panels: Range<usize>,
@@ -128,7 +128,7 @@ pub fn quant_matmul(
         return Ok(());
     }
     if w.k() == 0 {
-        if chain == Chain::Start {
+        if accumulate == Accumulate::Overwrite {
             out.fill(0.0);
         }
         return Ok(());
@@ -136,14 +136,18 @@ pub fn quant_matmul(
     let nan = match isa.usable() {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         // SAFETY: the processor has the instructions, and the system has granted tiles.
-        Isa::Amx if amx::is_fastest(x.rows(), w.format()) => unsafe { amx::product(chain, x, w, panels, columns, out) },
+        Isa::Amx if amx::is_fastest(x.rows(), w.format()) => unsafe {
+            amx::product(accumulate, x, w, panels, columns, out)
+        },
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         // SAFETY: the processor has the instructions.
-        Isa::Avx512 | Isa::Amx if vnni::is_available() => unsafe { vnni::product(chain, x, w, panels, columns, out) },
+        Isa::Avx512 | Isa::Amx if vnni::is_available() => unsafe {
+            vnni::product(accumulate, x, w, panels, columns, out)
+        },
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         // SAFETY: the processor has the instructions; every one with AVX-512 has AVX2 and FMA.
-        Isa::Amx | Isa::Avx512 | Isa::Avx2 => unsafe { avx2::product(chain, x, w, panels, columns, out) },
-        _ => product::<false>(chain, x, w, panels, columns, out, scalar::part),
+        Isa::Amx | Isa::Avx512 | Isa::Avx2 => unsafe { avx2::product(accumulate, x, w, panels, columns, out) },
+        _ => product::<false>(accumulate, x, w, panels, columns, out, scalar::part),
     };
     match nan {
         true => Err(Error::NotANumber),
@@ -158,7 +162,7 @@ pub fn quant_matmul(
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 fn product<const SIGNED: bool>(
-    chain: Chain,
+    accumulate: Accumulate,
     x: &QuantRows,
     w: &QuantMatrix,
     panels: Range<usize>,
@@ -179,15 +183,15 @@ fn product<const SIGNED: bool>(
                 kept: &mut kept[..rows],
                 out: &mut out[first_row * columns + index * PANEL..],
                 stride: columns,
-                before: match chain {
-                    Chain::Start => Before::Zero,
-                    Chain::Continue => Before::Product,
+                before: match accumulate {
+                    Accumulate::Overwrite => Before::Zero,
+                    Accumulate::Add => Before::Product,
                 },
                 complete: false,
             };
             // The last panel's padding is no part of the product: its sums begin and end in `kept`.
             let padded = valid < PANEL;
-            if padded && chain == Chain::Continue {
+            if padded && accumulate == Accumulate::Add {
                 sums.take(valid);
             }
             for first in (0..blocks).step_by(CHUNK_BLOCKS) {

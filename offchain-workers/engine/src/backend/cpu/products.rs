@@ -9,7 +9,7 @@ use crate::{
 use agorai_exact::{
     element::ElementType,
     elementwise,
-    matmul::{matmul_panels, Chain, PANEL},
+    matmul::{matmul_panels, Accumulate, PANEL},
     quant::{quant_matmul, QuantMatrix, QuantRows},
     PackedMatrix,
 };
@@ -33,7 +33,7 @@ impl Cpu {
     /// Computes the outputs of a range of panels for all rows of `x`.
     fn product(
         &self,
-        chain: Chain,
+        accumulate: Accumulate,
         x: &[f32],
         quantised: &QuantRows,
         matrix: &Matrix,
@@ -42,8 +42,8 @@ impl Cpu {
     ) -> Result<()> {
         let isa = self.compute.isa;
         match matrix {
-            Matrix::F32(matrix) => matmul_panels(isa, chain, x, matrix, panels, out)?,
-            Matrix::Quant(matrix) => quant_matmul(isa, chain, quantised, matrix, panels, out)?,
+            Matrix::F32(matrix) => matmul_panels(isa, accumulate, x, matrix, panels, out)?,
+            Matrix::Quant(matrix) => quant_matmul(isa, accumulate, quantised, matrix, panels, out)?,
         }
         Ok(())
     }
@@ -94,7 +94,7 @@ impl ProductOps for Cpu {
 
     fn linear(
         &self,
-        chain: Chain,
+        accumulate: Accumulate,
         x: &Vec<f32>,
         products: &mut [Product<'_, Self>],
         scratch: &mut Scratch,
@@ -110,10 +110,10 @@ impl ProductOps for Cpu {
         let quantise = products.iter().any(|p| matches!(p.matrix, Matrix::Quant(_)));
         for p in products.iter_mut() {
             let values = rows * p.matrix.n();
-            match chain {
-                Chain::Start => p.out.resize(values, 0.0),
-                Chain::Continue if p.out.len() != values => return Err(agorai_exact::Error::Shape.into()),
-                Chain::Continue => {}
+            match accumulate {
+                Accumulate::Overwrite => p.out.resize(values, 0.0),
+                Accumulate::Add if p.out.len() != values => return Err(agorai_exact::Error::Shape.into()),
+                Accumulate::Add => {}
             }
         }
         let max = if quantise { MAX_QUANT_ROWS } else { MAX_ROWS };
@@ -136,13 +136,13 @@ impl ProductOps for Cpu {
                 let (matrix, parts) = (p.matrix, p.out.par_chunks_mut(step * PANEL));
                 parts.enumerate().try_for_each(|(index, part)| {
                     let range = index * step..all.min((index + 1) * step);
-                    self.product(chain, x, quantised, matrix, range, part)
+                    self.product(accumulate, x, quantised, matrix, range, part)
                 })
             };
             if self.compute.threads == 1 {
                 return products.iter_mut().try_for_each(|p| {
                     let all = panels(p.matrix.n());
-                    self.product(chain, x, quantised, p.matrix, 0..all, p.out)
+                    self.product(accumulate, x, quantised, p.matrix, 0..all, p.out)
                 });
             }
             return self.compute.in_pool(|| products.par_iter_mut().try_for_each(work));
@@ -153,8 +153,9 @@ impl ProductOps for Cpu {
             if quantise {
                 quantised.quantise(isa, x, k)?;
             }
-            outs.iter_mut()
-                .try_for_each(|(matrix, out)| self.product(chain, x, quantised, matrix, 0..panels(matrix.n()), out))
+            outs.iter_mut().try_for_each(|(matrix, out)| {
+                self.product(accumulate, x, quantised, matrix, 0..panels(matrix.n()), out)
+            })
         };
         let mut parts: Vec<Vec<(&Matrix, &mut [f32])>> = Vec::with_capacity(tasks);
         parts.resize_with(tasks, Vec::new);
@@ -206,7 +207,7 @@ impl ProductOps for Cpu {
             let last = n.min(first + CHUNK);
             chunk.resize(rows * (last - first), 0.0);
             let range = first / PANEL..panels(last);
-            self.product(Chain::Start, x, quantised, matrix, range, &mut chunk)?;
+            self.product(Accumulate::Overwrite, x, quantised, matrix, range, &mut chunk)?;
             on_chunk(first, &chunk)
         };
         let firsts = (0..n.div_ceil(CHUNK)).map(|index| index * CHUNK);

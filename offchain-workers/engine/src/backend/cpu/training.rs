@@ -15,7 +15,7 @@ use crate::{
 use agorai_exact::{
     adamw::{self, AdamW},
     embedding, gated, loss,
-    matmul::{matmul_at, Chain},
+    matmul::{matmul_at, Accumulate},
     norm, reduce,
     rope::RopeTable,
     Error, Isa,
@@ -211,13 +211,13 @@ fn matrix<'a>(isa: Isa, terms: &'a [(&'a Vec<f32>, &'a Matrix)], gradient: &'a m
         let first = band * BAND;
         let columns = first..first + part.len() / width;
         tasks.push(Box::new(move || {
-            let mut chain = Chain::Start;
+            let mut accumulate = Accumulate::Overwrite;
             for (d_out, inputs) in terms {
                 let Matrix::F32(inputs) = inputs else {
                     return Err(Error::Shape.into());
                 };
-                matmul_at(isa, chain, d_out, outputs, columns.clone(), inputs, part)?;
-                chain = Chain::Continue;
+                matmul_at(isa, accumulate, d_out, outputs, columns.clone(), inputs, part)?;
+                accumulate = Accumulate::Add;
             }
             Ok(())
         }));

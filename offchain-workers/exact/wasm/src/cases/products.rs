@@ -2,7 +2,7 @@
 //! Cases of matrix products, in binary32 and quantised.
 
 use agorai_exact::element::BlockFormat;
-use agorai_exact::matmul::{matmul_at as product_at, matmul_panels, Chain};
+use agorai_exact::matmul::{matmul_at as product_at, matmul_panels, Accumulate};
 use agorai_exact::quant::{quant_matmul, quantise_q8_0, QuantMatrix, QuantRows};
 use agorai_exact::{referee, Isa, PackedMatrix, Result};
 use alloc::vec;
@@ -11,10 +11,10 @@ use core::ops::Range;
 
 use super::draw::{Digest, Draw};
 
-fn chain(draw: &mut Draw) -> Chain {
+fn accumulate(draw: &mut Draw) -> Accumulate {
     match draw.below(2) {
-        0 => Chain::Start,
-        _ => Chain::Continue,
+        0 => Accumulate::Overwrite,
+        _ => Accumulate::Add,
     }
 }
 
@@ -44,7 +44,7 @@ pub fn matmul(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     if y.is_empty() {
         return Ok(());
     }
-    matmul_panels(isa, chain(draw), &a, &packed, panels, &mut y)?;
+    matmul_panels(isa, accumulate(draw), &a, &packed, panels, &mut y)?;
     out.numbers(&y);
     let mut row = vec![0.0; k];
     packed.row(draw.below(n), &mut row)?;
@@ -60,7 +60,7 @@ pub fn matmul_at(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     let first = draw.below(n);
     let columns = first..draw.within(first, n);
     let mut y = draw.moderate(columns.len() * k);
-    product_at(isa, chain(draw), &a, n, columns, &packed, &mut y)?;
+    product_at(isa, accumulate(draw), &a, n, columns, &packed, &mut y)?;
     out.numbers(&y);
     Ok(())
 }
@@ -131,7 +131,7 @@ pub fn quant(isa: Isa, draw: &mut Draw, out: &mut Digest, format: BlockFormat) -
     x.quantise(isa, &draw.numbers(m * k), k)?;
     let panels = panels(draw, w.panels());
     let mut y = draw.moderate(m * w.columns(panels.clone())?);
-    quant_matmul(isa, chain(draw), &x, &w, panels, &mut y)?;
+    quant_matmul(isa, accumulate(draw), &x, &w, panels, &mut y)?;
     out.numbers(&y);
     let mut row = vec![0.0; k];
     w.row(draw.below(n), &mut row)?;
