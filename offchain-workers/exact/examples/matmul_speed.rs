@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use agorai_exact::attention::{Attention, Scratch};
-use agorai_exact::matmul::{matmul, matmul_at, Accumulate, PackedMatrix};
+use agorai_exact::matmul::{matmul, matmul_transposed_a, Accumulate, PackedMatrix};
 use agorai_exact::{math, Isa, Result};
 
 /// Numbers in [-1, 1), the same in every run.
@@ -80,7 +80,7 @@ fn products((m, k, n): (usize, usize, usize)) -> Result<()> {
         let forward = best(|| matmul(isa, &a, &packed, black_box(&mut out)))?;
         let gradient = best(|| {
             input.pack_in_out(m, k, &a)?;
-            matmul_at(isa, Accumulate::Overwrite, &dy, n, 0..n, &input, black_box(&mut dw))
+            matmul_transposed_a(isa, Accumulate::Overwrite, &dy, n, 0..n, &input, black_box(&mut dw))
         })?;
         let (forward, gradient) = (flops / forward, flops / gradient);
         println!("{m}x{k}x{n} {isa:?}: product {forward:.1}, weight gradient {gradient:.1} GFLOP/s");

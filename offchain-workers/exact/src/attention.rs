@@ -138,7 +138,7 @@ impl Attention {
             out: &mut [f32],
         ) -> Result<()> {
             shape.probabilities::<V>(forward, p)?;
-            shape.weighted::<V>(p, forward.values, out)?;
+            shape.weighted_sum_of::<V>(p, forward.values, out)?;
             no_nan(nan_of::<V>(out))
         }
         self.check()?;
@@ -199,9 +199,9 @@ impl Attention {
             values: left.right(0),
         };
         self.score_gradients(isa, backward, scores)?;
-        self.lower(isa, scores, rows_or_packed(k, n, width, right)?, dq)?;
-        self.upper(isa, scores, rows_or_packed(q, m, width, right)?, dk)?;
-        self.upper(isa, p, rows_or_packed(dout, m, width, right)?, dv)
+        self.weighted_sum(isa, scores, rows_or_packed(k, n, width, right)?, dq)?;
+        self.weighted_sum_transposed(isa, scores, rows_or_packed(q, m, width, right)?, dk)?;
+        self.weighted_sum_transposed(isa, p, rows_or_packed(dout, m, width, right)?, dv)
     }
 
     fn score_gradients(&self, isa: Isa, b: Backward<'_>, ds: &mut [f32]) -> Result<()> {
@@ -229,8 +229,8 @@ impl Attention {
         )
     }
 
-    /// [`Attention::weighted`] on an instruction set.
-    fn lower(&self, isa: Isa, weights: &[f32], right: Right<'_>, out: &mut [f32]) -> Result<()> {
+    /// [`Attention::weighted_sum_of`] on an instruction set.
+    fn weighted_sum(&self, isa: Isa, weights: &[f32], right: Right<'_>, out: &mut [f32]) -> Result<()> {
         #[inline(always)]
         fn body<V: Lanes + Products>(
             shape: &Attention,
@@ -238,7 +238,7 @@ impl Attention {
             right: Right<'_>,
             out: &mut [f32],
         ) -> Result<()> {
-            shape.weighted::<V>(weights, right, out)?;
+            shape.weighted_sum_of::<V>(weights, right, out)?;
             no_nan(nan_of::<V>(out))
         }
         let shape = self;
@@ -253,8 +253,8 @@ impl Attention {
         )
     }
 
-    /// [`Attention::weighted_transposed`] on an instruction set.
-    fn upper(&self, isa: Isa, weights: &[f32], right: Right<'_>, out: &mut [f32]) -> Result<()> {
+    /// [`Attention::weighted_sum_transposed_of`] on an instruction set.
+    fn weighted_sum_transposed(&self, isa: Isa, weights: &[f32], right: Right<'_>, out: &mut [f32]) -> Result<()> {
         #[inline(always)]
         fn body<V: Lanes + Products>(
             shape: &Attention,
@@ -262,7 +262,7 @@ impl Attention {
             right: Right<'_>,
             out: &mut [f32],
         ) -> Result<()> {
-            shape.weighted_transposed::<V>(weights, right, out)?;
+            shape.weighted_sum_transposed_of::<V>(weights, right, out)?;
             no_nan(nan_of::<V>(out))
         }
         let shape = self;
@@ -325,7 +325,7 @@ impl Attention {
     /// `out[i] = chain over the visible j of weights[i][j] right[j]`: for each query the keys before
     /// those that a whole block of queries sees, then these in one product, then those after them.
     #[inline(always)]
-    fn weighted<V: Lanes + Products>(&self, weights: &[f32], right: Right<'_>, out: &mut [f32]) -> Result<()> {
+    fn weighted_sum_of<V: Lanes + Products>(&self, weights: &[f32], right: Right<'_>, out: &mut [f32]) -> Result<()> {
         let (n, width) = (self.keys(), self.width);
         for first in (0..self.queries).step_by(BLOCK) {
             let last = self.queries.min(first + BLOCK);
@@ -355,9 +355,9 @@ impl Attention {
     }
 
     /// `out[j] += chain over the queries i that see j of weights[i][j] right[i]`: as in
-    /// [`Attention::weighted`], the queries that see a whole block of keys in one product.
+    /// [`Attention::weighted_sum_of`], the queries that see a whole block of keys in one product.
     #[inline(always)]
-    fn weighted_transposed<V: Lanes + Products>(
+    fn weighted_sum_transposed_of<V: Lanes + Products>(
         &self,
         weights: &[f32],
         right: Right<'_>,

@@ -66,4 +66,4 @@ pub mod topk;
 
 pub use error::{Error, Result};
 pub use isa::Isa;
-pub use matmul::{matmul, matmul_at, matmul_panels, PackedMatrix};
+pub use matmul::{matmul, matmul_panels, matmul_transposed_a, PackedMatrix};

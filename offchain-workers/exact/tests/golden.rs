@@ -9,7 +9,7 @@ mod common;
 use agorai_exact::adamw::AdamW;
 use agorai_exact::attention::{Attention, Scratch};
 use agorai_exact::gated::{geglu, geglu_backward, swiglu, swiglu_backward};
-use agorai_exact::matmul::{matmul, matmul_at, Accumulate};
+use agorai_exact::matmul::{matmul, matmul_transposed_a, Accumulate};
 use agorai_exact::norm::{rmsnorm, rmsnorm_backward_input, rmsnorm_backward_weight};
 use agorai_exact::rope::{frequencies, RopeTable, Scaling};
 use agorai_exact::sampling::Sampling;
@@ -70,9 +70,9 @@ fn products_and_sums_have_their_golden_bits() {
         Fingerprint::of(&[&out])
     });
     let rows = PackedMatrix::from_in_out(k, n, &w).unwrap();
-    check("matmul_at", 0xa039_efe7_6a34_7bef, |isa| {
+    check("matmul_transposed_a", 0xa039_efe7_6a34_7bef, |isa| {
         let mut out = vec![0.0; m * n];
-        matmul_at(isa, Accumulate::Overwrite, &a, m, 0..m, &rows, &mut out).unwrap();
+        matmul_transposed_a(isa, Accumulate::Overwrite, &a, m, 0..m, &rows, &mut out).unwrap();
         Fingerprint::of(&[&out])
     });
     check("sums", 0xace0_189a_6423_541d, |isa| {

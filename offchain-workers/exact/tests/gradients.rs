@@ -6,7 +6,7 @@ mod common;
 
 use agorai_exact::attention::{Attention, Scratch};
 use agorai_exact::gated::{geglu_backward, swiglu_backward};
-use agorai_exact::matmul::{matmul, matmul_at, Accumulate};
+use agorai_exact::matmul::{matmul, matmul_transposed_a, Accumulate};
 use agorai_exact::norm::{rmsnorm, rmsnorm_backward_input, rmsnorm_backward_weight};
 use agorai_exact::rope::RopeTable;
 use agorai_exact::softmax::{softmax, softmax_backward};
@@ -63,7 +63,7 @@ fn matmul_gradients_are_the_differences() {
         check("dx", &x, &dx, &dy, &|x| product(x, &w64));
         let mut dw = vec![0.0; n * k];
         let packed = PackedMatrix::from_in_out(m, k, &x).unwrap();
-        matmul_at(isa, Accumulate::Overwrite, &dy, n, 0..n, &packed, &mut dw).unwrap();
+        matmul_transposed_a(isa, Accumulate::Overwrite, &dy, n, 0..n, &packed, &mut dw).unwrap();
         check("dw", &w, &dw, &dy, &|w| product(&x64, w));
     }
 }

@@ -4,7 +4,9 @@
 
 mod common;
 
-use agorai_exact::matmul::{matmul, matmul_accumulate, matmul_at, matmul_panels, Accumulate, PackedMatrix, PANEL};
+use agorai_exact::matmul::{
+    matmul, matmul_accumulate, matmul_panels, matmul_transposed_a, Accumulate, PackedMatrix, PANEL,
+};
 use agorai_exact::{Error, Isa};
 use common::{any_number, bits, chain, numbers, same_on_every_isa, vector};
 use proptest::prelude::*;
@@ -56,11 +58,11 @@ fn check(a: &[f32], w: &[f32], m: usize, k: usize, n: usize) {
         // The transpose of the left operand, whole and column by column.
         let at = transposed(a, m, k);
         let mut out = vec![9.0; m * n];
-        matmul_at(isa, Accumulate::Overwrite, &at, m, 0..m, &packed, &mut out).unwrap();
+        matmul_transposed_a(isa, Accumulate::Overwrite, &at, m, 0..m, &packed, &mut out).unwrap();
         assert_eq!(bits(&out), bits(&expected), "{isa:?}");
         for i in 0..m {
             let mut row = vec![9.0; n];
-            matmul_at(isa, Accumulate::Overwrite, &at, m, i..i + 1, &packed, &mut row).unwrap();
+            matmul_transposed_a(isa, Accumulate::Overwrite, &at, m, i..i + 1, &packed, &mut row).unwrap();
             assert_eq!(bits(&row), bits(&expected[i * n..(i + 1) * n]));
         }
     }
@@ -128,7 +130,7 @@ fn chains_continue_as_one_when_terms_come_in_parts() {
                 let some: Vec<f32> = (0..m).flat_map(|i| a[i * k..][part.clone()].to_vec()).collect();
                 matmul_accumulate(isa, Accumulate::Add, &some, &packed, &mut by_rows).unwrap();
                 let some = &at[part.start * m..part.end * m];
-                matmul_at(isa, Accumulate::Add, some, m, 0..m, &packed, &mut by_columns).unwrap();
+                matmul_transposed_a(isa, Accumulate::Add, some, m, 0..m, &packed, &mut by_columns).unwrap();
             }
             assert_eq!(bits(&by_rows), bits(&expected));
             assert_eq!(bits(&by_columns), bits(&expected));
@@ -197,7 +199,7 @@ fn wrong_shapes_are_refused() {
         assert_eq!(matmul(isa, &[1.0; 2], &packed, &mut out), Err(Error::Shape));
         let past = matmul_panels(isa, Accumulate::Overwrite, &[1.0; 2], &packed, 0..2, &mut out);
         assert_eq!(past, Err(Error::Shape));
-        let at = matmul_at(isa, Accumulate::Overwrite, &[1.0; 4], 2, 0..3, &packed, &mut out);
+        let at = matmul_transposed_a(isa, Accumulate::Overwrite, &[1.0; 4], 2, 0..3, &packed, &mut out);
         assert_eq!(at, Err(Error::Shape));
         assert_eq!(matmul(isa, &[], &packed, &mut []), Ok(()));
     }

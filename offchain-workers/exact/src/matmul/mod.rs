@@ -7,7 +7,7 @@
 //! on how outputs are spread over lanes, tiles or threads.
 //!
 //! To use several threads, split the *outputs*: give each thread some rows of `a` and of `out`, or
-//! (for one row) some panels with [`matmul_panels`], or some columns with [`matmul_at`].
+//! (for one row) some panels with [`matmul_panels`], or some columns with [`matmul_transposed_a`].
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod avx2;
@@ -80,7 +80,7 @@ pub fn matmul_panels(
 /// gradient, `b` [rows, k] the input packed with [`PackedMatrix::pack_in_out`]`(rows, k, ..)`,
 /// `out` [columns, k]. The chain of an output runs over the rows, ascending, so
 /// [`Accumulate::Add`] accumulates over batches as if they were one.
-pub fn matmul_at(
+pub fn matmul_transposed_a(
     isa: Isa,
     accumulate: Accumulate,
     a: &[f32],

@@ -15,7 +15,7 @@ use crate::{
 use agorai_exact::{
     adamw::{self, AdamW},
     embedding, gated, loss,
-    matmul::{matmul_at, Accumulate},
+    matmul::{matmul_transposed_a, Accumulate},
     norm, reduce,
     rope::RopeTable,
     Error, Isa,
@@ -216,7 +216,7 @@ fn matrix<'a>(isa: Isa, terms: &'a [(&'a Vec<f32>, &'a Matrix)], gradient: &'a m
                 let Matrix::F32(inputs) = inputs else {
                     return Err(Error::Shape.into());
                 };
-                matmul_at(isa, accumulate, d_out, outputs, columns.clone(), inputs, part)?;
+                matmul_transposed_a(isa, accumulate, d_out, outputs, columns.clone(), inputs, part)?;
                 accumulate = Accumulate::Add;
             }
             Ok(())

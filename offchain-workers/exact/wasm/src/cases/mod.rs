@@ -115,7 +115,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("adamw", layers::adamw),
     ("clipping", layers::clipping),
     ("matrix product", products::matmul),
-    ("transposed product", products::matmul_at),
+    ("transposed product", products::matmul_transposed_a),
     ("chain's segment", products::segment),
     ("quantised rows", products::quantise),
     ("weights in Q8_0", products::weights),

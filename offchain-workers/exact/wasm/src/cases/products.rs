@@ -2,7 +2,7 @@
 //! Cases of matrix products, in binary32 and quantised.
 
 use agorai_exact::element::BlockFormat;
-use agorai_exact::matmul::{matmul_at as product_at, matmul_panels, Accumulate};
+use agorai_exact::matmul::{matmul_panels, matmul_transposed_a as product_transposed_a, Accumulate};
 use agorai_exact::quant::{quant_matmul, quantise_q8_0, QuantMatrix, QuantRows};
 use agorai_exact::{referee, Isa, PackedMatrix, Result};
 use alloc::vec;
@@ -53,14 +53,14 @@ pub fn matmul(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
 }
 
 /// The gradient of a weight.
-pub fn matmul_at(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
+pub fn matmul_transposed_a(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     let (rows, n, k) = (draw.within(0, 40), draw.within(1, 30), draw.within(1, 70));
     let (a, b) = (draw.numbers(rows * n), draw.numbers(rows * k));
     let packed = PackedMatrix::from_in_out(rows, k, &b)?;
     let first = draw.below(n);
     let columns = first..draw.within(first, n);
     let mut y = draw.moderate(columns.len() * k);
-    product_at(isa, accumulate(draw), &a, n, columns, &packed, &mut y)?;
+    product_transposed_a(isa, accumulate(draw), &a, n, columns, &packed, &mut y)?;
     out.numbers(&y);
     Ok(())
 }
