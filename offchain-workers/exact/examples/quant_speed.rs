@@ -67,7 +67,7 @@ fn reading(threads: usize) -> Result<f64> {
 
 /// The product, by threads over panels where there is one row, else over rows.
 fn product(isa: Isa, x: &[f32], w: &QuantMatrix, quantised: &mut [QuantRows], out: &mut [f32]) -> Result<()> {
-    let (k, n, threads) = (w.k(), w.n(), quantised.len());
+    let (k, n, threads) = (w.in_features(), w.out_features(), quantised.len());
     let m = x.len() / k;
     thread::scope(|scope| {
         let mut running = Vec::with_capacity(threads);

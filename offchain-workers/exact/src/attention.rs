@@ -144,7 +144,7 @@ impl Attention {
         self.check()?;
         let (n, width) = (self.keys(), self.width);
         shape(q.len() == area(self.queries, width)? && out.len() == q.len())?;
-        shape(p.len() == area(self.queries, n)? && keys.k() == width && keys.n() >= n)?;
+        shape(p.len() == area(self.queries, n)? && keys.in_features() == width && keys.out_features() >= n)?;
         let values = values.get(..area(n, width)?).ok_or(Error::Shape)?;
         let forward = Forward {
             q,

@@ -57,7 +57,7 @@ pub fn matmul_panels(
     panels: Range<usize>,
     out: &mut [f32],
 ) -> Result<()> {
-    let k = b.k();
+    let k = b.in_features();
     let columns = b.columns(panels.clone())?;
     if columns == 0 {
         return shape(out.is_empty());
@@ -90,19 +90,19 @@ pub fn matmul_transposed_a(
     out: &mut [f32],
 ) -> Result<()> {
     shape(columns.start <= columns.end && columns.end <= n)?;
-    shape(a.len() == area(b.k(), n)? && out.len() == area(columns.len(), b.n())?)?;
+    shape(a.len() == area(b.in_features(), n)? && out.len() == area(columns.len(), b.out_features())?)?;
     if out.is_empty() {
         return Ok(());
     }
     let product = Product {
         m: columns.len(),
-        n: b.n(),
-        k: b.k(),
+        n: b.out_features(),
+        k: b.in_features(),
         left: Left::columns(a.get(columns.start..).unwrap_or(&[]), n),
         right: b.right(0),
         accumulate,
     };
-    run(isa, &product, out, b.n())
+    run(isa, &product, out, b.out_features())
 }
 
 /// Dispatches a product and refuses NaN in its output.

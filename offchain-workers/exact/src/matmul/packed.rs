@@ -151,12 +151,12 @@ impl PackedMatrix {
     }
 
     /// The length of a chain.
-    pub fn k(&self) -> usize {
+    pub fn in_features(&self) -> usize {
         self.k
     }
 
     /// The number of outputs.
-    pub fn n(&self) -> usize {
+    pub fn out_features(&self) -> usize {
         self.n
     }
 

@@ -164,12 +164,12 @@ impl QuantMatrix {
     }
 
     /// The number of outputs.
-    pub fn n(&self) -> usize {
+    pub fn out_features(&self) -> usize {
         self.n
     }
 
     /// The number of inputs.
-    pub fn k(&self) -> usize {
+    pub fn in_features(&self) -> usize {
         self.k
     }
 

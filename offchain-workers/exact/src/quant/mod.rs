@@ -123,11 +123,11 @@ pub fn quant_matmul(
     out: &mut [f32],
 ) -> Result<()> {
     let columns = w.columns(panels.clone())?;
-    shape(x.k() == w.k() && out.len() == area(x.rows(), columns)?)?;
+    shape(x.in_features() == w.in_features() && out.len() == area(x.rows(), columns)?)?;
     if out.is_empty() {
         return Ok(());
     }
-    if w.k() == 0 {
+    if w.in_features() == 0 {
         if accumulate == Accumulate::Overwrite {
             out.fill(0.0);
         }
@@ -173,7 +173,7 @@ fn product<const SIGNED: bool>(
     let mut nan = false;
     let mut kept = [[0.0; PANEL]; ROWS];
     let mut unpacked = Unpacked::new();
-    let blocks = w.k() / BLOCK;
+    let blocks = w.in_features() / BLOCK;
     for first_row in (0..x.rows()).step_by(ROWS) {
         let rows = ROWS.min(x.rows() - first_row);
         let left = x.left(first_row..first_row + rows);

@@ -87,7 +87,7 @@ impl QuantRows {
     }
 
     /// Values of a row.
-    pub fn k(&self) -> usize {
+    pub fn in_features(&self) -> usize {
         self.k
     }
 

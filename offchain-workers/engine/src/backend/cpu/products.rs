@@ -81,7 +81,7 @@ impl ProductOps for Cpu {
     }
 
     fn embed(&self, table: &Matrix, tokens: &[u32], scale: f32, out: &mut Vec<f32>) -> Result<()> {
-        let width = table.k();
+        let width = table.in_features();
         out.resize(tokens.len() * width, 0.0);
         for (token, row) in tokens.iter().zip(out.chunks_exact_mut(width)) {
             table.row(*token as usize, row)?;
@@ -102,14 +102,14 @@ impl ProductOps for Cpu {
         let Some(first) = products.first() else {
             return Ok(());
         };
-        let k = first.matrix.k();
-        if k == 0 || !x.len().is_multiple_of(k) || products.iter().any(|p| p.matrix.k() != k) {
+        let k = first.matrix.in_features();
+        if k == 0 || !x.len().is_multiple_of(k) || products.iter().any(|p| p.matrix.in_features() != k) {
             return Err(agorai_exact::Error::Shape.into());
         }
         let rows = x.len() / k;
         let quantise = products.iter().any(|p| matches!(p.matrix, Matrix::Quant(_)));
         for p in products.iter_mut() {
-            let values = rows * p.matrix.n();
+            let values = rows * p.matrix.out_features();
             match accumulate {
                 Accumulate::Overwrite => p.out.resize(values, 0.0),
                 Accumulate::Add if p.out.len() != values => return Err(agorai_exact::Error::Shape.into()),
@@ -131,7 +131,7 @@ impl ProductOps for Cpu {
             let quantised = &*quantised;
             let least = (MIN_TASK / (k * PANEL)).max(1);
             let work = |p: &mut Product<'_, Self>| {
-                let all = panels(p.matrix.n());
+                let all = panels(p.matrix.out_features());
                 let step = all.div_ceil(4 * self.compute.threads).max(least);
                 let (matrix, parts) = (p.matrix, p.out.par_chunks_mut(step * PANEL));
                 parts.enumerate().try_for_each(|(index, part)| {
@@ -141,7 +141,7 @@ impl ProductOps for Cpu {
             };
             if self.compute.threads == 1 {
                 return products.iter_mut().try_for_each(|p| {
-                    let all = panels(p.matrix.n());
+                    let all = panels(p.matrix.out_features());
                     self.product(accumulate, x, quantised, p.matrix, 0..all, p.out)
                 });
             }
@@ -154,13 +154,13 @@ impl ProductOps for Cpu {
                 quantised.quantise(isa, x, k)?;
             }
             outs.iter_mut().try_for_each(|(matrix, out)| {
-                self.product(accumulate, x, quantised, matrix, 0..panels(matrix.n()), out)
+                self.product(accumulate, x, quantised, matrix, 0..panels(matrix.out_features()), out)
             })
         };
         let mut parts: Vec<Vec<(&Matrix, &mut [f32])>> = Vec::with_capacity(tasks);
         parts.resize_with(tasks, Vec::new);
         for p in products.iter_mut() {
-            let step = each * p.matrix.n().max(1);
+            let step = each * p.matrix.out_features().max(1);
             for (part, out) in parts.iter_mut().zip(p.out.chunks_mut(step)) {
                 part.push((p.matrix, out));
             }
@@ -186,7 +186,7 @@ impl ProductOps for Cpu {
         scratch: &mut Scratch,
         on_chunk: &OnChunk<'_>,
     ) -> Result<()> {
-        let (k, n) = (matrix.k(), matrix.n());
+        let (k, n) = (matrix.in_features(), matrix.out_features());
         if k == 0 || !x.len().is_multiple_of(k) {
             return Err(agorai_exact::Error::Shape.into());
         }
@@ -223,5 +223,6 @@ impl ProductOps for Cpu {
 
 /// Returns the number of rows of the outputs of a task.
 fn outs_rows(outs: &[(&Matrix, &mut [f32])]) -> usize {
-    outs.first().map_or(0, |(matrix, out)| out.len() / matrix.n().max(1))
+    outs.first()
+        .map_or(0, |(matrix, out)| out.len() / matrix.out_features().max(1))
 }

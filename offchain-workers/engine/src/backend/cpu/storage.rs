@@ -38,18 +38,18 @@ impl Default for Matrix {
 
 impl Matrix {
     /// Returns the number of inputs.
-    pub fn k(&self) -> usize {
+    pub fn in_features(&self) -> usize {
         match self {
-            Matrix::F32(matrix) => matrix.k(),
-            Matrix::Quant(matrix) => matrix.k(),
+            Matrix::F32(matrix) => matrix.in_features(),
+            Matrix::Quant(matrix) => matrix.in_features(),
         }
     }
 
     /// Returns the number of outputs.
-    pub fn n(&self) -> usize {
+    pub fn out_features(&self) -> usize {
         match self {
-            Matrix::F32(matrix) => matrix.n(),
-            Matrix::Quant(matrix) => matrix.n(),
+            Matrix::F32(matrix) => matrix.out_features(),
+            Matrix::Quant(matrix) => matrix.out_features(),
         }
     }
 

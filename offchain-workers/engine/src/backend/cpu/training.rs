@@ -205,7 +205,7 @@ fn matrix<'a>(isa: Isa, terms: &'a [(&'a Vec<f32>, &'a Matrix)], gradient: &'a m
     let Some((_, inputs)) = terms.first() else {
         return gradient.fill(0.0);
     };
-    let width = inputs.n().max(1);
+    let width = inputs.out_features().max(1);
     let outputs = gradient.len() / width;
     for (band, part) in gradient.chunks_mut(BAND * width).enumerate() {
         let first = band * BAND;
