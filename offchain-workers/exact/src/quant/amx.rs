@@ -13,9 +13,9 @@ use core::arch::{asm, x86_64::*};
 use core::mem::MaybeUninit;
 use std::sync::OnceLock;
 
-use super::ahead::Ahead;
-use super::matrix::Stored;
-use super::sums::{Ends, Sums};
+use super::accumulators::{AccumulatorPtrs, Accumulators};
+use super::matrix::PackedBlocks;
+use super::prefetch::Prefetch;
 use super::unpack::{Chunk, CHUNK_BLOCKS};
 use super::{vnni, Left, BLOCK, BLOCK_CODES, QUAD};
 use crate::element::BlockFormat;
@@ -109,7 +109,7 @@ impl Shapes {
     }
 }
 
-product_by_part!("avx512f,avx512bw,avx512vnni", true, {
+product_by_chunk!("avx512f,avx512bw,avx512vnni", true, {
     // SAFETY: the caller's promise. Tiles in their initial state cost the system nothing.
     unsafe { asm!("tilerelease", options(nostack, nomem)) }
 });
@@ -117,16 +117,22 @@ product_by_part!("avx512f,avx512bw,avx512vnni", true, {
 /// # Safety
 /// The processor has the instructions, and the system has granted tiles.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &Stored<'_>, sums: &mut Sums<'_>) -> bool {
+unsafe fn multiply_chunk(
+    x: &Left<'_>,
+    first: usize,
+    w: &Chunk<'_>,
+    next: &PackedBlocks<'_>,
+    sums: &mut Accumulators<'_>,
+) -> bool {
     // What the pointers below rely on.
-    let (rows, ends) = (sums.rows(), Ends::of(sums));
+    let (rows, ptrs) = (sums.rows(), AccumulatorPtrs::of(sums));
     let blocks = x.k / BLOCK;
     assert!(x.q.len() >= rows * x.k && x.d.len() >= rows * blocks);
     assert!(first + w.blocks <= blocks);
     assert!(w.codes.len() * 64 >= w.blocks * BLOCK_CODES && w.blocks <= CHUNK_BLOCKS);
     assert!(w.scales.len() >= w.blocks && w.groups == 1 && w.mins.is_empty());
     // Spread over the work on products, in which little is read.
-    let mut ahead = Ahead::new(next, 2 * w.blocks * rows.div_ceil(ROWS));
+    let mut prefetch = Prefetch::new(next, 2 * w.blocks * rows.div_ceil(ROWS));
     let mut products = MaybeUninit::<Products>::uninit();
     let products = products.as_mut_ptr().cast::<i32>();
     let (mut shaped, mut nan) = (0, false);
@@ -152,7 +158,7 @@ unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &Stored<'_>, sum
                     _ => accumulate::<16>,
                 };
                 let products = products.add(2 * HALF + done * PANEL / 2);
-                nan |= accumulate(x, row + done, first, w, products, &ends, &mut ahead);
+                nan |= accumulate(x, row + done, first, w, products, &ptrs, &mut prefetch);
                 done += some;
             }
         }
@@ -170,7 +176,7 @@ const HALF: usize = ROWS * PANEL / 2;
 /// The dot products of the rows of a tile with all blocks of a part.
 ///
 /// # Safety
-/// As [`part`]; the registers are shaped for the rows that exist from `row` on.
+/// As [`multiply_chunk`]; the registers are shaped for the rows that exist from `row` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 unsafe fn multiply(x: &Left<'_>, row: usize, first: usize, w: &Chunk<'_>, products: *mut i32) {
     // A block into the registers of activations $x and products $low and $high. The processor does not rename
@@ -267,7 +273,7 @@ unsafe fn multiply(x: &Left<'_>, row: usize, first: usize, w: &Chunk<'_>, produc
 /// Scales the products of R rows and accumulates them. Whether there is a NaN in complete sums.
 ///
 /// # Safety
-/// As [`part`]; rows `row .. row + R` exist in `x`, at `products` and at `ends`.
+/// As [`multiply_chunk`]; rows `row .. row + R` exist in `x`, at `products` and at `ptrs`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 unsafe fn accumulate<const R: usize>(
     x: &Left<'_>,
@@ -275,8 +281,8 @@ unsafe fn accumulate<const R: usize>(
     first: usize,
     w: &Chunk<'_>,
     products: *const i32,
-    ends: &Ends,
-    ahead: &mut Ahead<'_>,
+    ptrs: &AccumulatorPtrs,
+    prefetch: &mut Prefetch<'_>,
 ) -> bool {
     // SAFETY (whole function): the caller's promise.
     unsafe {
@@ -285,14 +291,14 @@ unsafe fn accumulate<const R: usize>(
         let scales: *const f32 = w.scales.as_ptr().cast();
         let mut nan = 0;
         for half in [0, 1] {
-            let from = ends.from.add(row * ends.from_row + half * PANEL / 2);
-            let to = ends.to.add(row * ends.to_row + half * PANEL / 2);
+            let from = ptrs.from.add(row * ptrs.from_row + half * PANEL / 2);
+            let to = ptrs.to.add(row * ptrs.to_row + half * PANEL / 2);
             let mut out = [_mm512_setzero_ps(); R];
             for (r, out) in out.iter_mut().enumerate() {
-                *out = _mm512_loadu_ps(from.add(r * ends.from_row));
+                *out = _mm512_loadu_ps(from.add(r * ptrs.from_row));
             }
             for block in 0..w.blocks {
-                ahead.step();
+                prefetch.step();
                 let scale = _mm512_load_ps(scales.add((2 * block + half) * PANEL / 2));
                 let products = products.add((2 * block + half) * HALF);
                 for (r, out) in out.iter_mut().enumerate() {
@@ -302,10 +308,10 @@ unsafe fn accumulate<const R: usize>(
                 }
             }
             for (r, out) in out.iter().enumerate() {
-                _mm512_storeu_ps(to.add(r * ends.to_row), *out);
+                _mm512_storeu_ps(to.add(r * ptrs.to_row), *out);
                 nan |= _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(*out, *out);
             }
         }
-        ends.complete && nan != 0
+        ptrs.complete && nan != 0
     }
 }

@@ -7,9 +7,9 @@
 
 use core::arch::x86_64::*;
 
-use super::ahead::Ahead;
-use super::matrix::Stored;
-use super::sums::Sums;
+use super::accumulators::Accumulators;
+use super::matrix::PackedBlocks;
+use super::prefetch::Prefetch;
 use super::unpack::Chunk;
 use super::{Left, BLOCK, BLOCK_CODES, QUAD};
 use crate::matmul::PANEL;
@@ -19,20 +19,26 @@ const VECTORS: usize = PANEL / 8;
 /// Bytes of a plane.
 const PLANE: usize = PANEL * QUAD;
 
-product_by_part!("avx2,fma", false, {});
+product_by_chunk!("avx2,fma", false, {});
 
 /// # Safety
 /// The processor has the instructions.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &Stored<'_>, sums: &mut Sums<'_>) -> bool {
+unsafe fn multiply_chunk(
+    x: &Left<'_>,
+    first: usize,
+    w: &Chunk<'_>,
+    next: &PackedBlocks<'_>,
+    sums: &mut Accumulators<'_>,
+) -> bool {
     let blocks = x.k / BLOCK;
     let quads = BLOCK / QUAD / w.groups;
     let zero = _mm256_set1_epi8(w.zero as u8 as i8);
     let ones = _mm256_set1_epi16(1);
-    let mut ahead = Ahead::new(next, sums.rows());
+    let mut prefetch = Prefetch::new(next, sums.rows());
     let mut nan = false;
     for row in 0..sums.rows() {
-        ahead.step();
+        prefetch.step();
         let mut acc = sums.get(row);
         let mut out = [_mm256_setzero_ps(); VECTORS];
         for (out, acc) in out.iter_mut().zip(acc.chunks_exact(8)) {

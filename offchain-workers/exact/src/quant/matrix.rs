@@ -25,7 +25,7 @@ pub(super) struct Line(pub [u8; 64]);
 
 /// Some blocks of a panel, as they are held.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Stored<'a> {
+pub(super) struct PackedBlocks<'a> {
     pub lines: &'a [Line],
     pub halves: &'a [[u16; PANEL]],
     pub integers: &'a [[u8; PANEL]],
@@ -194,7 +194,7 @@ impl QuantMatrix {
         let (panel, output) = (index / PANEL, index % PANEL);
         let zero = self.format.zero();
         for (block, out) in out.chunks_exact_mut(BLOCK).enumerate() {
-            let lines = self.stored(panel, block, 1).lines;
+            let lines = self.packed_blocks(panel, block, 1).lines;
             for (i, out) in out.iter_mut().enumerate() {
                 let code = self.code(lines, i / QUAD, output * QUAD + i % QUAD);
                 let (s, m) = self.scale(panel, block, i / 16, output);
@@ -210,12 +210,12 @@ impl QuantMatrix {
 
     /// Some blocks of a panel: planes, and the scales of all the format's blocks that they lie in.
     #[inline(always)]
-    pub(super) fn stored(&self, panel: usize, first: usize, blocks: usize) -> Stored<'_> {
+    pub(super) fn packed_blocks(&self, panel: usize, first: usize, blocks: usize) -> PackedBlocks<'_> {
         let (h, i) = (halves(self.format), integers(self.format));
         let (planes, per_super) = (PLANE * planes(self.format), self.format.block_len() / BLOCK);
         let place = panel * (self.k / BLOCK) + first;
         let supers = place / per_super..(place + blocks).div_ceil(per_super);
-        Stored {
+        PackedBlocks {
             lines: &self.codes[place * planes..][..blocks * planes],
             halves: &self.halves[supers.start * h..supers.end * h],
             integers: &self.integers[place * i..][..blocks * i],
@@ -236,7 +236,7 @@ impl QuantMatrix {
 
     /// Scale and minimum of one output's weights 16 half .. 16 half + 16 in a block.
     fn scale(&self, panel: usize, block: usize, half: usize, output: usize) -> (f32, f32) {
-        let Stored { halves, integers, .. } = self.stored(panel, block, 1);
+        let PackedBlocks { halves, integers, .. } = self.packed_blocks(panel, block, 1);
         let d = finite_f16_to_f32(halves[0][output]);
         match self.format.scales() {
             Scales::Half => (d, 0.0),

@@ -22,15 +22,15 @@
 //! | `format` | decodes a block of each format |
 //! | `matrix` | weights in panels |
 //! | `unpack` | a part of a panel as bytes and binary32 scales |
-//! | `ahead` | what comes next is brought near |
+//! | `prefetch` | what comes next is brought near |
 //! | `rows` | quantised activations |
-//! | `sums` | where a part's sums come from and go to |
+//! | `accumulators` | where a part's sums come from and go to |
 //! | `referee` | a segment of one output, from the file's bytes |
 //! | `scalar`, `avx2`, `vnni`, `amx` | the product of some rows with an unpacked part |
 
 /// Writes a module's `product`: [`product`] with the module's `part`, compiled for some instructions.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
-macro_rules! product_by_part {
+macro_rules! product_by_chunk {
     ($features:literal, $signed:literal, $after:block) => {
         /// # Safety
         /// The processor has the instructions, and the system has granted what they need.
@@ -43,33 +43,33 @@ macro_rules! product_by_part {
             columns: usize,
             out: &mut [f32],
         ) -> bool {
-            let part = |x: &Left<'_>,
+            let multiply_chunk = |x: &Left<'_>,
                         first: usize,
                         w: &Chunk<'_>,
-                        next: &Stored<'_>,
-                        sums: &mut Sums<'_>| {
+                        next: &PackedBlocks<'_>,
+                        sums: &mut Accumulators<'_>| {
                 // SAFETY: the caller's promise.
-                unsafe { part(x, first, w, next, sums) }
+                unsafe { multiply_chunk(x, first, w, next, sums) }
             };
-            let nan = super::product::<$signed>(accumulate, x, w, panels, columns, out, part);
+            let nan = super::product::<$signed>(accumulate, x, w, panels, columns, out, multiply_chunk);
             $after
             nan
         }
     };
 }
 
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
-mod ahead;
+mod accumulators;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub(crate) mod amx;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod avx2;
 mod format;
 mod matrix;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod prefetch;
 mod referee;
 mod rows;
 mod scalar;
-mod sums;
 mod unpack;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod vnni;
@@ -84,9 +84,9 @@ pub use rows::QuantRows;
 use crate::error::{area, shape, Error, Result};
 use crate::matmul::{Accumulate, PANEL};
 use crate::Isa;
-use matrix::Stored;
-use sums::{Before, Sums};
-use unpack::{Chunk, Unpacked, CHUNK_BLOCKS};
+use accumulators::{Accumulators, Initial};
+use matrix::PackedBlocks;
+use unpack::{Chunk, UnpackBuffer, CHUNK_BLOCKS};
 
 /// Weights along k that share an activation's scale.
 pub const BLOCK: usize = 32;
@@ -147,7 +147,7 @@ pub fn quant_matmul(
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         // SAFETY: the processor has the instructions; every one with AVX-512 has AVX2 and FMA.
         Isa::Amx | Isa::Avx512 | Isa::Avx2 => unsafe { avx2::product(accumulate, x, w, panels, columns, out) },
-        _ => product::<false>(accumulate, x, w, panels, columns, out, scalar::part),
+        _ => product::<false>(accumulate, x, w, panels, columns, out, scalar::multiply_chunk),
     };
     match nan {
         true => Err(Error::NotANumber),
@@ -168,24 +168,24 @@ fn product<const SIGNED: bool>(
     panels: Range<usize>,
     columns: usize,
     out: &mut [f32],
-    part: impl Fn(&Left<'_>, usize, &Chunk<'_>, &Stored<'_>, &mut Sums<'_>) -> bool,
+    multiply_chunk: impl Fn(&Left<'_>, usize, &Chunk<'_>, &PackedBlocks<'_>, &mut Accumulators<'_>) -> bool,
 ) -> bool {
     let mut nan = false;
     let mut kept = [[0.0; PANEL]; ROWS];
-    let mut unpacked = Unpacked::new();
+    let mut unpacked = UnpackBuffer::new();
     let blocks = w.in_features() / BLOCK;
     for first_row in (0..x.rows()).step_by(ROWS) {
         let rows = ROWS.min(x.rows() - first_row);
         let left = x.left(first_row..first_row + rows);
         for (index, panel) in panels.clone().enumerate() {
             let valid = PANEL.min(columns - index * PANEL);
-            let mut sums = Sums {
+            let mut sums = Accumulators {
                 kept: &mut kept[..rows],
                 out: &mut out[first_row * columns + index * PANEL..],
                 stride: columns,
                 before: match accumulate {
-                    Accumulate::Overwrite => Before::Zero,
-                    Accumulate::Add => Before::Product,
+                    Accumulate::Overwrite => Initial::Zero,
+                    Accumulate::Add => Initial::Product,
                 },
                 complete: false,
             };
@@ -198,13 +198,13 @@ fn product<const SIGNED: bool>(
                 let count = CHUNK_BLOCKS.min(blocks - first);
                 let chunk = unpacked.chunk::<SIGNED>(w, panel, first, count);
                 let next = match first + count {
-                    next if next < blocks => w.stored(panel, next, CHUNK_BLOCKS.min(blocks - next)),
-                    _ if panel + 1 < panels.end => w.stored(panel + 1, 0, CHUNK_BLOCKS.min(blocks)),
-                    _ => Stored::default(),
+                    next if next < blocks => w.packed_blocks(panel, next, CHUNK_BLOCKS.min(blocks - next)),
+                    _ if panel + 1 < panels.end => w.packed_blocks(panel + 1, 0, CHUNK_BLOCKS.min(blocks)),
+                    _ => PackedBlocks::default(),
                 };
                 sums.complete = first + count == blocks && !padded;
-                nan |= part(&left, first, &chunk, &next, &mut sums);
-                sums.before = Before::Kept;
+                nan |= multiply_chunk(&left, first, &chunk, &next, &mut sums);
+                sums.before = Initial::Kept;
             }
             if padded {
                 nan |= sums.put(valid);

@@ -24,7 +24,7 @@ pub struct QuantRows {
     k: usize,
     q: Vec<i8>,
     d: Vec<f32>,
-    /// Sums of q, sixteen at a time.
+    /// Accumulators of q, sixteen at a time.
     sums: Vec<i32>,
 }
 
@@ -108,11 +108,11 @@ impl QuantRows {
 
     /// Some rows, which exist.
     pub(super) fn left(&self, rows: Range<usize>) -> Left<'_> {
-        let part = |width: usize| rows.start * width..rows.end * width;
+        let multiply_chunk = |width: usize| rows.start * width..rows.end * width;
         Left {
-            q: &self.q[part(self.k)],
-            d: &self.d[part(self.k / BLOCK)],
-            sums: &self.sums[part(self.k / LANES)],
+            q: &self.q[multiply_chunk(self.k)],
+            d: &self.d[multiply_chunk(self.k / BLOCK)],
+            sums: &self.sums[multiply_chunk(self.k / LANES)],
             k: self.k,
         }
     }

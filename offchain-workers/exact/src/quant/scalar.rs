@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The scalar reference: the definition, literally.
 
-use super::matrix::Stored;
-use super::sums::Sums;
+use super::accumulators::Accumulators;
+use super::matrix::PackedBlocks;
 use super::unpack::Chunk;
 use super::{Left, BLOCK, BLOCK_CODES, QUAD};
 use crate::fma::fma;
 use crate::matmul::PANEL;
 
 /// Continues the sums of rows with blocks `first ..` of their inputs.
-pub(super) fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, _next: &Stored<'_>, sums: &mut Sums<'_>) -> bool {
+pub(super) fn multiply_chunk(
+    x: &Left<'_>,
+    first: usize,
+    w: &Chunk<'_>,
+    _next: &PackedBlocks<'_>,
+    sums: &mut Accumulators<'_>,
+) -> bool {
     let group = BLOCK / w.groups;
     let blocks = x.k / BLOCK;
     let mut nan = false;

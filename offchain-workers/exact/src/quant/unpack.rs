@@ -2,7 +2,7 @@
 //! A part of a panel as the kernels read it: a byte for each code, a binary32 for each scale.
 
 use super::format::{Codes, Scales};
-use super::matrix::{Line, QuantMatrix, Stored, PLANE};
+use super::matrix::{Line, PackedBlocks, QuantMatrix, PLANE};
 use super::{BLOCK, BLOCK_CODES};
 use crate::element::finite_f16_to_f32;
 use crate::matmul::PANEL;
@@ -35,16 +35,16 @@ pub(super) struct Chunk<'a> {
 }
 
 /// Memory for a part.
-pub(super) struct Unpacked {
+pub(super) struct UnpackBuffer {
     codes: [Line; CHUNK_BLOCKS * BLOCK_LINES],
     scales: [Row; 2 * CHUNK_BLOCKS],
     mins: [Row; CHUNK_BLOCKS],
 }
 
-impl Unpacked {
+impl UnpackBuffer {
     #[inline(always)]
-    pub(super) fn new() -> Unpacked {
-        Unpacked {
+    pub(super) fn new() -> UnpackBuffer {
+        UnpackBuffer {
             codes: [Line([0; 64]); CHUNK_BLOCKS * BLOCK_LINES],
             scales: [Row([0.0; PANEL]); 2 * CHUNK_BLOCKS],
             mins: [Row([0.0; PANEL]); CHUNK_BLOCKS],
@@ -65,10 +65,10 @@ impl Unpacked {
         let groups = BLOCK / format.group();
         let zero = if SIGNED { format.zero() as u8 } else { 0 };
         let codes = if format.codes() == Codes::U8 && zero == 0 {
-            w.stored(panel, first, count).lines
+            w.packed_blocks(panel, first, count).lines
         } else {
             for (index, codes) in self.codes.chunks_exact_mut(BLOCK_LINES).take(count).enumerate() {
-                let lines = w.stored(panel, first + index, 1).lines;
+                let lines = w.packed_blocks(panel, first + index, 1).lines;
                 match format.codes() {
                     Codes::U4 => unpack::<0>(lines, codes, zero),
                     Codes::U5 => unpack::<1>(lines, codes, zero),
@@ -85,7 +85,7 @@ impl Unpacked {
             &self.codes[..count * BLOCK_LINES]
         };
         for index in 0..count {
-            let Stored { halves, integers, .. } = w.stored(panel, first + index, 1);
+            let PackedBlocks { halves, integers, .. } = w.packed_blocks(panel, first + index, 1);
             let half = |row: usize, o: usize| finite_f16_to_f32(halves[row][o]);
             match format.scales() {
                 Scales::Half => fill(&mut self.scales[index], |o| half(0, o)),

@@ -6,9 +6,9 @@
 
 use core::arch::x86_64::*;
 
-use super::ahead::Ahead;
-use super::matrix::Stored;
-use super::sums::{Ends, Sums};
+use super::accumulators::{AccumulatorPtrs, Accumulators};
+use super::matrix::PackedBlocks;
+use super::prefetch::Prefetch;
 use super::unpack::Chunk;
 use super::{Left, BLOCK, BLOCK_CODES, QUAD};
 use crate::matmul::PANEL;
@@ -26,24 +26,30 @@ pub(super) fn is_available() -> bool {
         && std::arch::is_x86_feature_detected!("avx512f")
 }
 
-product_by_part!("avx512f,avx512bw,avx512vnni", false, {});
+product_by_chunk!("avx512f,avx512bw,avx512vnni", false, {});
 
 /// # Safety
 /// The processor has the instructions.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &Stored<'_>, sums: &mut Sums<'_>) -> bool {
+unsafe fn multiply_chunk(
+    x: &Left<'_>,
+    first: usize,
+    w: &Chunk<'_>,
+    next: &PackedBlocks<'_>,
+    sums: &mut Accumulators<'_>,
+) -> bool {
     // What the pointers below rely on.
-    let (rows, ends) = (sums.rows(), Ends::of(sums));
+    let (rows, ptrs) = (sums.rows(), AccumulatorPtrs::of(sums));
     let blocks = x.k / BLOCK;
     assert!(x.q.len() >= rows * x.k && x.d.len() >= rows * blocks);
     assert!(x.sums.len() >= rows * 2 * blocks && first + w.blocks <= blocks);
     assert!(w.codes.len() * 64 >= w.blocks * BLOCK_CODES);
     assert!(w.scales.len() >= w.blocks * w.groups);
     assert!(w.mins.is_empty() || w.mins.len() >= w.blocks);
-    let mut ahead = Ahead::new(next, rows.div_ceil(TILE));
+    let mut prefetch = Prefetch::new(next, rows.div_ceil(TILE));
     let (mut row, mut nan) = (0, false);
     while row < rows {
-        ahead.step();
+        prefetch.step();
         let count = TILE.min(rows - row);
         // SAFETY: rows row .. row + count exist by the checks above.
         unsafe {
@@ -61,7 +67,7 @@ unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &Stored<'_>, sum
                 (_, 5) => tile::<5, 2>,
                 (_, _) => tile::<6, 2>,
             };
-            nan |= tile(x, row, first, w, &ends);
+            nan |= tile(x, row, first, w, &ptrs);
         }
         row += count;
     }
@@ -71,7 +77,7 @@ unsafe fn part(x: &Left<'_>, first: usize, w: &Chunk<'_>, next: &Stored<'_>, sum
 /// R rows by 32 outputs, G groups in a block. Whether there is a NaN in complete sums.
 ///
 /// # Safety
-/// The processor has the instructions; rows `row .. row + R` exist in `x` and at `ends`, and the blocks
+/// The processor has the instructions; rows `row .. row + R` exist in `x` and at `ptrs`, and the blocks
 /// of `w` exist in `x` from `first` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 unsafe fn tile<const R: usize, const G: usize>(
@@ -79,7 +85,7 @@ unsafe fn tile<const R: usize, const G: usize>(
     row: usize,
     first: usize,
     w: &Chunk<'_>,
-    ends: &Ends,
+    ptrs: &AccumulatorPtrs,
 ) -> bool {
     // SAFETY (whole function): the caller's promise.
     unsafe {
@@ -90,10 +96,10 @@ unsafe fn tile<const R: usize, const G: usize>(
         let codes: *const u8 = w.codes.as_ptr().cast();
         let scales: *const f32 = w.scales.as_ptr().cast();
         let mut out = [[_mm512_setzero_ps(); 2]; R];
-        let from = ends.from.add(row * ends.from_row);
+        let from = ptrs.from.add(row * ptrs.from_row);
         for (r, out) in out.iter_mut().enumerate() {
             for (h, out) in out.iter_mut().enumerate() {
-                *out = _mm512_loadu_ps(from.add(r * ends.from_row + 16 * h));
+                *out = _mm512_loadu_ps(from.add(r * ptrs.from_row + 16 * h));
             }
         }
         for block in 0..w.blocks {
@@ -142,15 +148,15 @@ unsafe fn tile<const R: usize, const G: usize>(
                 }
             }
         }
-        let to = ends.to.add(row * ends.to_row);
+        let to = ptrs.to.add(row * ptrs.to_row);
         for (r, out) in out.iter().enumerate() {
             for (h, out) in out.iter().enumerate() {
-                _mm512_storeu_ps(to.add(r * ends.to_row + 16 * h), *out);
+                _mm512_storeu_ps(to.add(r * ptrs.to_row + 16 * h), *out);
             }
         }
         let nan = out.iter().fold(0, |nan, [low, high]| {
             nan | _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(*low, *high)
         });
-        ends.complete && nan != 0
+        ptrs.complete && nan != 0
     }
 }

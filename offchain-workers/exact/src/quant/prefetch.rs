@@ -3,19 +3,19 @@
 
 use core::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
 
-use super::matrix::{Line, Stored};
+use super::matrix::{Line, PackedBlocks};
 
 /// Brings a part whose use is near into the cache. Its scales at once; its codes a few for each of so many steps:
 /// all together they would fill the buffers that wait for memory, and the processor with them.
-pub(super) struct Ahead<'a>(core::slice::Chunks<'a, Line>);
+pub(super) struct Prefetch<'a>(core::slice::Chunks<'a, Line>);
 
-impl<'a> Ahead<'a> {
+impl<'a> Prefetch<'a> {
     #[inline(always)]
-    pub fn new(next: &Stored<'a>, steps: usize) -> Self {
+    pub fn new(next: &PackedBlocks<'a>, steps: usize) -> Self {
         next.halves.iter().for_each(prefetch);
         next.integers.iter().for_each(prefetch);
         let lines = next.lines;
-        Ahead(lines.chunks(lines.len().div_ceil(steps.max(1)).max(1)))
+        Prefetch(lines.chunks(lines.len().div_ceil(steps.max(1)).max(1)))
     }
 
     #[inline(always)]

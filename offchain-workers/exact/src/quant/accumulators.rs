@@ -6,27 +6,27 @@
 use crate::matmul::PANEL;
 
 /// Where the sums of some rows with a panel come from and go to.
-pub(super) struct Sums<'a> {
+pub(super) struct Accumulators<'a> {
     /// Between the parts of the panel.
     pub kept: &'a mut [[f32; PANEL]],
     /// The product from the first row's first output of the panel on, rows `stride` elements apart.
     pub out: &'a mut [f32],
     pub stride: usize,
     /// What a part continues.
-    pub before: Before,
+    pub before: Initial,
     /// Whether they go to the product, complete, and not to `kept`.
     pub complete: bool,
 }
 
 /// What sums continue.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Before {
+pub(super) enum Initial {
     Zero,
     Product,
     Kept,
 }
 
-impl Sums<'_> {
+impl Accumulators<'_> {
     /// Rows.
     #[inline(always)]
     pub fn rows(&self) -> usize {
@@ -38,9 +38,9 @@ impl Sums<'_> {
     pub fn get(&self, row: usize) -> [f32; PANEL] {
         let mut sums = [0.0; PANEL];
         match self.before {
-            Before::Zero => {}
-            Before::Product => sums.copy_from_slice(&self.out[row * self.stride..][..PANEL]),
-            Before::Kept => sums = self.kept[row],
+            Initial::Zero => {}
+            Initial::Product => sums.copy_from_slice(&self.out[row * self.stride..][..PANEL]),
+            Initial::Kept => sums = self.kept[row],
         }
         sums
     }
@@ -63,7 +63,7 @@ impl Sums<'_> {
             *kept = [0.0; PANEL];
             kept[..valid].copy_from_slice(&out[..valid]);
         }
-        self.before = Before::Kept;
+        self.before = Initial::Kept;
     }
 
     /// For such a panel: its sums go to the product. Whether there is a NaN among them.
@@ -81,7 +81,7 @@ impl Sums<'_> {
 
 /// The same for kernels that read and write at pointers: those of the first row, and how far apart rows are.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
-pub(super) struct Ends {
+pub(super) struct AccumulatorPtrs {
     pub from: *const f32,
     pub from_row: usize,
     pub to: *mut f32,
@@ -90,26 +90,26 @@ pub(super) struct Ends {
 }
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
-impl Ends {
+impl AccumulatorPtrs {
     /// Pointers at which [`PANEL`] sums of each row can be read and written, while the borrow lasts.
     #[inline(always)]
-    pub fn of(sums: &mut Sums<'_>) -> Ends {
+    pub fn of(sums: &mut Accumulators<'_>) -> AccumulatorPtrs {
         static ZEROS: [f32; PANEL] = [0.0; PANEL];
-        if sums.before == Before::Product || sums.complete {
+        if sums.before == Initial::Product || sums.complete {
             let last = (sums.rows() - 1) * sums.stride;
             assert!(sums.stride >= PANEL && sums.out.len() >= last + PANEL);
         }
         let (kept, out) = (sums.kept.as_mut_ptr().cast::<f32>(), sums.out.as_mut_ptr());
         let (from, from_row) = match sums.before {
-            Before::Zero => (ZEROS.as_ptr(), 0),
-            Before::Product => (out.cast_const(), sums.stride),
-            Before::Kept => (kept.cast_const(), PANEL),
+            Initial::Zero => (ZEROS.as_ptr(), 0),
+            Initial::Product => (out.cast_const(), sums.stride),
+            Initial::Kept => (kept.cast_const(), PANEL),
         };
         let (to, to_row) = match sums.complete {
             true => (out, sums.stride),
             false => (kept, PANEL),
         };
-        Ends {
+        AccumulatorPtrs {
             from,
             from_row,
             to,
