@@ -16,7 +16,7 @@ use agorai_engine::{
     trace::Recorder,
     Error, Weights,
 };
-use agorai_exact::{quant::quantise_q8_0, sampling::PART, softmax::softmax, Isa};
+use agorai_exact::{quant::quantise_q8_0, sampling::CHUNK, softmax::softmax, Isa};
 use agorai_primitives::{job::Sampling, model::Architecture, receipt::Trace};
 use common::models::{self, FAMILIES};
 use std::collections::BTreeMap;
@@ -449,7 +449,7 @@ fn covered(sampling: &Sampling, logits: &[f32]) -> Vec<u8> {
     let t = sampling.temperature_milli as f32 / 1e3;
     let z = logits.iter().map(|logit| if t > 0.0 { logit / t } else { *logit });
     let mut all: Vec<(usize, f32)> = z.enumerate().collect();
-    let best = all.chunks(PART).map(|part| {
+    let best = all.chunks(CHUNK).map(|part| {
         let larger = |best: (usize, f32), next: &(usize, f32)| match next.1 > best.1 {
             true => *next,
             false => best,
@@ -484,7 +484,7 @@ fn covered(sampling: &Sampling, logits: &[f32]) -> Vec<u8> {
 #[test]
 fn draws_from_a_large_vocabulary_leave_the_best_of_each_part_and_what_is_kept() {
     let architecture = Architecture {
-        vocab: 2 * PART as u32 + 808,
+        vocab: 2 * CHUNK as u32 + 808,
         dim: 32,
         layers: 1,
         heads: 2,

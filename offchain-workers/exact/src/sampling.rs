@@ -23,10 +23,10 @@ use crate::Isa;
 
 /// Tokens of a part of a row (the last may be shorter). Traces hold the [best](Candidate::best) of each part, so this
 /// size is agreed upon.
-pub const PART: usize = 4096;
+pub const CHUNK: usize = 4096;
 
 /// Candidates handled together: a multiple of the 256 words of sixteen blocks.
-const TOGETHER: usize = 1024;
+const GUMBEL_BATCH: usize = 1024;
 
 /// How tokens are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,12 +62,12 @@ impl Sampling {
     pub fn sample(&self, isa: Isa, seed: [u8; 32], position: u64, logits: &[f32]) -> Result<u32> {
         let draw = Draw::new(*self, seed, position)?;
         let mut candidates = Vec::new();
-        draw.sift(isa, 0, logits, &mut candidates)?;
-        draw.choose(draw.keep(isa, candidates)?)
+        draw.add_candidates(isa, 0, logits, &mut candidates)?;
+        draw.sample(draw.truncate(isa, candidates)?)
     }
 
     /// Whether steps 3 and 4 keep every candidate.
-    fn keeps_all(&self) -> bool {
+    fn samples_all(&self) -> bool {
         self.top_k == 0 && self.top_p == 1.0
     }
 }
@@ -106,32 +106,36 @@ impl Candidate {
     }
 }
 
-/// The draw of one token from a row of logits that is seen in parts, in any order: [`Draw::sift`] takes out of
-/// each part the candidates that may win, [`Draw::keep`] keeps those of all parts that may be drawn, and
-/// [`Draw::choose`] draws.
+/// The draw of one token from a row of logits that is seen in parts, in any order: [`Draw::add_candidates`] takes out of
+/// each part the candidates that may win, [`Draw::truncate`] keeps those of all parts that may be drawn, and
+/// [`Draw::sample`] draws.
 #[derive(Clone, Copy, Debug)]
 pub struct Draw {
-    how: Sampling,
+    sampling: Sampling,
     seed: [u8; 32],
     position: u64,
 }
 
 impl Draw {
     /// The draw for a position.
-    pub fn new(how: Sampling, seed: [u8; 32], position: u64) -> Result<Draw> {
-        how.validate()?;
-        Ok(Draw { how, seed, position })
+    pub fn new(sampling: Sampling, seed: [u8; 32], position: u64) -> Result<Draw> {
+        sampling.validate()?;
+        Ok(Draw {
+            sampling,
+            seed,
+            position,
+        })
     }
 
     /// Adds the candidates among the tokens from `first` on, a multiple of 256, whose logits are `part`. None
-    /// are lost: where nothing is [cut](Draw::cuts) one is added, with top-k at most k, else all.
-    pub fn sift(&self, isa: Isa, first: u32, part: &[f32], candidates: &mut Vec<Candidate>) -> Result<()> {
+    /// are lost: where nothing is [cut](Draw::truncates) one is added, with top-k at most k, else all.
+    pub fn add_candidates(&self, isa: Isa, first: u32, part: &[f32], candidates: &mut Vec<Candidate>) -> Result<()> {
         let last = u32::try_from(part.len()).ok().and_then(|len| first.checked_add(len));
         shape(first.is_multiple_of(256) && last.is_some())?;
         if part.is_empty() {
             return Ok(());
         }
-        if self.how.temperature == 0.0 {
+        if self.sampling.temperature == 0.0 {
             let index = argmax(isa, part)?;
             candidates.push(Candidate {
                 // Zeros of both signs are equal.
@@ -140,18 +144,18 @@ impl Draw {
             });
             return Ok(());
         }
-        match self.how.keeps_all() {
-            true => self.sift_drawn(isa, first, part, candidates),
-            false => self.sift_ordered(first, part, candidates),
+        match self.sampling.samples_all() {
+            true => self.add_sampled(isa, first, part, candidates),
+            false => self.add_largest(first, part, candidates),
         }
     }
 
     /// Steps 2 and 5 for all tokens of a part, some at a time: the one that wins.
-    fn sift_drawn(&self, isa: Isa, first: u32, part: &[f32], candidates: &mut Vec<Candidate>) -> Result<()> {
+    fn add_sampled(&self, isa: Isa, first: u32, part: &[f32], candidates: &mut Vec<Candidate>) -> Result<()> {
         let mut best: Option<Candidate> = None;
-        let mut buffers = [[0.0f32; TOGETHER]; 2];
-        for (index, logits) in part.chunks(TOGETHER).enumerate() {
-            let first = first + (index * TOGETHER) as u32;
+        let mut buffers = [[0.0f32; GUMBEL_BATCH]; 2];
+        for (index, logits) in part.chunks(GUMBEL_BATCH).enumerate() {
+            let first = first + (index * GUMBEL_BATCH) as u32;
             let [a, b] = &mut buffers;
             let (a, b) = (&mut a[..logits.len()], &mut b[..logits.len()]);
             uniforms(isa, &self.seed, self.position, first, a);
@@ -159,7 +163,7 @@ impl Draw {
             b.iter_mut().for_each(|x| *x = -*x);
             ln_slice(isa, b, a)?;
             for ((g, &logit), &ln) in b.iter_mut().zip(logits).zip(a.iter()) {
-                *g = logit / self.how.temperature + 0.0 - ln;
+                *g = logit / self.sampling.temperature + 0.0 - ln;
             }
             let index = argmax(isa, b)?;
             let value = b[index] + 0.0;
@@ -173,17 +177,17 @@ impl Draw {
     }
 
     /// Step 2, and step 3 as far as a part tells.
-    fn sift_ordered(&self, first: u32, part: &[f32], candidates: &mut Vec<Candidate>) -> Result<()> {
+    fn add_largest(&self, first: u32, part: &[f32], candidates: &mut Vec<Candidate>) -> Result<()> {
         let before = candidates.len();
         for (token, &logit) in (first..).zip(part) {
             // Adding +0.0 makes a -0.0 equal to +0.0 in the order.
-            let value = logit / self.how.temperature + 0.0;
+            let value = logit / self.sampling.temperature + 0.0;
             if value.is_nan() {
                 return Err(Error::NotANumber);
             }
             candidates.push(Candidate { value, token });
         }
-        let k = self.how.top_k as usize;
+        let k = self.sampling.top_k as usize;
         if k > 0 && k < part.len() {
             candidates[before..].select_nth_unstable_by(k - 1, Candidate::order);
             candidates.truncate(before + k);
@@ -192,21 +196,21 @@ impl Draw {
     }
 
     /// Whether steps 3 and 4 keep less than every candidate: there is a top-k or a top-p, and a temperature.
-    pub fn cuts(&self) -> bool {
-        self.how.temperature > 0.0 && !self.how.keeps_all()
+    pub fn truncates(&self) -> bool {
+        self.sampling.temperature > 0.0 && !self.sampling.samples_all()
     }
 
     /// The candidates that steps 3 and 4 keep, in any order, of those of all parts of the row.
-    pub fn keep(&self, isa: Isa, mut candidates: Vec<Candidate>) -> Result<Vec<Candidate>> {
-        if self.cuts() && !candidates.is_empty() {
-            self.cut(isa, &mut candidates)?;
+    pub fn truncate(&self, isa: Isa, mut candidates: Vec<Candidate>) -> Result<Vec<Candidate>> {
+        if self.truncates() && !candidates.is_empty() {
+            self.apply_top_k_top_p(isa, &mut candidates)?;
         }
         Ok(candidates)
     }
 
     /// The token, from the candidates that are kept. No candidates: [`Error::Shape`].
-    pub fn choose(&self, mut kept: Vec<Candidate>) -> Result<u32> {
-        if self.cuts() {
+    pub fn sample(&self, mut kept: Vec<Candidate>) -> Result<u32> {
+        if self.truncates() {
             let mut words = Words::new(self.seed, self.position);
             for candidate in &mut kept {
                 candidate.value -= ln(-ln(words.uniform(candidate.token)));
@@ -218,13 +222,13 @@ impl Draw {
     }
 
     /// Steps 3 and 4.
-    fn cut(&self, isa: Isa, candidates: &mut Vec<Candidate>) -> Result<()> {
-        let k = self.how.top_k as usize;
+    fn apply_top_k_top_p(&self, isa: Isa, candidates: &mut Vec<Candidate>) -> Result<()> {
+        let k = self.sampling.top_k as usize;
         if k > 0 && k < candidates.len() {
             candidates.select_nth_unstable_by(k - 1, Candidate::order);
             candidates.truncate(k);
         }
-        if self.how.top_p < 1.0 {
+        if self.sampling.top_p < 1.0 {
             candidates.sort_unstable_by(Candidate::order);
             let mut p: Vec<f32> = candidates.iter().map(|c| c.value).collect();
             let width = p.len();
@@ -232,7 +236,7 @@ impl Draw {
             let mut sum = 0.0f32;
             let reached = p.iter().position(|&p| {
                 sum += p;
-                sum >= self.how.top_p
+                sum >= self.sampling.top_p
             });
             if let Some(last) = reached {
                 candidates.truncate(last + 1);

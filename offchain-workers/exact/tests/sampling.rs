@@ -262,10 +262,10 @@ proptest! {
         for isa in Isa::available() {
             let mut candidates = Vec::new();
             for (first, part) in &parts {
-                draw.sift(isa, *first as u32, part, &mut candidates).unwrap();
+                draw.add_candidates(isa, *first as u32, part, &mut candidates).unwrap();
             }
             let whole = sampling.sample(isa, [1; 32], position, &x[..seen]);
-            prop_assert_eq!(draw.choose(draw.keep(isa, candidates).unwrap()), whole);
+            prop_assert_eq!(draw.sample(draw.truncate(isa, candidates).unwrap()), whole);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::error::Result;
 use agorai_exact::{element::ElementType, matmul::Accumulate};
 
 /// Outputs of a chunk of [`ProductOps::linear_chunks`].
-pub const CHUNK: usize = agorai_exact::sampling::PART;
+pub const CHUNK: usize = agorai_exact::sampling::CHUNK;
 
 /// Receives a chunk of a product: the index of its first output, and its values `[rows, outputs of the chunk]`.
 pub type OnChunk<'a> = dyn Fn(usize, &[f32]) -> Result<()> + Sync + 'a;

@@ -99,7 +99,7 @@ impl Sampler {
             let logits = chunk.chunks_exact(chunk.len() / count);
             for ((logits, draw), row) in logits.zip(&draws).zip(&candidates) {
                 found.clear();
-                draw.sift(isa, token, logits, &mut found)?;
+                draw.add_candidates(isa, token, logits, &mut found)?;
                 let mut row = row.lock().unwrap_or_else(PoisonError::into_inner);
                 row.best.extend(Candidate::best(&found));
                 row.candidates.extend_from_slice(&found);
@@ -109,11 +109,11 @@ impl Sampler {
         let mut tokens = Vec::with_capacity(count);
         for (row, draw) in candidates.into_iter().zip(&draws) {
             let row = row.into_inner().unwrap_or_else(PoisonError::into_inner);
-            let mut kept = draw.keep(isa, row.candidates)?;
+            let mut kept = draw.truncate(isa, row.candidates)?;
             if let Some(recorder) = recorder.as_deref_mut() {
                 recorder.push_bytes(&leaf_bytes(draw, row.best, &mut kept));
             }
-            tokens.push(draw.choose(kept)?);
+            tokens.push(draw.sample(kept)?);
         }
         Ok(tokens)
     }
@@ -132,7 +132,7 @@ struct RowCandidates {
 fn leaf_bytes(draw: &Draw, mut best: Vec<Candidate>, kept: &mut [Candidate]) -> Vec<u8> {
     best.sort_unstable_by_key(Candidate::token);
     kept.sort_unstable_by_key(Candidate::token);
-    let kept = if draw.cuts() { &*kept } else { &[] };
+    let kept = if draw.truncates() { &*kept } else { &[] };
     let all = best.iter().chain(kept);
     all.flat_map(Candidate::to_le_bytes).collect()
 }
