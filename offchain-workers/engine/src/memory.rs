@@ -149,7 +149,7 @@ pub fn serving(file: &ModelFile, positions: usize, threads: usize) -> Result<u64
     for part in file.parts() {
         let (n, k) = file.shape(part)?;
         let bytes = match file.element(part)? {
-            ElementType::Block(format) => QuantMatrix::size(format, n, k)? as u64,
+            ElementType::Block(format) => QuantMatrix::size_bytes(format, n, k)? as u64,
             _ => VALUE * (n as u64).next_multiple_of(PANEL).saturating_mul(k as u64),
         };
         weights = weights.saturating_add(bytes);

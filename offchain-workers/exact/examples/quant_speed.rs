@@ -112,7 +112,7 @@ fn main() -> Result<()> {
         let mut w = QuantMatrix::new(format, n, k)?;
         let bytes = rows(format, n, k)?;
         w.set_rows(0, &bytes)?;
-        let size = QuantMatrix::size(format, n, k).expect("a size") as f64;
+        let size = QuantMatrix::size_bytes(format, n, k).expect("a size") as f64;
         let packed = size / bytes.len() as f64;
         println!("{format:?} {k} -> {n}: {packed:.3} of the file's bytes");
         for m in [1, 6, 64, 128] {

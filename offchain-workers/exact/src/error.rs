@@ -13,7 +13,7 @@ pub enum Error {
     /// A number that must be finite is not.
     NotFinite,
     /// Memory of this size cannot be had.
-    TooLarge,
+    OutOfMemory,
     /// An index (token, position, target) lies outside its table.
     IndexOutOfRange,
     /// A parameter (temperature, probability, rate) lies outside its domain.
@@ -31,7 +31,7 @@ impl fmt::Display for Error {
             Error::Shape => "the slices do not fit the shape",
             Error::NotANumber => "an operand or a result is not a number",
             Error::NotFinite => "a number is not finite",
-            Error::TooLarge => "memory of this size cannot be had",
+            Error::OutOfMemory => "memory of this size cannot be had",
             Error::IndexOutOfRange => "an index lies outside its table",
             Error::Parameter => "a parameter lies outside its domain",
             Error::TooManyTerms => "a segment has too many terms",

@@ -48,7 +48,7 @@ impl Isa {
     /// where the processor lacks it. Every dispatch goes through here, which is what makes the
     /// vector code sound.
     #[inline]
-    pub fn usable(self) -> Isa {
+    pub fn or_scalar(self) -> Isa {
         if self.is_available() {
             self
         } else {

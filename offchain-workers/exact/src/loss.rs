@@ -14,11 +14,11 @@ use crate::softmax::softmax_row;
 use crate::Isa;
 
 /// The target of a row that does not count: its loss is +0.0, its gradient zero.
-pub const IGNORE: u32 = u32::MAX;
+pub const IGNORE_INDEX: u32 = u32::MAX;
 
 fn check(logits: &[f32], width: usize, targets: &[u32]) -> Result<()> {
     shape(width > 0 && logits.len() == area(targets.len(), width)?)?;
-    let inside = |&t: &u32| t == IGNORE || (t as usize) < width;
+    let inside = |&t: &u32| t == IGNORE_INDEX || (t as usize) < width;
     if targets.iter().all(inside) {
         Ok(())
     } else {
@@ -104,7 +104,7 @@ pub fn cross_entropy_backward(
 /// The mean loss over the rows that count. No such row: [`Error::Shape`].
 pub fn mean_loss(isa: Isa, losses: &[f32], targets: &[u32]) -> Result<f32> {
     shape(losses.len() == targets.len())?;
-    let counted = targets.iter().filter(|&&t| t != IGNORE).count();
+    let counted = targets.iter().filter(|&&t| t != IGNORE_INDEX).count();
     shape(counted > 0)?;
     Ok(sum16(isa, losses)? / counted as f32)
 }

@@ -83,7 +83,7 @@ pub fn max(isa: Isa, x: &[f32]) -> Result<f32> {
 }
 
 /// The largest absolute value; +0.0 for no elements.
-pub fn amax(isa: Isa, x: &[f32]) -> Result<f32> {
+pub fn max_abs(isa: Isa, x: &[f32]) -> Result<f32> {
     #[inline(always)]
     fn body<V: Lanes>(x: &[f32]) -> (f32, bool) {
         let mut nan = 0;
@@ -125,6 +125,6 @@ pub(crate) fn nan_of<V: Lanes>(x: &[f32]) -> u16 {
 }
 
 /// [`Error::NotANumber`] if any element is.
-pub fn refuse_nan(isa: Isa, x: &[f32]) -> Result<()> {
+pub fn reject_nan(isa: Isa, x: &[f32]) -> Result<()> {
     no_nan(dispatch!(isa, nan_of(x: &[f32]) -> u16))
 }

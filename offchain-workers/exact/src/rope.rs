@@ -28,47 +28,47 @@ pub const MAX_THETA: f32 = 1e9;
 pub const MAX_POSITIONS: usize = 1 << 20;
 
 /// 2pi.
-const TURN: f32 = f32::from_bits(0x40c9_0fdb);
+const TWO_PI: f32 = f32::from_bits(0x40c9_0fdb);
 
 /// An unevaluated sum of two binary32 numbers, the second at most half an ulp of the first: some
 /// 48 bits (Dekker, 1971).
 #[derive(Clone, Copy)]
-struct Pair(f32, f32);
+struct DoubleF32(f32, f32);
 
-impl Pair {
+impl DoubleF32 {
     /// `a + b` for |a| >= |b|.
-    fn renormalised(a: f32, b: f32) -> Pair {
+    fn renormalised(a: f32, b: f32) -> DoubleF32 {
         let high = a + b;
-        Pair(high, b - (high - a))
+        DoubleF32(high, b - (high - a))
     }
 
-    fn plus(self, other: Pair) -> Pair {
+    fn plus(self, other: DoubleF32) -> DoubleF32 {
         let high = self.0 + other.0;
         let part = high - self.0;
         let error = (self.0 - (high - part)) + (other.0 - part);
-        Pair::renormalised(high, error + (self.1 + other.1))
+        DoubleF32::renormalised(high, error + (self.1 + other.1))
     }
 
-    fn times(self, other: Pair) -> Pair {
+    fn times(self, other: DoubleF32) -> DoubleF32 {
         let high = self.0 * other.0;
         let error = fma(self.0, other.0, -high);
         let cross = fma(self.0, other.1, self.1 * other.0);
-        Pair::renormalised(high, error + cross)
+        DoubleF32::renormalised(high, error + cross)
     }
 
     /// `a / b` of two binary32 numbers.
-    fn quotient(a: f32, b: f32) -> Pair {
+    fn quotient(a: f32, b: f32) -> DoubleF32 {
         let high = a / b;
-        Pair::renormalised(high, fma(-high, b, a) / b)
+        DoubleF32::renormalised(high, fma(-high, b, a) / b)
     }
 
     /// e^self by its Taylor series of a 256th, squared eight times.
-    fn exp(self) -> Pair {
+    fn exp(self) -> DoubleF32 {
         const TERMS: u32 = 9;
-        let small = Pair(self.0 / 256.0, self.1 / 256.0);
-        let mut sum = Pair(1.0, 0.0);
+        let small = DoubleF32(self.0 / 256.0, self.1 / 256.0);
+        let mut sum = DoubleF32(1.0, 0.0);
         for i in (1..=TERMS).rev() {
-            sum = Pair(1.0, 0.0).plus(small.times(sum).times(Pair::quotient(1.0, i as f32)));
+            sum = DoubleF32(1.0, 0.0).plus(small.times(sum).times(DoubleF32::quotient(1.0, i as f32)));
         }
         for _ in 0..8 {
             sum = sum.times(sum);
@@ -82,11 +82,13 @@ impl Pair {
 pub fn frequencies(head: usize, theta: f32) -> Result<Vec<f32>> {
     shape(head > 0 && head.is_multiple_of(2) && head <= 1 << 16)?;
     parameter(theta > 1.0 && theta <= MAX_THETA)?;
-    let first = ln(theta);
-    let residual = Pair(theta, 0.0).times(Pair(-first, 0.0).exp()).plus(Pair(-1.0, 0.0));
-    let log = Pair(first, 0.0).plus(residual);
+    let approximate = ln(theta);
+    let residual = DoubleF32(theta, 0.0)
+        .times(DoubleF32(-approximate, 0.0).exp())
+        .plus(DoubleF32(-1.0, 0.0));
+    let log = DoubleF32(approximate, 0.0).plus(residual);
     let frequency = |i: usize| {
-        let share = Pair::quotient(-((2 * i) as f32), head as f32);
+        let share = DoubleF32::quotient(-((2 * i) as f32), head as f32);
         log.times(share).exp().0
     };
     Ok((0..head / 2).map(frequency).collect())
@@ -138,7 +140,7 @@ impl Scaling<'_> {
                 parameter(lengthens(factor) && low > 0.0 && high > low && high.is_finite())?;
                 parameter((1..=1 << 24).contains(&context))?;
                 for f in frequencies {
-                    let turns = (context as f32 * *f) / TURN;
+                    let turns = (context as f32 * *f) / TWO_PI;
                     let slow = *f / factor;
                     if turns < low {
                         *f = slow;
@@ -193,7 +195,7 @@ impl RopeTable {
             sin: Vec::new(),
         };
         for values in [&mut table.cos, &mut table.sin] {
-            values.try_reserve_exact(length).map_err(|_| Error::TooLarge)?;
+            values.try_reserve_exact(length).map_err(|_| Error::OutOfMemory)?;
         }
         table.cos.resize(length, 0.0);
         table.sin.resize(length, 0.0);
@@ -222,20 +224,20 @@ impl RopeTable {
 
     /// Rotates each head of each row of `x` [positions, heads * head] in place.
     pub fn rotate(&self, isa: Isa, positions: &[u32], x: &mut [f32]) -> Result<()> {
-        self.turn(isa, positions, x, false)
+        self.rotate_by(isa, positions, x, false)
     }
 
     /// The inverse of [`RopeTable::rotate`], up to rounding, and its gradient.
-    pub fn rotate_back(&self, isa: Isa, positions: &[u32], x: &mut [f32]) -> Result<()> {
-        self.turn(isa, positions, x, true)
+    pub fn rotate_inverse(&self, isa: Isa, positions: &[u32], x: &mut [f32]) -> Result<()> {
+        self.rotate_by(isa, positions, x, true)
     }
 
-    fn turn(&self, isa: Isa, positions: &[u32], x: &mut [f32], back: bool) -> Result<()> {
+    fn rotate_by(&self, isa: Isa, positions: &[u32], x: &mut [f32], inverse: bool) -> Result<()> {
         let table = self;
         #[inline(always)]
-        fn body<V: Lanes>(table: &RopeTable, positions: &[u32], x: &mut [f32], width: usize, back: bool) -> u16 {
+        fn body<V: Lanes>(table: &RopeTable, positions: &[u32], x: &mut [f32], width: usize, inverse: bool) -> u16 {
             let half = table.half;
-            let sign = V::splat_bits(if back { 0x8000_0000 } else { 0 });
+            let sign = V::splat_bits(if inverse { 0x8000_0000 } else { 0 });
             let mut nan = 0;
             for (&position, row) in positions.iter().zip(x.chunks_exact_mut(width)) {
                 let at = position as usize * half;
@@ -273,7 +275,7 @@ impl RopeTable {
                 positions: &[u32],
                 x: &mut [f32],
                 width: usize,
-                back: bool
+                inverse: bool
             ) -> u16
         ))
     }

@@ -219,7 +219,7 @@ fn decode_is_prefill_bit_for_bit() {
         };
         for isa in Isa::available() {
             let (_, prefill) = whole.forward(isa);
-            let mut cache = PackedMatrix::with_room(width, t).unwrap();
+            let mut cache = PackedMatrix::with_capacity(width, t).unwrap();
             for i in 0..t {
                 let key = whole.row(&whole.k, i);
                 cache.push_columns(key, width, 0).unwrap();

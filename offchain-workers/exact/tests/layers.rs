@@ -8,7 +8,7 @@ mod common;
 use agorai_exact::adamw::{clip_scale, global_norm, power, AdamW};
 use agorai_exact::fma::fma;
 use agorai_exact::gated::{geglu, geglu_backward, swiglu, swiglu_backward};
-use agorai_exact::loss::{self, IGNORE};
+use agorai_exact::loss::{self, IGNORE_INDEX};
 use agorai_exact::norm::{rmsnorm, rmsnorm_backward_input, rmsnorm_backward_weight};
 use agorai_exact::rope::{frequencies, RopeTable, Scaling};
 use agorai_exact::softmax::{softmax, softmax_backward};
@@ -94,13 +94,13 @@ proptest! {
     fn cross_entropy_follows_its_literal_order((rows, width, x) in matrices(1), seed: u32) {
         let scale = 1.0 / rows as f32;
         let target = |i: usize| match seed.rotate_left(7 * i as u32) {
-            t if t % 5 == 0 => IGNORE,
+            t if t % 5 == 0 => IGNORE_INDEX,
             t => t % width as u32,
         };
         let targets: Vec<u32> = (0..rows).map(target).collect();
         let (mut losses, mut gradient) = (vec![], vec![]);
         for (x, &t) in x[0].chunks(width).zip(&targets) {
-            if t == IGNORE {
+            if t == IGNORE_INDEX {
                 losses.push(0.0);
                 gradient.extend(vec![0.0; width]);
                 continue;
@@ -121,7 +121,7 @@ proptest! {
             loss::cross_entropy_backward(isa, &mut d, width, &targets, scale, &mut both).unwrap();
             prop_assert_eq!(bits(&both), bits(&losses));
             prop_assert_eq!(bits(&d), bits(&gradient));
-            let counted = targets.iter().filter(|&&t| t != IGNORE).count();
+            let counted = targets.iter().filter(|&&t| t != IGNORE_INDEX).count();
             let mean = loss::mean_loss(isa, &losses, &targets);
             if counted == 0 {
                 prop_assert_eq!(mean, Err(Error::Shape));
@@ -232,7 +232,7 @@ proptest! {
             table.rotate(isa, &positions, &mut ours).unwrap();
             prop_assert_eq!(bits(&ours), bits(&expected[0]));
             let mut ours = x.clone();
-            table.rotate_back(isa, &positions, &mut ours).unwrap();
+            table.rotate_inverse(isa, &positions, &mut ours).unwrap();
             prop_assert_eq!(bits(&ours), bits(&expected[1]));
         }
     }
@@ -370,7 +370,7 @@ fn rotating_back_restores_the_vector() {
     let mut y = x.clone();
     table.rotate(Isa::detect(), &[1999, 7], &mut y).unwrap();
     assert!(x.iter().zip(&y).any(|(a, b)| (a - b).abs() > 0.1));
-    table.rotate_back(Isa::detect(), &[1999, 7], &mut y).unwrap();
+    table.rotate_inverse(Isa::detect(), &[1999, 7], &mut y).unwrap();
     assert!(x.iter().zip(&y).all(|(a, b)| (a - b).abs() < 1e-5));
 }
 

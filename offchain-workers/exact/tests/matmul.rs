@@ -174,7 +174,7 @@ fn pushed_columns_are_those_packed_at_once() {
     for (row, w) in rows.chunks_exact_mut(stride).zip(w.chunks_exact(k)) {
         row[first..first + k].copy_from_slice(w);
     }
-    let mut grown = PackedMatrix::with_room(k, 50).unwrap();
+    let mut grown = PackedMatrix::with_capacity(k, 50).unwrap();
     let mut done = 0;
     for count in [1, 1, 0, 30, 31, 2, 64, 40, 1] {
         let rows = &rows[done * stride..(done + count) * stride];
@@ -208,13 +208,13 @@ fn wrong_shapes_are_refused() {
     assert_eq!(PackedMatrix::from_out_in(0, usize::MAX, &[]), Err(Error::Shape));
     let mut empty = PackedMatrix::default();
     assert_eq!(empty.push_columns(&[], 0, 0), Err(Error::Shape));
-    let mut two = PackedMatrix::with_room(2, 1).unwrap();
+    let mut two = PackedMatrix::with_capacity(2, 1).unwrap();
     for (rows, stride, first) in [(3, 3, 2), (3, 2, 0), (2, 1, 0), (2, 2, 1), (2, 2, usize::MAX)] {
         let pushed = two.push_columns(&[1.0; 3][..rows], stride, first);
         assert_eq!(pushed, Err(Error::Shape), "{rows} {stride} {first}");
     }
-    assert!(PackedMatrix::with_room(1 << 20, 1 << 40).is_err());
-    assert!(PackedMatrix::with_room(usize::MAX, 1).is_err());
+    assert!(PackedMatrix::with_capacity(1 << 20, 1 << 40).is_err());
+    assert!(PackedMatrix::with_capacity(usize::MAX, 1).is_err());
 }
 
 #[test]

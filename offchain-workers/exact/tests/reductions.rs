@@ -63,7 +63,7 @@ proptest! {
         let first = a.iter().position(|&x| x == largest).unwrap();
         for isa in Isa::available() {
             prop_assert_eq!(reduce::max(isa, &a).unwrap().to_bits(), largest.to_bits());
-            prop_assert_eq!(reduce::amax(isa, &a).unwrap().to_bits(), absolute.to_bits());
+            prop_assert_eq!(reduce::max_abs(isa, &a).unwrap().to_bits(), absolute.to_bits());
             prop_assert_eq!(reduce::argmax(isa, &a).unwrap(), first);
         }
     }
@@ -110,9 +110,9 @@ proptest! {
         for isa in Isa::available() {
             prop_assert_eq!(reduce::sum16(isa, &x), Err(Error::NotANumber));
             prop_assert_eq!(reduce::max(isa, &x), Err(Error::NotANumber));
-            prop_assert_eq!(reduce::amax(isa, &x), Err(Error::NotANumber));
+            prop_assert_eq!(reduce::max_abs(isa, &x), Err(Error::NotANumber));
             prop_assert_eq!(reduce::argmax(isa, &x), Err(Error::NotANumber));
-            prop_assert_eq!(reduce::refuse_nan(isa, &x), Err(Error::NotANumber));
+            prop_assert_eq!(reduce::reject_nan(isa, &x), Err(Error::NotANumber));
             let mut out = x.clone();
             prop_assert_eq!(elementwise::scale(isa, 1.0, &mut out), Err(Error::NotANumber));
         }
@@ -123,7 +123,7 @@ proptest! {
 fn empty_slices_have_a_sum_but_no_mean_or_maximum() {
     for isa in Isa::ALL {
         assert_eq!(reduce::sum16(isa, &[]), Ok(0.0));
-        assert_eq!(reduce::amax(isa, &[]), Ok(0.0));
+        assert_eq!(reduce::max_abs(isa, &[]), Ok(0.0));
         assert_eq!(reduce::mean(isa, &[]), Err(Error::Shape));
         assert_eq!(reduce::max(isa, &[]), Err(Error::Shape));
         assert_eq!(reduce::argmax(isa, &[]), Err(Error::Shape));

@@ -115,5 +115,5 @@ fn run(isa: Isa, product: &Product<'_>, out: &mut [f32], stride: usize) -> Resul
         isa,
         body(product: &Product<'_>, out: &mut [f32], stride: usize) -> Result<()>
     )?;
-    crate::reduce::refuse_nan(isa, out)
+    crate::reduce::reject_nan(isa, out)
 }

@@ -67,7 +67,7 @@ impl PackedMatrix {
     }
 
     /// Bytes that the panels take.
-    pub fn bytes(&self) -> usize {
+    pub fn size_bytes(&self) -> usize {
         4 * self.data.len()
     }
 
@@ -104,10 +104,10 @@ impl PackedMatrix {
     }
 
     /// An empty matrix [k, 0] with room for so many columns: keys of an attention cache.
-    pub fn with_room(k: usize, columns: usize) -> Result<PackedMatrix> {
+    pub fn with_capacity(k: usize, columns: usize) -> Result<PackedMatrix> {
         let length = area(columns.div_ceil(PANEL), area(k, PANEL)?)?;
         let mut data = Vec::new();
-        data.try_reserve_exact(length).map_err(|_| Error::TooLarge)?;
+        data.try_reserve_exact(length).map_err(|_| Error::OutOfMemory)?;
         Ok(PackedMatrix { k, n: 0, data })
     }
 

@@ -49,7 +49,7 @@ pub struct QuantMatrix {
 
 fn zeroed<T: Clone>(count: usize, zero: T) -> Result<Vec<T>> {
     let mut values = Vec::new();
-    values.try_reserve_exact(count).map_err(|_| Error::TooLarge)?;
+    values.try_reserve_exact(count).map_err(|_| Error::OutOfMemory)?;
     values.resize(count, zero);
     Ok(values)
 }
@@ -84,7 +84,7 @@ impl QuantMatrix {
     }
 
     /// Bytes that a matrix of n outputs and k inputs takes.
-    pub fn size(format: BlockFormat, n: usize, k: usize) -> Result<usize> {
+    pub fn size_bytes(format: BlockFormat, n: usize, k: usize) -> Result<usize> {
         let (codes, halves, integers) = counts(format, n, k)?;
         Ok(64 * codes + 2 * PANEL * halves + PANEL * integers)
     }

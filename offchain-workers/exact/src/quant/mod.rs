@@ -133,7 +133,7 @@ pub fn quant_matmul(
         }
         return Ok(());
     }
-    let nan = match isa.usable() {
+    let nan = match isa.or_scalar() {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         // SAFETY: the processor has the instructions, and the system has granted tiles.
         Isa::Amx if amx::is_fastest(x.rows(), w.format()) => unsafe {

@@ -6,7 +6,7 @@
 //! vector types offer only operations that IEEE-754 rounds correctly, and bit operations.
 //!
 //! Why the methods are safe to call: the vector types are private to the crate and only
-//! `dispatch!` instantiates a body with them, after [`Isa::usable`](crate::Isa::usable) has
+//! `dispatch!` instantiates a body with them, after [`Isa::or_scalar`](crate::Isa::or_scalar) has
 //! answered that the processor has the instructions.
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
@@ -152,8 +152,8 @@ macro_rules! dispatch {
         fn on_avx512($($arg: $ty),*) -> $ret {
             $body::<crate::simd::Avx512>($($arg),*)
         }
-        match crate::Isa::usable($isa) {
-            // SAFETY: `usable` names an instruction set only if the processor has it.
+        match crate::Isa::or_scalar($isa) {
+            // SAFETY: `or_scalar` names an instruction set only if the processor has it.
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
             crate::Isa::Avx2 => unsafe { on_avx2($($arg),*) },
             // SAFETY: as above.

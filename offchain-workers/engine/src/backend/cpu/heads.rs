@@ -22,9 +22,9 @@ impl HeadCache {
         let mut values = Vec::new();
         let size = width.checked_mul(positions);
         size.and_then(|size| values.try_reserve_exact(size).ok())
-            .ok_or(agorai_exact::Error::TooLarge)?;
+            .ok_or(agorai_exact::Error::OutOfMemory)?;
         Ok(Self {
-            keys: PackedMatrix::with_room(width, positions)?,
+            keys: PackedMatrix::with_capacity(width, positions)?,
             values,
         })
     }

@@ -94,7 +94,7 @@ impl TrainingBackend for Cpu {
     }
 
     fn rotate_backward(&self, angles: &RopeTable, offset: usize, rows: &mut Vec<f32>, row: usize) -> Result<()> {
-        let turn = RopeTable::rotate_back;
+        let turn = RopeTable::rotate_inverse;
         rows::rotate(self.compute, turn, angles, offset, rows, row)
     }
 

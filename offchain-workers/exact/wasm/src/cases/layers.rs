@@ -60,7 +60,7 @@ pub fn cross_entropy(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> 
     let mut logits = draw.numbers(rows * width);
     let mut targets = draw.indices(rows, width);
     if rows > 1 && draw.below(3) == 0 {
-        targets[0] = loss::IGNORE;
+        targets[0] = loss::IGNORE_INDEX;
     }
     let mut losses = vec![0.0; rows];
     loss::cross_entropy(isa, &logits, width, &targets, &mut losses)?;
@@ -113,7 +113,7 @@ pub fn rope(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     let mut x = draw.numbers(rows * heads * head);
     table.rotate(isa, &positions, &mut x)?;
     out.numbers(&x);
-    table.rotate_back(isa, &positions, &mut x)?;
+    table.rotate_inverse(isa, &positions, &mut x)?;
     out.numbers(&x);
     Ok(())
 }
@@ -162,7 +162,7 @@ pub fn attention_one_by_one(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Resu
         draw.numbers(total * width),
         draw.numbers(total * width),
     );
-    let mut cache = PackedMatrix::with_room(width, total)?;
+    let mut cache = PackedMatrix::with_capacity(width, total)?;
     let s = &mut Scratch::default();
     for offset in 0..total {
         cache.push_columns(&k[offset * width..][..width], width, 0)?;

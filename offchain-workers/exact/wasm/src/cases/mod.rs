@@ -92,7 +92,7 @@ pub const CASES: &[(&str, Case)] = &[
         vectors::reduction(i, d, o, reduce::sum_sq16)
     }),
     ("max", |i, d, o| vectors::reduction(i, d, o, reduce::max)),
-    ("amax", |i, d, o| vectors::reduction(i, d, o, reduce::amax)),
+    ("max abs", |i, d, o| vectors::reduction(i, d, o, reduce::max_abs)),
     ("argmax", |i, d, o| {
         vectors::reduction(i, d, o, |i, x| Ok(reduce::argmax(i, x)? as f32))
     }),
