@@ -32,13 +32,13 @@ async fn main() -> Result<()> {
 
 async fn run(bin: &Path, node: &Path, dir: &Path) -> Result<()> {
     let spec = dir.join("local.json");
-    let made = Command::new(node)
+    let status = Command::new(node)
         .args(["export-chain-spec", "--chain", "local", "--raw", "--output"])
         .arg(&spec)
         .stderr(Stdio::null())
         .status()
         .await?;
-    ensure!(made.success(), "the chain spec could not be made: {made}");
+    ensure!(status.success(), "agorai-node export-chain-spec failed: {status}");
 
     let definition = include_str!("../network.toml")
         .replace("{{NODE}}", &node.to_string_lossy())
@@ -88,13 +88,14 @@ async fn run(bin: &Path, node: &Path, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The user's command line, pointed at one node.
+/// The `agorai` program, connected to one node.
 struct Cli {
     program: PathBuf,
     url: String,
 }
 
 impl Cli {
+    /// Runs a command and returns its stdout; fails if the command fails or takes more than 240 s.
     async fn run(&self, args: &[&str]) -> Result<String> {
         let output = Command::new(&self.program)
             .args(["--url", &self.url])
@@ -115,7 +116,7 @@ impl Cli {
     }
 }
 
-/// 400 kB of varied text: enough sequences for four workers.
+/// Returns 400 kB of text without repeated lines, enough sequences for four workers.
 fn corpus_text() -> String {
     let mut text = String::new();
     for n in 0u32.. {
