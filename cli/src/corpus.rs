@@ -1,38 +1,35 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! Checks of a corpus before anything of it is sent, and how it is cut into shards.
+//! Text files to train on: their checks before anything is sent, and their division into shards.
 
 use crate::error::{Error, Result};
 use agorai_primitives::training::Recipe;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
-/// Most bytes of a file of a corpus: 64 MiB.
+/// Maximum bytes of a file of a corpus: 64 MiB.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
-/// Most bytes of a shard: 4 MiB.
+/// Maximum bytes of a shard: 4 MiB.
 pub const SHARD_BYTES: usize = 4 << 20;
-/// Most shards of a dataset, as on the chain.
+/// Maximum number of shards of a dataset, as on the chain.
 pub const MAX_SHARDS: usize = 256;
 
-/// A checked file of a corpus.
+/// A file of a corpus that passed the checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CorpusFile {
-    /// Its name, without folders.
+    /// The file name without folders.
     pub name: String,
-    /// Its text.
+    /// The text.
     pub text: String,
 }
 
 impl CorpusFile {
-    /// Reads and checks a file: not empty, not too large, UTF-8.
+    /// Reads a file; fails if it is empty, larger than [`MAX_FILE_BYTES`] or not UTF-8.
     pub fn read(path: &Path) -> Result<Self> {
         let shown = path.display();
         let unreadable = |e: std::io::Error| {
             Error::usage("CorpusUnreadable", format!("cannot read {shown}: {e}"))
                 .hint("check the path and that you may read the file")
         };
-        // The length is asked first, so that a file beyond the limit is never read.
+        // The length is checked first, so that a file beyond the limit is not read.
         let length = fs::metadata(path).map_err(unreadable)?.len();
         if length > MAX_FILE_BYTES {
             return Err(too_large(&shown.to_string(), length));
@@ -45,14 +42,11 @@ impl CorpusFile {
         Self::from_bytes(name, bytes)
     }
 
-    /// Checks bytes that are already here.
+    /// Returns the file of `bytes`, with the checks of [`CorpusFile::read`].
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self> {
         let name = name.into();
         if bytes.is_empty() {
-            return Err(
-                Error::usage("CorpusEmpty", format!("{name} is empty: there is nothing to train on"))
-                    .hint("give a file with UTF-8 text"),
-            );
+            return Err(Error::usage("CorpusEmpty", format!("{name} is empty")).hint("give a file with UTF-8 text"));
         }
         if bytes.len() as u64 > MAX_FILE_BYTES {
             return Err(too_large(&name, bytes.len() as u64));
@@ -61,7 +55,7 @@ impl CorpusFile {
             let offset = e.utf8_error().valid_up_to();
             Error::usage(
                 "CorpusNotUtf8",
-                format!("{name} is not UTF-8 text: the byte at offset {offset} begins no character"),
+                format!("{name} is not UTF-8: the byte at offset {offset} starts no character"),
             )
             .hint(format!(
                 "convert it first, e.g. iconv -f LATIN1 -t UTF-8 {name} > utf8.txt"
@@ -70,8 +64,8 @@ impl CorpusFile {
         Ok(Self { name, text })
     }
 
-    /// Its shards: at most [`SHARD_BYTES`] each, cut after a line where there is one, and never within a
-    /// character.
+    /// Returns the shards of the text, of at most [`SHARD_BYTES`] each. They end after a line where possible, and never
+    /// within a character.
     pub fn shards(&self) -> Vec<&str> {
         let (mut rest, mut shards) = (self.text.as_str(), Vec::new());
         while rest.len() > SHARD_BYTES {
@@ -80,9 +74,9 @@ impl CorpusFile {
                 end -= 1;
             }
             let end = rest[..end].rfind('\n').map_or(end, |newline| newline + 1);
-            let (shard, later) = rest.split_at(end);
+            let (shard, remainder) = rest.split_at(end);
             shards.push(shard);
-            rest = later;
+            rest = remainder;
         }
         if !rest.is_empty() {
             shards.push(rest);
@@ -94,13 +88,13 @@ impl CorpusFile {
 fn too_large(name: &str, bytes: u64) -> Error {
     Error::usage(
         "CorpusTooLarge",
-        format!("{name} has {bytes} bytes; a file may have at most {MAX_FILE_BYTES} (64 MiB)"),
+        format!("{name} has {bytes} bytes; the maximum of a file is {MAX_FILE_BYTES} (64 MiB)"),
     )
-    .hint("split it into several files and give them all: split -C 60m FILE part-")
+    .hint("split it into several files and publish all of them: split -C 60m FILE part-")
 }
 
-/// Bytes that one round of `recipe` reads with `workers` workers, all on different sequences: their own
-/// and the held-out ones, each of `sequence` + 1 bytes.
+/// Returns the bytes that one round of `recipe` reads with `workers` workers: the sequences of each worker and the
+/// held-out ones, all disjoint, of `sequence` + 1 bytes each.
 pub fn bytes_needed(recipe: &Recipe, workers: u32) -> u64 {
     recipe
         .sequences_per_worker()
@@ -109,7 +103,7 @@ pub fn bytes_needed(recipe: &Recipe, workers: u32) -> u64 {
         .saturating_mul(u64::from(recipe.sequence).saturating_add(1))
 }
 
-/// Refuses a corpus with fewer bytes than one round of training reads, and one with too many shards.
+/// Checks that a corpus has the bytes that one round of training reads, and at most [`MAX_SHARDS`] shards.
 pub fn check_size(files: &[CorpusFile], recipe: &Recipe, workers: u32) -> Result<()> {
     let bytes: u64 = files.iter().map(|file| file.text.len() as u64).sum();
     let needed = bytes_needed(recipe, workers);
@@ -124,67 +118,11 @@ pub fn check_size(files: &[CorpusFile], recipe: &Recipe, workers: u32) -> Result
     if shards > MAX_SHARDS {
         return Err(Error::usage(
             "CorpusTooManyShards",
-            format!("the corpus makes {shards} shards; a dataset has at most {MAX_SHARDS}"),
+            format!("the corpus has {shards} shards; the maximum of a dataset is {MAX_SHARDS}"),
         )
-        .hint("join small files, or publish several datasets"));
+        .hint("concatenate small files, or publish several datasets"));
     }
     Ok(())
-}
-
-/// The text of a repository's docs and sources (`*.md`, `*.rs`), sorted by path, as one file.
-pub fn gather(root: &Path) -> Result<CorpusFile> {
-    let mut paths = Vec::new();
-    collect(root, &mut paths, 0)?;
-    paths.sort();
-    let mut text = String::new();
-    for path in &paths {
-        // A file that is not text is no reason to fail: it is simply not part of the docs.
-        if let Ok(part) = fs::read_to_string(path) {
-            text.push_str(&part);
-            text.push('\n');
-        }
-    }
-    CorpusFile::from_bytes("repository.txt", text.into_bytes()).map_err(|e| {
-        e.hint(format!(
-            "no *.md or *.rs under {}: name a repository with --repo or a text with --text",
-            root.display()
-        ))
-    })
-}
-
-fn collect(folder: &Path, paths: &mut Vec<PathBuf>, depth: usize) -> Result<()> {
-    let entries = fs::read_dir(folder).map_err(|e| {
-        Error::usage(
-            "CorpusUnreadable",
-            format!("cannot read the folder {}: {e}", folder.display()),
-        )
-    })?;
-    for entry in entries.flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
-        let Ok(kind) = entry.file_type() else {
-            continue;
-        };
-        let left_out = name.to_string_lossy().starts_with('.') || name == "target" || name == "node_modules";
-        let is_text = path.extension().is_some_and(|e| e == "md" || e == "rs");
-        if left_out {
-            continue;
-        }
-        if kind.is_dir() && depth < 16 {
-            collect(&path, paths, depth + 1)?;
-        } else if kind.is_file() && is_text {
-            paths.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// The root of the repository in or above `from`: where a Cargo workspace begins.
-pub fn repository_root(from: &Path) -> Option<PathBuf> {
-    from.ancestors()
-        .find(|folder| {
-            fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(|manifest| manifest.contains("[workspace]"))
-        })
-        .map(Path::to_path_buf)
 }
 
 #[cfg(test)]
@@ -222,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn shards_are_bounded_and_keep_every_byte() {
+    fn shards_are_bounded_and_their_concatenation_is_the_text() {
         let text = "aé\n".repeat(SHARD_BYTES / 2);
         let file = CorpusFile::from_bytes("f", text.clone().into_bytes()).unwrap();
         let shards = file.shards();
@@ -231,17 +169,5 @@ mod tests {
         assert_eq!(shards.concat(), text);
         let line = CorpusFile::from_bytes("f", "é".repeat(SHARD_BYTES).into_bytes()).unwrap();
         assert_eq!(line.shards().concat(), line.text);
-    }
-
-    #[test]
-    fn repository_text_is_gathered_without_build_outputs() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path();
-        fs::create_dir_all(root.join("target")).unwrap();
-        fs::write(root.join("target/x.rs"), "built").unwrap();
-        fs::write(root.join("a.md"), "docs").unwrap();
-        fs::write(root.join("b.rs"), "code").unwrap();
-        fs::write(root.join("c.bin"), "no").unwrap();
-        assert_eq!(gather(root).unwrap().text, "docs\ncode\n");
     }
 }

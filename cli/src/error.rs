@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! What a command ends with when it does not succeed: a name for programs, a sentence for people and,
-//! where there is one, the next thing to do.
+//! Errors of commands: a stable name for programs, a message for people and, where one is known, the next step.
 
 use std::fmt;
 
-/// The exit code of a failure.
+/// The class of an error; its value is the exit code of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Something went wrong, or what was asked for did not happen.
+pub enum ErrorKind {
+    /// The command failed, or the expected outcome did not occur.
     Failed = 1,
-    /// The input makes no sense: arguments, files, prompts. Nothing has been sent.
+    /// The input is invalid: arguments, files or prompt. No call was sent.
     Usage = 2,
-    /// The chain said no.
+    /// The chain refused the call.
     Refused = 3,
-    /// No answer: no connection, or none in time.
+    /// No connection to the node, or no answer in time.
     Unreachable = 4,
 }
 
-/// Why a command did not succeed.
+/// Why a command failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// Decides the exit code.
-    pub kind: Kind,
-    /// A stable name, such as `CorpusNotUtf8` or `Inference::FeeBelowPrice`.
+    /// The class, which decides the exit code.
+    pub kind: ErrorKind,
+    /// A stable name: one of this program, such as `CorpusNotUtf8`, or the path of an error of the chain, such as
+    /// `Inference.FeeBelowPrice`.
     pub name: String,
     /// What happened.
     pub message: String,
@@ -30,12 +30,12 @@ pub struct Error {
     pub hint: Option<String>,
 }
 
-/// Result of everything here.
+/// The result of an operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A failure of `kind`.
-    pub fn new(kind: Kind, name: impl Into<String>, message: impl Into<String>) -> Self {
+    /// Returns an error of class `kind` without a hint.
+    pub fn new(kind: ErrorKind, name: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             kind,
             name: name.into(),
@@ -44,29 +44,29 @@ impl Error {
         }
     }
 
-    /// [`Kind::Failed`].
+    /// Returns an error of class [`ErrorKind::Failed`].
     pub fn failed(name: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(Kind::Failed, name, message)
+        Self::new(ErrorKind::Failed, name, message)
     }
 
-    /// [`Kind::Usage`].
+    /// Returns an error of class [`ErrorKind::Usage`].
     pub fn usage(name: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(Kind::Usage, name, message)
+        Self::new(ErrorKind::Usage, name, message)
     }
 
-    /// [`Kind::Unreachable`].
+    /// Returns an error of class [`ErrorKind::Unreachable`].
     pub fn unreachable(name: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(Kind::Unreachable, name, message)
+        Self::new(ErrorKind::Unreachable, name, message)
     }
 
-    /// The same with what to do next.
+    /// Returns the error with `hint` as the next step, in place of an earlier one.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// As one JSON object.
+    /// Returns the error as one JSON object.
     pub fn json(&self) -> serde_json::Value {
         serde_json::json!({
             "ok": false,
@@ -76,7 +76,7 @@ impl Error {
         })
     }
 
-    /// The exit code of the process.
+    /// Returns the exit code of the process.
     pub fn code(&self) -> u8 {
         self.kind as u8
     }

@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! `agorai`: a user's command line, and the same as a library for the end-to-end tests.
+//! `agorai`, the command line of a user of the chain, as a library for the end-to-end tests.
 //!
-//! | module | what is in it |
+//! | module | content |
 //! |---|---|
-//! | [`args`] | what the command line looks like |
-//! | [`chain`] | calls, storage and events of the chain, over a node's RPC |
-//! | [`corpus`], [`manifest`] | checks of a dataset before anything is sent, and its description |
-//! | [`weights`] | the first weights of a model |
-//! | [`commands`] | one file per group of commands |
+//! | [`args`] | the command line's options and help |
+//! | [`dispatch`] | selection of the command |
+//! | [`commands`] | one module per group of commands |
 //! | [`localnet`] | a network of nodes on this machine |
-//! | [`demo`] | the whole way from a text to a paid answer |
-//! | [`output`] | results on stdout, progress on stderr |
-//! | [`error`] | failures and exit codes |
+//! | [`chain`] | calls, storage and events of the chain, over a node's RPC |
+//! | [`corpus`], [`manifest`] | the files of a dataset and its description |
+//! | [`weights`] | the initial weights of a model |
+//! | [`deadline`] | the time limit of a command |
+//! | [`output`], [`table`] | results on stdout, progress on stderr |
+//! | [`error`] | errors and exit codes |
 
 pub mod args;
 pub mod chain;
 pub mod commands;
 pub mod corpus;
-pub mod demo;
+pub mod deadline;
+pub mod dispatch;
 pub mod error;
 pub mod localnet;
 pub mod manifest;
 pub mod output;
 pub mod table;
+#[cfg(test)]
+mod test_runtime;
 pub mod weights;
 
-pub use error::{Error, Kind, Result};
+pub use error::{Error, ErrorKind, Result};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 //! The `agorai` command.
 
-use agorai_cli::{args::Cli, commands, output::Output};
+use agorai_cli::{args::Cli, dispatch, output::Output};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let out = Output::new(cli.json);
-    match commands::run(cli, &out).await {
+    match dispatch::run(&cli, &out).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             out.error(&error);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! Manifests: small Croissant 1.1 descriptions of a dataset (<https://docs.mlcommons.org/croissant/>),
-//! stored as a blob whose name is kept on the chain.
+//! Manifests: Croissant 1.1 descriptions of a dataset (<https://docs.mlcommons.org/croissant/>), stored as a blob
+//! whose id is recorded on the chain.
 //!
-//! `distribution` lists the files as the publisher has them, each with its SHA-256 as Croissant asks
-//! for, and with the blobs (BLAKE3) that its text was cut into.
+//! `distribution` lists the publisher's files, each with the SHA-256 that Croissant requires and with the blobs
+//! (BLAKE3) that its text was split into.
 
 use crate::{
     corpus::CorpusFile,
@@ -13,16 +13,16 @@ use agorai_primitives::BlobId;
 use serde_json::{json, Value};
 use std::collections::BTreeSet;
 
-/// Most bytes of a manifest: 1 MiB.
+/// Maximum bytes of a manifest: 1 MiB.
 pub const MAX_BYTES: usize = 1 << 20;
 const CONFORMS_TO: &str = "http://mlcommons.org/croissant/1.1";
 
-/// The SHA-256 of `bytes`, in hexadecimal.
+/// Returns the SHA-256 of `bytes` in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     hex::encode(sp_crypto_hashing::sha2_256(bytes))
 }
 
-/// The manifest of `files`.
+/// Returns the manifest of a dataset of `files`.
 pub fn describe(name: &str, licence: &str, files: &[CorpusFile]) -> Value {
     let distribution: Vec<Value> = files
         .iter()
@@ -74,7 +74,7 @@ fn size(bytes: usize) -> String {
 
 fn malformed(why: impl std::fmt::Display) -> Error {
     Error::usage("ManifestMalformed", format!("the manifest is malformed: {why}"))
-        .hint("compare it with https://docs.mlcommons.org/croissant/, or leave --manifest out to have one made")
+        .hint("compare it with https://docs.mlcommons.org/croissant/, or omit --manifest to generate one")
 }
 
 fn text<'a>(object: &'a Value, field: &str, of: &str) -> Result<&'a str> {
@@ -85,7 +85,7 @@ fn text<'a>(object: &'a Value, field: &str, of: &str) -> Result<&'a str> {
         .ok_or_else(|| malformed(format!("{of} has no text \"{field}\"")))
 }
 
-/// Bytes of a `contentSize`: "123", "123 B" or a number.
+/// Returns the bytes of a `contentSize`: "123", "123 B" or a number.
 fn content_size(object: &Value, of: &str) -> Result<u64> {
     let wrong = || malformed(format!("{of} has no \"contentSize\" in bytes, such as \"123 B\""));
     match object.get("contentSize") {
@@ -100,8 +100,8 @@ fn content_size(object: &Value, of: &str) -> Result<u64> {
     }
 }
 
-/// Checks a publisher's own manifest: that it is a Croissant description, and that it lists exactly
-/// `files`, with their sizes and hashes.
+/// Checks that a publisher's own manifest is a Croissant description and lists exactly `files`, with their sizes and
+/// hashes.
 pub fn check(manifest: &[u8], files: &[CorpusFile]) -> Result<()> {
     if manifest.len() > MAX_BYTES {
         return Err(malformed(format!("it has more than {MAX_BYTES} bytes")));
@@ -142,7 +142,7 @@ pub fn check(manifest: &[u8], files: &[CorpusFile]) -> Result<()> {
         let file = files.iter().find(|file| file.name == name).ok_or_else(|| {
             Error::usage(
                 "ManifestFileMissing",
-                format!("the manifest lists {name}, which was not given"),
+                format!("the manifest lists {name}, which is not among the files"),
             )
             .hint("give every file that the manifest lists")
         })?;
@@ -151,11 +151,11 @@ pub fn check(manifest: &[u8], files: &[CorpusFile]) -> Result<()> {
             return Err(Error::usage(
                 "ManifestWrongHash",
                 format!(
-                    "{name} is not what the manifest lists: {} bytes with sha256 {found}, listed are {bytes} with {hash}",
+                    "{name} has {} bytes and sha256 {found}; the manifest lists {bytes} bytes and {hash}",
                     file.text.len()
                 ),
             )
-            .hint("the file or the manifest has changed; update the one that is wrong"));
+            .hint("the file or the manifest has changed; correct the one that is wrong"));
         }
     }
     match files.iter().find(|file| !seen.contains(file.name.as_str())) {
@@ -163,7 +163,7 @@ pub fn check(manifest: &[u8], files: &[CorpusFile]) -> Result<()> {
             "ManifestFileNotListed",
             format!("{} is not listed in the manifest", file.name),
         )
-        .hint("add it to \"distribution\", or leave it out")),
+        .hint("add it to \"distribution\", or omit the file")),
         None => Ok(()),
     }
 }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn own_manifest_passes_its_check() {
+    fn generated_manifest_is_accepted() {
         let manifest = describe("n", "CC0-1.0", &files());
         assert_eq!(check(manifest.to_string().as_bytes(), &files()), Ok(()));
     }
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn manifest_is_refused_when_its_list_is_not_the_files() {
+    fn manifest_is_refused_when_it_lists_other_files() {
         assert_eq!(
             name_after(|m| m["distribution"][0]["name"] = "other.txt".into()),
             "ManifestFileMissing"

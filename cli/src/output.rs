@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! Results go to stdout; progress, notes and errors go to stderr.
+//! Output of a command: results on stdout; progress, notes and errors on stderr.
 
 use crate::error::Error;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-/// Where a command writes.
+/// The streams that a command writes to.
 pub struct Output {
     json: bool,
     bars: MultiProgress,
@@ -18,7 +18,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// With `json`, stdout carries exactly one JSON object and stderr only errors.
+    /// Returns the output of a command; with `json`, stdout has exactly one JSON object and stderr only errors.
     pub fn new(json: bool) -> Self {
         let live = !json && std::io::stderr().is_terminal();
         let target = if live {
@@ -34,46 +34,41 @@ impl Output {
         }
     }
 
-    /// Whether `--json` is on.
-    pub fn is_json(&self) -> bool {
-        self.json
-    }
-
-    /// A line of a result, for people.
+    /// Writes a line of a result; nothing with `--json`.
     pub fn line(&self, text: impl AsRef<str>) {
         if !self.json {
             self.bars.suspend(|| println!("{}", text.as_ref()));
         }
     }
 
-    /// A piece of provisional text, written at once to stderr; the first one has a heading.
+    /// Writes a piece of provisional text to stderr and flushes it; the first piece has a heading.
     pub fn piece(&self, text: &str, first: bool) {
         if !self.json {
             let heading = if first { "provisional: " } else { "" };
             self.in_line.store(true, Relaxed);
             self.bars.suspend(|| {
                 let mut stderr = std::io::stderr().lock();
-                // A closed stderr is no reason to stop waiting for the settlement.
+                // A closed stderr must not end the wait for the settlement.
                 let _ = write!(stderr, "{heading}{text}").and_then(|()| stderr.flush());
             });
         }
     }
 
-    /// Ends the line of provisional text, if there is one.
+    /// Ends the line of provisional text, if one was begun.
     pub fn end_of_pieces(&self) {
         if self.in_line.swap(false, Relaxed) {
             self.note("");
         }
     }
 
-    /// A note about what is going on.
+    /// Writes a note about the progress of the command to stderr; nothing with `--json`.
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.json {
             self.bars.suspend(|| eprintln!("{}", text.as_ref()));
         }
     }
 
-    /// The result: with `--json` the object, else `text`.
+    /// Writes the result: the object with `--json`, else `text`.
     pub fn result(&self, json: &serde_json::Value, text: impl AsRef<str>) {
         if self.json {
             println!("{json}");
@@ -82,12 +77,12 @@ impl Output {
         }
     }
 
-    /// The result as a JSON line in both modes.
+    /// Writes the result as one line of JSON, with and without `--json`.
     pub fn object(&self, json: &serde_json::Value) {
         self.bars.suspend(|| println!("{json}"));
     }
 
-    /// An error: on stderr, and with `--json` also as the object.
+    /// Writes an error to stderr, and with `--json` also as the object on stdout.
     pub fn error(&self, error: &Error) {
         if self.json {
             println!("{}", error.json());
@@ -95,7 +90,7 @@ impl Output {
         self.bars.suspend(|| eprintln!("error: {error}"));
     }
 
-    /// A bar over a known amount of work; without a terminal it says its title once.
+    /// Returns a progress bar over `length` units; without a terminal only its title is written, once.
     pub fn bar(&self, title: &str, length: u64, bytes: bool) -> ProgressBar {
         self.announce(title);
         let template = if bytes {
@@ -111,7 +106,7 @@ impl Output {
         bar
     }
 
-    /// A spinner for work of unknown length.
+    /// Returns a spinner for work of unknown length.
     pub fn spinner(&self, title: &str) -> ProgressBar {
         self.announce(title);
         let bar = self.bars.add(ProgressBar::new_spinner());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! Plain tables for people.
+//! Plain-text tables and amounts.
 
-/// A table: left-aligned first column, the others right-aligned where all their cells are numbers.
+/// Returns a table. The first column is left-aligned; another column is right-aligned if all its cells are numbers.
 pub fn render(head: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
         rows.iter()
@@ -41,7 +41,7 @@ pub fn render(head: &[&str], rows: &[Vec<String>]) -> String {
     lines.join("\n")
 }
 
-/// An amount in the smallest unit as native tokens (12 decimals).
+/// Returns an amount in the smallest unit as native tokens (12 decimals).
 pub fn tokens(amount: u128) -> String {
     const UNIT: u128 = 1_000_000_000_000;
     let text = format!("{}.{:012}", amount / UNIT, amount % UNIT);
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_shown_exactly() {
+    fn amounts_are_formatted_exactly() {
         assert_eq!(tokens(0), "0");
         assert_eq!(tokens(1), "0.000000000001");
         assert_eq!(tokens(64_000_000_000), "0.064");
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_right_aligned_and_words_left() {
+    fn numbers_are_right_aligned_and_text_is_left_aligned() {
         let rows = vec![
             vec!["executor".into(), "900".into()],
             vec!["treasury".into(), "7".into()],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! The command as a user runs it, as far as it needs no network: exit codes, and what is on which stream.
+//! The binary without a network: exit codes, and the content of stdout and stderr.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -7,12 +7,12 @@ use std::{
     process::{Command, Output},
 };
 
-/// A port on which nothing listens: port 1 needs privileges that no test has.
-const NOWHERE: &str = "ws://127.0.0.1:1";
+/// A URL on which nothing listens: a test has no privileges for port 1.
+const UNUSED_URL: &str = "ws://127.0.0.1:1";
 
 fn agorai(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_agorai"))
-        .args(["--url", NOWHERE, "--json"])
+        .args(["--url", UNUSED_URL, "--json"])
         .args(arguments)
         .output()
         .unwrap()
@@ -36,7 +36,7 @@ fn publish(text: &[u8], more: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn bad_corpora_exit_2_each_with_its_own_error() {
+fn each_invalid_corpus_exits_2_with_its_own_error() {
     assert_eq!(publish(b"", &[]), (Some(2), "CorpusEmpty".into()));
     assert_eq!(publish(b"ab\xff\xfe", &[]), (Some(2), "CorpusNotUtf8".into()));
     assert_eq!(publish(b"short", &[]), (Some(2), "CorpusTooSmall".into()));
@@ -45,7 +45,7 @@ fn bad_corpora_exit_2_each_with_its_own_error() {
 }
 
 #[test]
-fn bad_manifest_exits_2_before_anything_is_sent() {
+fn invalid_manifest_exits_2_before_a_connection() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = folder.path().join("manifest.json");
     fs::write(&manifest, "{ no json").unwrap();
@@ -57,7 +57,7 @@ fn bad_manifest_exits_2_before_anything_is_sent() {
 }
 
 #[test]
-fn no_node_exits_4_and_says_what_to_do() {
+fn missing_node_exits_4_with_a_hint() {
     let output = agorai(&["model", "list"]);
     let hint = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(error_of(&output), (Some(4), "CannotConnect".into()));
@@ -67,7 +67,7 @@ fn no_node_exits_4_and_says_what_to_do() {
 }
 
 #[test]
-fn wrong_arguments_exit_2() {
+fn invalid_arguments_exit_2() {
     assert_eq!(agorai(&["infer"]).status.code(), Some(2));
     assert_eq!(agorai(&["blob", "get", "xyz", "-o", "f"]).status.code(), Some(2));
     let signer = agorai(&["--signer", "no such phrase", "model", "retire", "0"]);
@@ -75,7 +75,7 @@ fn wrong_arguments_exit_2() {
 }
 
 #[test]
-fn help_teaches_by_examples() {
+fn help_has_examples() {
     for command in [
         &["--help"][..],
         &["infer", "--help"],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! The life of a network's processes, with a script in the place of the node.
+//! Start and stop of a network's processes, with a shell script in place of the node.
 #![allow(clippy::unwrap_used)]
 
 use agorai_cli::{
@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::time::{sleep, timeout};
 
-/// A program that makes an empty chain spec, and else does `run`.
+/// Writes a program that exports an empty chain spec, and otherwise runs the commands `run`.
 fn node(folder: &Path, run: &str) -> PathBuf {
     let path = folder.join("node.sh");
     let script = format!("#!/bin/sh\nif [ \"$1\" = export-chain-spec ]; then echo '{{}}'; exit 0; fi\n{run}\n");
@@ -35,7 +35,7 @@ fn settings(folder: &Path, run: &str) -> Settings {
 }
 
 #[tokio::test]
-async fn start_fails_with_the_end_of_the_log_when_a_node_ends() {
+async fn start_fails_with_the_end_of_the_log_when_a_node_exits() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(folder.path(), "echo \"no database, $*\"; exit 3");
     let error = Network::start(&settings, &Output::new(true)).await.err().unwrap();
@@ -45,7 +45,7 @@ async fn start_fails_with_the_end_of_the_log_when_a_node_ends() {
 }
 
 #[tokio::test]
-async fn nodes_are_ended_when_the_network_is_dropped() {
+async fn nodes_are_killed_when_the_network_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let run = "echo $$ > \"$(dirname \"$0\")/$$.pid\"; exec sleep 600";
     let settings = settings(folder.path(), run);
@@ -62,7 +62,7 @@ async fn nodes_are_ended_when_the_network_is_dropped() {
     assert_eq!(pids.len(), 4);
     for pid in pids {
         let mut left = 50;
-        // A process that has ended has no command line, even before it is reaped.
+        // A process that has exited has no command line, even before it is reaped.
         while fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty()) {
             left -= 1;
             assert!(left > 0, "process {pid} still runs");
@@ -72,7 +72,7 @@ async fn nodes_are_ended_when_the_network_is_dropped() {
 }
 
 #[tokio::test]
-async fn each_node_has_its_own_ports_folders_and_peers() {
+async fn each_node_has_its_own_ports_folders_and_boot_nodes() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(folder.path(), "echo \"$*\"; exec sleep 600");
     let out = Output::new(true);

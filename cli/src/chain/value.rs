@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! Making and reading values whose types are only known from the chain's metadata.
+//! Values whose types the chain's metadata describes: encoding those of this program, and reading those of the chain.
 
 use agorai_primitives::{
     job::Sampling,
@@ -11,118 +11,119 @@ use subxt::ext::scale_value::{Composite, Primitive, ValueDef};
 
 pub use subxt::dynamic::Value;
 
-/// A blob's name.
+/// Returns a blob's id as a value.
 pub fn blob(id: &BlobId) -> Value {
     Value::unnamed_composite([Value::from_bytes(id.0)])
 }
 
-/// A shard.
+/// Returns a shard as a value.
 pub fn shard(shard: &Shard) -> Value {
     Value::named_composite([("blob", blob(&shard.blob)), ("bytes", Value::u128(shard.bytes.into()))])
 }
 
-/// A unit variant.
-pub fn case(name: &str) -> Value {
+/// Returns a variant without fields.
+pub fn unit_variant(name: &str) -> Value {
     Value::unnamed_variant(name, [])
 }
 
-/// `Some` or `None`.
+/// Returns `Some` or `None`.
 pub fn option(value: Option<Value>) -> Value {
     match value {
         Some(value) => Value::unnamed_variant("Some", [value]),
-        None => case("None"),
+        None => unit_variant("None"),
     }
 }
 
-/// An unsigned number of any width.
-pub fn number(value: impl Into<u128>) -> Value {
+/// Returns an unsigned integer of any width.
+pub fn uint(value: impl Into<u128>) -> Value {
     Value::u128(value.into())
 }
 
-/// An architecture.
+/// Returns an architecture as a value.
 pub fn architecture(a: &Architecture) -> Value {
     Value::named_composite([
-        ("vocab", number(a.vocab)),
-        ("dim", number(a.dim)),
-        ("layers", number(a.layers)),
-        ("heads", number(a.heads)),
-        ("kv_heads", number(a.kv_heads)),
-        ("ff", number(a.ff)),
-        ("context", number(a.context)),
-        ("rope_theta", number(a.rope_theta)),
+        ("vocab", uint(a.vocab)),
+        ("dim", uint(a.dim)),
+        ("layers", uint(a.layers)),
+        ("heads", uint(a.heads)),
+        ("kv_heads", uint(a.kv_heads)),
+        ("ff", uint(a.ff)),
+        ("context", uint(a.context)),
+        ("rope_theta", uint(a.rope_theta)),
     ])
 }
 
-/// A recipe.
+/// Returns a recipe as a value.
 pub fn recipe(r: &Recipe) -> Value {
     let compression = match r.compression {
-        Compression::Dense => case("Dense"),
-        Compression::TopK { top } => Value::named_variant("TopK", [("top", number(top))]),
+        Compression::Dense => unit_variant("Dense"),
+        Compression::TopK { top } => Value::named_variant("TopK", [("top", uint(top))]),
     };
     Value::named_composite([
-        ("inner_steps", number(r.inner_steps)),
-        ("segment_steps", number(r.segment_steps)),
-        ("batch", number(r.batch)),
-        ("sequence", number(r.sequence)),
-        ("rate_micros", number(r.rate_micros)),
-        ("warmup_steps", number(r.warmup_steps)),
-        ("held_out", number(r.held_out)),
+        ("inner_steps", uint(r.inner_steps)),
+        ("segment_steps", uint(r.segment_steps)),
+        ("batch", uint(r.batch)),
+        ("sequence", uint(r.sequence)),
+        ("rate_micros", uint(r.rate_micros)),
+        ("warmup_steps", uint(r.warmup_steps)),
+        ("held_out", uint(r.held_out)),
         ("compression", compression),
-        ("outer_rate_micros", number(r.outer_rate_micros)),
+        ("outer_rate_micros", uint(r.outer_rate_micros)),
     ])
 }
 
-/// How to sample.
+/// Returns sampling parameters as a value.
 pub fn sampling(s: &Sampling) -> Value {
     Value::named_composite([
-        ("max_tokens", number(s.max_tokens)),
-        ("temperature_milli", number(s.temperature_milli)),
-        ("top_k", number(s.top_k)),
-        ("top_p_milli", number(s.top_p_milli)),
-        ("seed", number(s.seed)),
-        ("stop", option(s.stop.map(number))),
+        ("max_tokens", uint(s.max_tokens)),
+        ("temperature_milli", uint(s.temperature_milli)),
+        ("top_k", uint(s.top_k)),
+        ("top_p_milli", uint(s.top_p_milli)),
+        ("seed", uint(s.seed)),
+        ("stop", option(s.stop.map(uint))),
     ])
 }
 
-/// Reading values of the chain. All of it answers `None` where the value has another shape.
-pub trait Read {
-    /// A named field.
+/// Reads values of the chain. Each method returns `None` if the value has another shape.
+pub trait ReadValue {
+    /// Returns a named field.
     fn field(&self, name: &str) -> Option<&Value>;
-    /// An unsigned number, also within newtypes.
+    /// Returns an unsigned integer; newtypes are unwrapped.
     fn uint(&self) -> Option<u128>;
-    /// Bytes, also within newtypes.
-    fn octets(&self) -> Option<Vec<u8>>;
-    /// The name and fields of a variant.
+    /// Returns a sequence of bytes; newtypes are unwrapped.
+    fn bytes(&self) -> Option<Vec<u8>>;
+    /// Returns the name and fields of a variant.
     fn variant(&self) -> Option<(&str, &Composite<()>)>;
-    /// All accounts and hashes (32 bytes) in the value, in order.
+    /// Returns all accounts and hashes (32 bytes each) in the value, in order.
     fn accounts(&self) -> Vec<[u8; 32]>;
-    /// 32 bytes in hexadecimal, without 0x.
+    /// Returns 32 bytes in hexadecimal, without 0x.
     fn hash(&self) -> Option<String>;
-    /// The value as JSON: 32 bytes become hexadecimal, numbers beyond 53 bits become text.
+    /// Returns the value as JSON. 32 bytes become a hexadecimal string; an integer of more than 53 bits becomes a
+    /// string, because JavaScript cannot represent it.
     fn json(&self) -> serde_json::Value;
 
-    /// An unsigned number that fits.
-    fn small<T: TryFrom<u128>>(&self) -> Option<T> {
+    /// Returns an unsigned integer that `T` can hold.
+    fn uint_as<T: TryFrom<u128>>(&self) -> Option<T> {
         self.uint().and_then(|n| n.try_into().ok())
     }
 
-    /// The number in field `name`.
-    fn number<T: TryFrom<u128>>(&self, name: &str) -> Option<T> {
-        self.field(name)?.small()
+    /// Returns the unsigned integer in field `name`.
+    fn uint_field<T: TryFrom<u128>>(&self, name: &str) -> Option<T> {
+        self.field(name)?.uint_as()
     }
 
-    /// The text in field `name`; bytes that are no text are replaced.
-    fn text(&self, name: &str) -> Option<String> {
-        Some(String::from_utf8_lossy(&self.field(name)?.octets()?).into_owned())
+    /// Returns the text in field `name`; invalid UTF-8 is replaced.
+    fn text_field(&self, name: &str) -> Option<String> {
+        Some(String::from_utf8_lossy(&self.field(name)?.bytes()?).into_owned())
     }
 
-    /// The hash in field `name`.
-    fn hash_in(&self, name: &str) -> Option<String> {
+    /// Returns the hash in field `name`.
+    fn hash_field(&self, name: &str) -> Option<String> {
         self.field(name)?.hash()
     }
 }
 
-/// The only item of an unnamed composite of one: what a newtype wraps.
+/// Returns the value that a newtype wraps: the only item of an unnamed composite.
 fn inner(value: &Value) -> Option<&Value> {
     match &value.value {
         ValueDef::Composite(Composite::Unnamed(items)) if items.len() == 1 => items.first(),
@@ -130,7 +131,7 @@ fn inner(value: &Value) -> Option<&Value> {
     }
 }
 
-fn as_octets(items: &[Value]) -> Option<Vec<u8>> {
+fn as_bytes(items: &[Value]) -> Option<Vec<u8>> {
     items
         .iter()
         .map(|item| match &item.value {
@@ -147,14 +148,14 @@ fn json_of_fields(fields: &Composite<()>) -> serde_json::Value {
             .map(|(name, value)| (name.clone(), value.json()))
             .collect::<serde_json::Map<_, _>>()
             .into(),
-        Composite::Unnamed(items) => match as_octets(items) {
-            Some(octets) if octets.len() == 32 => hex::encode(octets).into(),
-            _ => items.iter().map(Read::json).collect(),
+        Composite::Unnamed(items) => match as_bytes(items) {
+            Some(bytes) if bytes.len() == 32 => hex::encode(bytes).into(),
+            _ => items.iter().map(ReadValue::json).collect(),
         },
     }
 }
 
-fn json_of_number(n: u128) -> serde_json::Value {
+fn json_of_uint(n: u128) -> serde_json::Value {
     if n < 1 << 53 {
         (n as u64).into()
     } else {
@@ -162,7 +163,7 @@ fn json_of_number(n: u128) -> serde_json::Value {
     }
 }
 
-impl Read for Value {
+impl ReadValue for Value {
     fn field(&self, name: &str) -> Option<&Value> {
         let fields = match &self.value {
             ValueDef::Composite(Composite::Named(fields)) => fields,
@@ -183,10 +184,10 @@ impl Read for Value {
         }
     }
 
-    fn octets(&self) -> Option<Vec<u8>> {
+    fn bytes(&self) -> Option<Vec<u8>> {
         match (inner(self), &self.value) {
-            (Some(inner), _) if matches!(inner.value, ValueDef::Composite(_)) => inner.octets(),
-            (_, ValueDef::Composite(Composite::Unnamed(items))) => as_octets(items),
+            (Some(inner), _) if matches!(inner.value, ValueDef::Composite(_)) => inner.bytes(),
+            (_, ValueDef::Composite(Composite::Unnamed(items))) => as_bytes(items),
             _ => None,
         }
     }
@@ -199,18 +200,18 @@ impl Read for Value {
     }
 
     fn accounts(&self) -> Vec<[u8; 32]> {
-        if let Some(Ok(account)) = self.octets().map(TryInto::try_into) {
+        if let Some(Ok(account)) = self.bytes().map(TryInto::try_into) {
             return vec![account];
         }
         match &self.value {
-            ValueDef::Composite(items) => items.values().flat_map(Read::accounts).collect(),
-            ValueDef::Variant(variant) => variant.values.values().flat_map(Read::accounts).collect(),
+            ValueDef::Composite(items) => items.values().flat_map(ReadValue::accounts).collect(),
+            ValueDef::Variant(variant) => variant.values.values().flat_map(ReadValue::accounts).collect(),
             _ => Vec::new(),
         }
     }
 
     fn hash(&self) -> Option<String> {
-        self.octets().filter(|octets| octets.len() == 32).map(hex::encode)
+        self.bytes().filter(|bytes| bytes.len() == 32).map(hex::encode)
     }
 
     fn json(&self) -> serde_json::Value {
@@ -221,11 +222,11 @@ impl Read for Value {
             },
             ValueDef::Variant(variant) => match (variant.name.as_str(), variant.values.len()) {
                 ("None", 0) => serde_json::Value::Null,
-                ("Some", 1) => variant.values.values().next().map(Read::json).unwrap_or_default(),
+                ("Some", 1) => variant.values.values().next().map(ReadValue::json).unwrap_or_default(),
                 (name, 0) => name.into(),
                 (name, _) => serde_json::json!({ name: json_of_fields(&variant.values) }),
             },
-            ValueDef::Primitive(Primitive::U128(n)) => json_of_number(*n),
+            ValueDef::Primitive(Primitive::U128(n)) => json_of_uint(*n),
             ValueDef::Primitive(Primitive::I128(n)) => match i64::try_from(*n) {
                 Ok(n) => n.into(),
                 Err(_) => n.to_string().into(),
@@ -246,8 +247,8 @@ mod tests {
     use scale_info::{meta_type, PortableRegistry, Registry, TypeInfo};
     use subxt::ext::scale_value::scale::{decode_as_type, encode_as_type};
 
-    /// Our value must become the same bytes as the chain's own type, and be read back from them.
-    fn agrees<T: TypeInfo + Encode + 'static>(value: Value, real: T) {
+    /// Asserts that `value` is encoded to the bytes of the chain's own type, and decoded from them.
+    fn assert_same_encoding<T: TypeInfo + Encode + 'static>(value: Value, real: T) {
         let mut registry = Registry::new();
         let id = registry.register_type(&meta_type::<T>()).id;
         let registry = PortableRegistry::from(registry);
@@ -260,14 +261,14 @@ mod tests {
 
     #[test]
     fn values_encode_as_the_types_of_the_chain() {
-        agrees(blob(&BlobId([9; 32])), BlobId([9; 32]));
-        agrees(architecture(&Architecture::SMALL), Architecture::SMALL);
-        agrees(recipe(&Recipe::SMALL), Recipe::SMALL);
+        assert_same_encoding(blob(&BlobId([9; 32])), BlobId([9; 32]));
+        assert_same_encoding(architecture(&Architecture::SMALL), Architecture::SMALL);
+        assert_same_encoding(recipe(&Recipe::SMALL), Recipe::SMALL);
         let dense = Recipe {
             compression: Compression::Dense,
             ..Recipe::SMALL
         };
-        agrees(recipe(&dense), dense);
+        assert_same_encoding(recipe(&dense), dense);
         for stop in [None, Some(10)] {
             let greedy = Sampling {
                 max_tokens: 5,
@@ -277,7 +278,7 @@ mod tests {
                 seed: u64::MAX,
                 stop,
             };
-            agrees(sampling(&greedy), greedy);
+            assert_same_encoding(sampling(&greedy), greedy);
         }
         for n in 0..3 {
             let shards = vec![
@@ -287,14 +288,14 @@ mod tests {
                 };
                 n.into()
             ];
-            agrees(Value::unnamed_composite(shards.iter().map(shard)), shards.clone());
+            assert_same_encoding(Value::unnamed_composite(shards.iter().map(shard)), shards.clone());
             let ids: Vec<u32> = (0..n.into()).collect();
-            agrees(Value::unnamed_composite(ids.iter().map(|id| number(*id))), ids.clone());
+            assert_same_encoding(Value::unnamed_composite(ids.iter().map(|id| uint(*id))), ids.clone());
             let contributors = vec![([n; 32], 1u32); n.into()];
             let contributor = |(account, weight): &([u8; 32], u32)| {
-                Value::unnamed_composite([Value::from_bytes(account), number(*weight)])
+                Value::unnamed_composite([Value::from_bytes(account), uint(*weight)])
             };
-            agrees(
+            assert_same_encoding(
                 Value::unnamed_composite(contributors.iter().map(contributor)),
                 contributors.clone(),
             );
@@ -302,16 +303,16 @@ mod tests {
     }
 
     #[test]
-    fn newtypes_and_bounded_bytes_are_seen_through() {
+    fn newtypes_and_bounded_bytes_are_unwrapped() {
         let id = BlobId([7; 32]);
         assert_eq!(blob(&id).hash(), Some(id.to_string()));
         let bounded = Value::unnamed_composite([Value::from_bytes(b"agora")]);
-        assert_eq!(bounded.octets(), Some(b"agora".to_vec()));
+        assert_eq!(bounded.bytes(), Some(b"agora".to_vec()));
         let one = Value::unnamed_composite([Value::from_bytes(b"a")]);
-        assert_eq!(one.octets(), Some(b"a".to_vec()));
+        assert_eq!(one.bytes(), Some(b"a".to_vec()));
         let none = Value::unnamed_composite([Value::from_bytes(b"")]);
-        assert_eq!(none.octets(), Some(vec![]));
-        assert_eq!(Value::unnamed_composite([number(5u32)]).uint(), Some(5));
+        assert_eq!(none.bytes(), Some(vec![]));
+        assert_eq!(Value::unnamed_composite([uint(5u32)]).uint(), Some(5));
     }
 
     #[test]
@@ -327,9 +328,9 @@ mod tests {
     fn json_names_variants_and_writes_hashes_in_hexadecimal() {
         let value = Value::named_composite([
             ("weights", blob(&BlobId([1; 32]))),
-            ("live", option(Some(number(3u32)))),
-            ("rule", case("Owner")),
-            ("large", number(u128::MAX)),
+            ("live", option(Some(uint(3u32)))),
+            ("rule", unit_variant("Owner")),
+            ("large", uint(u128::MAX)),
         ]);
         assert_eq!(
             value.json(),

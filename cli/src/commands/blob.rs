@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! `agorai blob`.
+//! `agorai blob`: stores and fetches blobs.
 
+use super::connection::connect_rpc;
 use crate::{
     args::{Blob, Cli},
-    chain::rpc::{Rpc, MAX_BLOB_BYTES},
+    chain::rpc::MAX_BLOB_BYTES,
     error::{Error, Result},
     output::Output,
 };
@@ -19,12 +20,15 @@ pub async fn run(cli: &Cli, command: &Blob, out: &Output) -> Result<()> {
             if length > MAX_BLOB_BYTES as u64 {
                 return Err(Error::usage(
                     "BlobTooLarge",
-                    format!("{length} bytes; a blob may have at most {MAX_BLOB_BYTES} (64 MiB)"),
+                    format!(
+                        "{} has {length} bytes; the maximum of a blob is {MAX_BLOB_BYTES} (64 MiB)",
+                        file.display()
+                    ),
                 )
                 .hint("split the file"));
             }
             let bytes = std::fs::read(file).map_err(unreadable)?;
-            let rpc = Rpc::connect(&cli.url).await?;
+            let rpc = connect_rpc(cli).await?;
             let spinner = out.spinner("storing the blob");
             let stored = rpc.blob_put(&bytes).await;
             spinner.finish_and_clear();
@@ -35,7 +39,7 @@ pub async fn run(cli: &Cli, command: &Blob, out: &Output) -> Result<()> {
             );
         }
         Blob::Get { id, output } => {
-            let rpc = Rpc::connect(&cli.url).await?;
+            let rpc = connect_rpc(cli).await?;
             let spinner = out.spinner("fetching the blob");
             let fetched = rpc.blob_get(id).await;
             spinner.finish_and_clear();
@@ -44,7 +48,7 @@ pub async fn run(cli: &Cli, command: &Blob, out: &Output) -> Result<()> {
                 .map_err(|e| Error::failed("CannotWrite", format!("cannot write {}: {e}", output.display())))?;
             out.result(
                 &json!({"ok": true, "blob": id.to_string(), "bytes": bytes.len(), "file": output}),
-                format!("{} bytes in {}", bytes.len(), output.display()),
+                format!("wrote {} bytes to {}", bytes.len(), output.display()),
             );
         }
     }

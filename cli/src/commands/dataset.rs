@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! `agorai dataset`.
+//! `agorai dataset`: publishes, lists and withdraws datasets.
 
-use super::{check_name, submit};
+use super::connection::{check_name, connect, keypair, read, submit};
 use crate::{
     args::{Cli, Dataset},
     chain::{
-        value::{self, Read, Value},
+        value::{self, ReadValue, Value},
         Call, Chain,
     },
     corpus::{self, CorpusFile},
@@ -18,28 +18,28 @@ use agorai_primitives::{training::Recipe, BlobId, DatasetId, Shard};
 use serde_json::json;
 use subxt_signer::sr25519::Keypair;
 
-/// Workers for whose round a corpus must suffice.
+/// Number of workers for one round of which a corpus must suffice.
 const WORKERS: u32 = 4;
 
 /// A dataset to publish.
 #[derive(Clone, Debug)]
-pub struct Publication {
-    /// Its name.
+pub struct NewDataset {
+    /// The name, 1 to 64 bytes.
     pub name: String,
-    /// Its SPDX licence.
+    /// The SPDX licence expression.
     pub licence: String,
-    /// Of what it is a newer version.
+    /// The dataset of which this is a newer version.
     pub parent: Option<DatasetId>,
-    /// The publisher's own manifest.
+    /// The publisher's own Croissant manifest; `None` generates one.
     pub manifest: Option<Vec<u8>>,
     /// Whether only the owner may train on it.
     pub owner_only: bool,
-    /// The text.
+    /// The text files.
     pub files: Vec<CorpusFile>,
 }
 
-impl Publication {
-    /// Checks everything that can be checked without the chain, and gives the manifest.
+impl NewDataset {
+    /// Checks what can be checked without the chain, and returns the manifest.
     pub fn check(&self) -> Result<Vec<u8>> {
         check_name("the name", &self.name)?;
         check_name("the licence", &self.licence)?;
@@ -51,30 +51,51 @@ impl Publication {
                 .into_bytes()),
         }
     }
+
+    /// Returns the call that publishes the dataset of `owner`.
+    fn call(&self, owner: [u8; 32], manifest: &BlobId, shards: &[Shard]) -> Call {
+        let access = if self.owner_only { "OwnerOnly" } else { "Open" };
+        let owner = Value::unnamed_composite([Value::from_bytes(owner)]);
+        Call::new(
+            "Datasets",
+            "publish",
+            [
+                ("name", Value::from_bytes(&self.name)),
+                ("parent", value::option(self.parent.map(value::uint))),
+                ("manifest", value::blob(manifest)),
+                ("licence", Value::from_bytes(&self.licence)),
+                ("shards", Value::unnamed_composite(shards.iter().map(value::shard))),
+                (
+                    "contributors",
+                    Value::unnamed_composite([Value::unnamed_composite([owner, value::uint(1u32)])]),
+                ),
+                ("access", value::unit_variant(access)),
+            ],
+        )
+    }
 }
 
 /// A published dataset.
 #[derive(Clone, Debug)]
-pub struct Published {
-    /// Its index.
+pub struct PublishedDataset {
+    /// The index.
     pub dataset: DatasetId,
-    /// Merkle root over its shards.
+    /// The Merkle root over the shards.
     pub root: String,
-    /// Its manifest.
+    /// The manifest.
     pub manifest: BlobId,
-    /// Its shards.
+    /// The shards.
     pub shards: Vec<Shard>,
-    /// Bytes of its shards.
+    /// Total bytes of the shards.
     pub bytes: u64,
-    /// The block.
+    /// Height of the block that includes the call.
     pub block: u32,
 }
 
-/// Checks everything, stores the shards and the manifest with the node, and puts the dataset on the chain.
-pub async fn publish(chain: &Chain, signer: &Keypair, publication: &Publication, out: &Output) -> Result<Published> {
-    let manifest = publication.check()?;
-    let files = &publication.files;
-    let texts: Vec<&str> = files.iter().flat_map(CorpusFile::shards).collect();
+/// Checks a dataset, stores its shards and manifest at the node, and registers it on the chain.
+pub async fn publish(chain: &Chain, signer: &Keypair, dataset: &NewDataset, out: &Output) -> Result<PublishedDataset> {
+    let manifest = dataset.check()?;
+    let texts: Vec<&str> = dataset.files.iter().flat_map(CorpusFile::shards).collect();
     let bytes = texts.iter().map(|text| text.len() as u64).sum();
     let bar = out.bar("storing the shards", bytes, true);
     let mut shards = Vec::with_capacity(texts.len());
@@ -91,34 +112,21 @@ pub async fn publish(chain: &Chain, signer: &Keypair, publication: &Publication,
     }
     bar.finish_and_clear();
     let manifest = chain.rpc().blob_put(&manifest).await?;
-    let access = if publication.owner_only { "OwnerOnly" } else { "Open" };
-    let owner = Value::unnamed_composite([Value::from_bytes(signer.public_key().0)]);
-    let call = Call::new(
-        "Datasets",
-        "publish",
-        [
-            ("name", Value::from_bytes(&publication.name)),
-            ("parent", value::option(publication.parent.map(value::number))),
-            ("manifest", value::blob(&manifest)),
-            ("licence", Value::from_bytes(&publication.licence)),
-            ("shards", Value::unnamed_composite(shards.iter().map(value::shard))),
-            (
-                "contributors",
-                Value::unnamed_composite([Value::unnamed_composite([owner, value::number(1u32)])]),
-            ),
-            ("access", value::case(access)),
-        ],
-    );
+    let call = dataset.call(signer.public_key().0, &manifest, &shards);
     let included = submit(chain, signer, call, "publishing the dataset", out).await?;
     let event = included.event("Datasets", "Published")?;
-    Ok(Published {
-        dataset: event.number("dataset")?,
+    Ok(PublishedDataset {
+        dataset: event.uint("dataset")?,
         root: event.hash("root")?,
         manifest,
         shards,
         bytes,
         block: included.block,
     })
+}
+
+fn withdraw_call(dataset: DatasetId) -> Call {
+    Call::new("Datasets", "withdraw", [("dataset", value::uint(dataset))])
 }
 
 /// Runs a command of this group.
@@ -143,7 +151,7 @@ pub async fn run(cli: &Cli, command: &Dataset, out: &Output) -> Result<()> {
                     })?),
                     None => None,
                 };
-            let publication = Publication {
+            let dataset = NewDataset {
                 name: name.clone(),
                 licence: licence.clone(),
                 parent: *parent,
@@ -151,9 +159,10 @@ pub async fn run(cli: &Cli, command: &Dataset, out: &Output) -> Result<()> {
                 owner_only: *owner_only,
                 files,
             };
-            publication.check()?;
-            let signer = cli.keypair()?;
-            let published = publish(&cli.chain().await?, &signer, &publication, out).await?;
+            // Before the connection, so that invalid input is reported without a node.
+            dataset.check()?;
+            let signer = keypair(cli)?;
+            let published = publish(&connect(cli).await?, &signer, &dataset, out).await?;
             out.result(
                 &json!({
                     "ok": true,
@@ -165,7 +174,7 @@ pub async fn run(cli: &Cli, command: &Dataset, out: &Output) -> Result<()> {
                     "block": published.block,
                 }),
                 format!(
-                    "dataset {} with {} bytes in {} shards, root {}",
+                    "published dataset {}: {} bytes in {} shards, root {}",
                     published.dataset,
                     published.bytes,
                     published.shards.len(),
@@ -173,15 +182,17 @@ pub async fn run(cli: &Cli, command: &Dataset, out: &Output) -> Result<()> {
                 ),
             );
         }
-        Dataset::List => list(&cli.chain().await?, out).await?,
+        Dataset::List => {
+            let chain = connect(cli).await?;
+            read("the list of datasets", list(&chain, out)).await?;
+        }
         Dataset::Withdraw { id } => {
-            let call = Call::new("Datasets", "withdraw", [("dataset", value::number(*id))]);
-            let signer = cli.keypair()?;
-            let chain = cli.chain().await?;
-            let included = submit(&chain, &signer, call, "withdrawing the dataset", out).await?;
+            let signer = keypair(cli)?;
+            let chain = connect(cli).await?;
+            let included = submit(&chain, &signer, withdraw_call(*id), "withdrawing the dataset", out).await?;
             out.result(
                 &json!({"ok": true, "dataset": id, "block": included.block}),
-                format!("dataset {id} is withdrawn"),
+                format!("withdrew dataset {id}"),
             );
         }
     }
@@ -192,15 +203,15 @@ async fn list(chain: &Chain, out: &Output) -> Result<()> {
     let mut rows = Vec::new();
     let mut datasets = Vec::new();
     for (keys, record) in chain.entries("Datasets", "Datasets", Vec::new()).await? {
-        let id = keys.first().and_then(Read::small::<u32>).unwrap_or_default();
+        let id: DatasetId = keys.first().and_then(ReadValue::uint_as).unwrap_or_default();
         let status = record
             .field("status")
-            .and_then(Read::variant)
+            .and_then(ReadValue::variant)
             .map(|(name, _)| name.to_owned())
             .unwrap_or_default();
-        let text = |name| record.text(name).unwrap_or_default();
-        let bytes = record.number::<u64>("bytes").unwrap_or_default();
-        let root = record.hash_in("root").unwrap_or_default();
+        let text = |name| record.text_field(name).unwrap_or_default();
+        let bytes: u64 = record.uint_field("bytes").unwrap_or_default();
+        let root = record.hash_field("root").unwrap_or_default();
         rows.push(vec![
             id.to_string(),
             text("name"),
@@ -216,8 +227,8 @@ async fn list(chain: &Chain, out: &Output) -> Result<()> {
             "bytes": bytes,
             "status": status,
             "root": root,
-            "manifest": record.hash_in("manifest"),
-            "parent": record.field("parent").map(Read::json),
+            "manifest": record.hash_field("manifest"),
+            "parent": record.field("parent").map(ReadValue::json),
         }));
     }
     out.result(
@@ -225,4 +236,28 @@ async fn list(chain: &Chain, out: &Output) -> Result<()> {
         table::render(&["id", "name", "licence", "bytes", "status", "root"], &rows),
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_runtime::{assert_call, assert_event, assert_storage};
+
+    #[test]
+    fn names_of_the_datasets_pallet_exist_in_the_runtime() {
+        let dataset = NewDataset {
+            name: "n".to_owned(),
+            licence: "MIT".to_owned(),
+            parent: Some(1),
+            manifest: None,
+            owner_only: true,
+            files: Vec::new(),
+        };
+        let blob = BlobId([1; 32]);
+        assert_call(&dataset.call([1; 32], &blob, &[Shard { blob, bytes: 5 }]));
+        assert_call(&withdraw_call(1));
+        assert_event("Datasets", "Published", &["dataset", "root"]);
+        let fields = ["status", "name", "licence", "bytes", "root", "manifest", "parent"];
+        assert_storage("Datasets", "Datasets", &fields);
+    }
 }

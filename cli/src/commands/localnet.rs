@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! `agorai localnet`.
+//! `agorai localnet`: runs a network on this machine until a signal.
 
 use crate::{
     args::Localnet,
@@ -12,7 +12,12 @@ use serde_json::json;
 use std::{pin::pin, time::Duration};
 use tokio::time::sleep;
 
-/// Starts the network, prints its endpoints, and stops it at Ctrl-C or when a node has ended.
+/// Interval at which the node processes are checked.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Time in which nodes may shut down before they are killed.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Starts the network, prints its endpoints, and stops it on Ctrl-C or when a node exits.
 pub async fn run(command: &Localnet, out: &Output) -> Result<()> {
     let settings = Settings {
         node: find_node(command.node.as_deref())?,
@@ -48,10 +53,10 @@ pub async fn run(command: &Localnet, out: &Output) -> Result<()> {
         "try: agorai --url {} model list; stop with Ctrl-C",
         network.url(0)
     ));
-    let ended = loop {
+    let outcome = loop {
         tokio::select! {
             stopped = &mut stop => break stopped,
-            () = sleep(Duration::from_secs(1)) => {
+            () = sleep(CHECK_INTERVAL) => {
                 if let Err(e) = network.check_alive() {
                     break Err(e);
                 }
@@ -59,6 +64,6 @@ pub async fn run(command: &Localnet, out: &Output) -> Result<()> {
         }
     };
     out.note("stopping the validators");
-    network.stop(Duration::from_secs(10)).await;
-    ended
+    network.stop(SHUTDOWN_TIMEOUT).await;
+    outcome
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-only
-//! `agorai model`.
+//! `agorai model`: creates, lists, shows, promotes and retires models.
 
-use super::{check_name, submit};
+use super::connection::{check_name, connect, keypair, read, submit};
 use crate::{
     args::{Cli, Model, Promotion, Size},
     chain::{
-        value::{self, Read, Value},
+        value::{self, ReadValue, Value},
         Call, Chain, Included,
     },
-    error::{Error, Kind, Result},
+    error::{Error, ErrorKind, Result},
     output::Output,
     table, weights,
 };
@@ -18,105 +18,124 @@ use subxt_signer::sr25519::Keypair;
 
 /// A model to create.
 #[derive(Clone, Debug)]
-pub struct Creation {
-    /// Its name.
+pub struct NewModel {
+    /// The name, 1 to 64 bytes.
     pub name: String,
-    /// Its architecture.
+    /// The architecture.
     pub architecture: Architecture,
-    /// Its first weights, a safetensors file.
+    /// The initial weights, a safetensors file.
     pub weights: Vec<u8>,
-    /// Price of a token.
+    /// The price of a token, in the smallest unit.
     pub price: u128,
-    /// Who decides that a version becomes live.
+    /// The rule by which a version becomes live.
     pub promotion: Promotion,
+}
+
+impl NewModel {
+    /// Returns the call that registers the model with the initial weights `weights`.
+    fn call(&self, weights: &BlobId) -> Call {
+        let promotion = match self.promotion {
+            Promotion::Owner => "Owner",
+            Promotion::LossFell => "IfLossFell",
+        };
+        Call::new(
+            "Models",
+            "create",
+            [
+                ("name", Value::from_bytes(&self.name)),
+                ("architecture", value::architecture(&self.architecture)),
+                ("weights", value::blob(weights)),
+                ("weights_bytes", value::uint(self.weights.len() as u64)),
+                ("price", value::uint(self.price)),
+                ("promotion", value::unit_variant(promotion)),
+            ],
+        )
+    }
 }
 
 /// A created model.
 #[derive(Clone, Debug)]
-pub struct Created {
-    /// Its index.
+pub struct CreatedModel {
+    /// The index.
     pub model: ModelId,
-    /// Its first weights.
+    /// The initial weights.
     pub weights: BlobId,
-    /// The block.
+    /// Height of the block that includes the call.
     pub block: u32,
 }
 
-/// Stores the weights with the node and registers the model.
-pub async fn create(chain: &Chain, signer: &Keypair, creation: &Creation, out: &Output) -> Result<Created> {
-    check_name("the name", &creation.name)?;
+/// Stores the weights at the node and registers the model.
+pub async fn create(chain: &Chain, signer: &Keypair, model: &NewModel, out: &Output) -> Result<CreatedModel> {
+    check_name("the name", &model.name)?;
     let spinner = out.spinner("storing the weights");
-    let stored = chain.rpc().blob_put(&creation.weights).await;
+    let stored = chain.rpc().blob_put(&model.weights).await;
     spinner.finish_and_clear();
     let weights = stored?;
-    let promotion = match creation.promotion {
-        Promotion::Owner => "Owner",
-        Promotion::LossFell => "IfLossFell",
-    };
-    let call = Call::new(
-        "Models",
-        "create",
-        [
-            ("name", Value::from_bytes(&creation.name)),
-            ("architecture", value::architecture(&creation.architecture)),
-            ("weights", value::blob(&weights)),
-            ("weights_bytes", value::number(creation.weights.len() as u64)),
-            ("price", value::number(creation.price)),
-            ("promotion", value::case(promotion)),
-        ],
-    );
-    let included = submit(chain, signer, call, "registering the model", out).await?;
+    let included = submit(chain, signer, model.call(&weights), "registering the model", out).await?;
     let event = included.event("Models", "Created")?;
-    Ok(Created {
-        model: event.number("model")?,
+    Ok(CreatedModel {
+        model: event.uint("model")?,
         weights,
         block: included.block,
     })
 }
 
-/// A model as the chain has it.
+/// A model as the chain records it.
 #[derive(Clone, Debug)]
-pub struct Info {
-    /// Its record.
+pub struct ModelInfo {
+    /// The record.
     pub record: Value,
     /// The live version, if there is one.
     pub live: Option<VersionIndex>,
-    /// Price of a token.
+    /// The price of a token, in the smallest unit.
     pub price: u128,
-    /// Most positions of a sequence.
+    /// The maximum length of a sequence, in tokens.
     pub context: u32,
 }
 
-/// Reads a model; an unknown one is an error of its own.
-pub async fn info(chain: &Chain, model: ModelId) -> Result<Info> {
+/// Reads a model; fails with `UnknownModel` if there is none.
+pub async fn info(chain: &Chain, model: ModelId) -> Result<ModelInfo> {
     let record = chain
-        .read("Models", "Models", vec![value::number(model)])
+        .read("Models", "Models", vec![value::uint(model)])
         .await?
         .ok_or_else(|| {
-            Error::new(Kind::Refused, "UnknownModel", format!("no model has the index {model}"))
-                .hint("list the models with: agorai model list")
+            Error::new(
+                ErrorKind::Refused,
+                "UnknownModel",
+                format!("no model has the index {model}"),
+            )
+            .hint("list the models with: agorai model list")
         })?;
-    let live = match record.field("live").and_then(Read::variant) {
-        Some(("Some", version)) => version.values().next().and_then(Read::small),
+    let live = match record.field("live").and_then(ReadValue::variant) {
+        Some(("Some", version)) => version.values().next().and_then(ReadValue::uint_as),
         Some(_) => None,
-        None => record.number("live"),
+        None => record.uint_field("live"),
     };
-    Ok(Info {
+    Ok(ModelInfo {
         live,
-        price: record.number("price").unwrap_or_default(),
+        price: record.uint_field("price").unwrap_or_default(),
         context: record
             .field("architecture")
-            .and_then(|architecture| architecture.number("context"))
+            .and_then(|architecture| architecture.uint_field("context"))
             .unwrap_or_default(),
         record,
     })
 }
 
-/// Reads the weights' name of a version.
+/// Reads the id of the weights of a version, if the model has that version.
 pub async fn version_weights(chain: &Chain, model: ModelId, version: VersionIndex) -> Result<Option<String>> {
-    let keys = vec![value::number(model), value::number(version)];
+    let keys = vec![value::uint(model), value::uint(version)];
     let record = chain.read("Models", "Versions", keys).await?;
-    Ok(record.and_then(|record| record.hash_in("weights")))
+    Ok(record.and_then(|record| record.hash_field("weights")))
+}
+
+fn promote_call(model: ModelId, version: VersionIndex) -> Call {
+    let arguments = [("model", value::uint(model)), ("version", value::uint(version))];
+    Call::new("Models", "promote", arguments)
+}
+
+fn retire_call(model: ModelId) -> Call {
+    Call::new("Models", "retire", [("model", value::uint(model))])
 }
 
 /// Runs a command of this group.
@@ -135,17 +154,17 @@ pub async fn run(cli: &Cli, command: &Model, out: &Output) -> Result<()> {
             };
             let bytes = match file {
                 Some(path) => weights::read(&architecture, path)?,
-                None => weights::fresh(&architecture, *seed)?,
+                None => weights::initialize(&architecture, *seed)?,
             };
-            let creation = Creation {
+            let model = NewModel {
                 name: name.clone(),
                 architecture,
                 weights: bytes,
                 price: *price,
                 promotion: *promotion,
             };
-            let signer = cli.keypair()?;
-            let created = create(&cli.chain().await?, &signer, &creation, out).await?;
+            let signer = keypair(cli)?;
+            let created = create(&connect(cli).await?, &signer, &model, out).await?;
             out.result(
                 &json!({
                     "ok": true,
@@ -155,7 +174,7 @@ pub async fn run(cli: &Cli, command: &Model, out: &Output) -> Result<()> {
                     "block": created.block,
                 }),
                 format!(
-                    "model {} with {} parameters, weights {}",
+                    "created model {} with {} parameters, weights {}",
                     created.model,
                     architecture.parameters(),
                     created.weights
@@ -163,12 +182,16 @@ pub async fn run(cli: &Cli, command: &Model, out: &Output) -> Result<()> {
             );
             Ok(())
         }
-        Model::List => list(&cli.chain().await?, out).await,
-        Model::Show { id } => show(&cli.chain().await?, *id, out).await,
+        Model::List => {
+            let chain = connect(cli).await?;
+            read("the list of models", list(&chain, out)).await
+        }
+        Model::Show { id } => {
+            let chain = connect(cli).await?;
+            read(&format!("the versions of model {id}"), show(&chain, *id, out)).await
+        }
         Model::Promote { id, version } => {
-            let arguments = [("model", value::number(*id)), ("version", value::number(*version))];
-            let call = Call::new("Models", "promote", arguments);
-            let included = signed(cli, call, "promoting the version", out).await?;
+            let included = sign_and_submit(cli, promote_call(*id, *version), "promoting the version", out).await?;
             out.result(
                 &json!({"ok": true, "model": id, "version": version, "block": included.block}),
                 format!("version {version} of model {id} is live"),
@@ -176,29 +199,28 @@ pub async fn run(cli: &Cli, command: &Model, out: &Output) -> Result<()> {
             Ok(())
         }
         Model::Retire { id } => {
-            let call = Call::new("Models", "retire", [("model", value::number(*id))]);
-            let included = signed(cli, call, "retiring the model", out).await?;
+            let included = sign_and_submit(cli, retire_call(*id), "retiring the model", out).await?;
             out.result(
                 &json!({"ok": true, "model": id, "block": included.block}),
-                format!("model {id} is retired"),
+                format!("retired model {id}"),
             );
             Ok(())
         }
     }
 }
 
-async fn signed(cli: &Cli, call: Call, title: &str, out: &Output) -> Result<Included> {
-    let signer = cli.keypair()?;
-    submit(&cli.chain().await?, &signer, call, title, out).await
+async fn sign_and_submit(cli: &Cli, call: Call, title: &str, out: &Output) -> Result<Included> {
+    let signer = keypair(cli)?;
+    submit(&connect(cli).await?, &signer, call, title, out).await
 }
 
 async fn list(chain: &Chain, out: &Output) -> Result<()> {
     let (mut rows, mut models) = (Vec::new(), Vec::new());
     for (keys, record) in chain.entries("Models", "Models", Vec::new()).await? {
-        let id = keys.first().and_then(Read::small::<u32>).unwrap_or_default();
-        let name = record.text("name").unwrap_or_default();
-        let live = record.field("live").map(Read::json).unwrap_or_default();
-        let price: u128 = record.number("price").unwrap_or_default();
+        let id = keys.first().and_then(ReadValue::uint_as::<u32>).unwrap_or_default();
+        let name = record.text_field("name").unwrap_or_default();
+        let live = record.field("live").map(ReadValue::json).unwrap_or_default();
+        let price: u128 = record.uint_field("price").unwrap_or_default();
         rows.push(vec![
             id.to_string(),
             name.clone(),
@@ -214,12 +236,12 @@ async fn list(chain: &Chain, out: &Output) -> Result<()> {
     }
     out.result(
         &json!({"ok": true, "models": models}),
-        table::render(&["id", "name", "live version", "AGO a token"], &rows),
+        table::render(&["id", "name", "live version", "AGO per token"], &rows),
     );
     Ok(())
 }
 
-/// Micro-nats as nats.
+/// Converts micro-nats to nats.
 pub fn nats(micro: u64) -> f64 {
     micro as f64 / 1e6
 }
@@ -227,11 +249,11 @@ pub fn nats(micro: u64) -> f64 {
 async fn show(chain: &Chain, id: ModelId, out: &Output) -> Result<()> {
     let info = info(chain, id).await?;
     let (mut rows, mut versions) = (Vec::new(), Vec::new());
-    for (keys, record) in chain.entries("Models", "Versions", vec![value::number(id)]).await? {
-        let version = keys.last().and_then(Read::small::<u32>).unwrap_or_default();
-        let weights = record.hash_in("weights").unwrap_or_default();
-        // The losses stand in whatever part of the record says what produced the version.
-        let loss = |name: &str| find_number(&record, name).map(nats);
+    for (keys, record) in chain.entries("Models", "Versions", vec![value::uint(id)]).await? {
+        let version = keys.last().and_then(ReadValue::uint_as::<u32>).unwrap_or_default();
+        let weights = record.hash_field("weights").unwrap_or_default();
+        // The losses are nested in the part of the record that describes the origin of the version.
+        let loss = |name: &str| find_uint(&record, name).map(nats);
         let shown = |loss: Option<f64>| loss.map_or("-".to_owned(), |loss| format!("{loss:.4}"));
         let (before, after) = (loss("loss_before"), loss("loss_after"));
         rows.push(vec![
@@ -250,11 +272,11 @@ async fn show(chain: &Chain, id: ModelId, out: &Output) -> Result<()> {
         }));
     }
     let mut record = info.record.json();
-    if let Some(name) = info.record.text("name") {
+    if let Some(name) = info.record.text_field("name") {
         record["name"] = name.into();
     }
     let heading = format!(
-        "model {id}: {}, {} AGO a token",
+        "model {id}: {}, {} AGO per token",
         record["name"].as_str().unwrap_or_default(),
         table::tokens(info.price)
     );
@@ -266,15 +288,40 @@ async fn show(chain: &Chain, id: ModelId, out: &Output) -> Result<()> {
     Ok(())
 }
 
-/// The number in field `name`, wherever it stands in a record.
-fn find_number(value: &Value, name: &str) -> Option<u64> {
+/// Returns the first unsigned integer in a field `name` at any depth of a record.
+fn find_uint(value: &Value, name: &str) -> Option<u64> {
     use subxt::ext::scale_value::ValueDef;
-    if let Some(number) = value.number(name) {
+    if let Some(number) = value.uint_field(name) {
         return Some(number);
     }
     match &value.value {
-        ValueDef::Composite(fields) => fields.values().find_map(|v| find_number(v, name)),
-        ValueDef::Variant(variant) => variant.values.values().find_map(|v| find_number(v, name)),
+        ValueDef::Composite(fields) => fields.values().find_map(|v| find_uint(v, name)),
+        ValueDef::Variant(variant) => variant.values.values().find_map(|v| find_uint(v, name)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_runtime::{assert_call, assert_event, assert_storage};
+
+    #[test]
+    fn names_of_the_models_pallet_exist_in_the_runtime() {
+        for promotion in [Promotion::Owner, Promotion::LossFell] {
+            let model = NewModel {
+                name: "n".to_owned(),
+                architecture: Architecture::SMALL,
+                weights: Vec::new(),
+                price: 1,
+                promotion,
+            };
+            assert_call(&model.call(&BlobId([1; 32])));
+        }
+        assert_call(&promote_call(1, 2));
+        assert_call(&retire_call(1));
+        assert_event("Models", "Created", &["model"]);
+        assert_storage("Models", "Models", &["name", "live", "price", "architecture"]);
+        assert_storage("Models", "Versions", &["weights"]);
     }
 }
