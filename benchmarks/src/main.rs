@@ -1,24 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The benchmark: the engine against its peers on the same work, one after the other on an idle machine.
+//! The benchmark: the engine and its peers on the same work, one after the other on an idle machine.
 //!
-//! `agorai-bench [--strict] [--rounds N] [--out FILE]`; see docs/bench.md. With `serve MODEL` it only serves one
-//! request and prints the most memory that took: the benchmark calls itself so.
+//! `agorai-bench [--strict] [--rounds N] [--out FILE]`; the method is described in docs/bench.md. `agorai-bench serve MODEL`
+//! serves one request and prints the peak memory of the process, in bytes; the benchmark runs itself with it.
 
-mod others;
+mod measure;
 mod ours;
 mod peers;
 mod report;
+mod system_load;
 
-use others::Others;
+use measure::{median, Result, THREADS};
 use peers::Peers;
 use report::{Kind, Row};
-use std::{error::Error, path::PathBuf, process::ExitCode};
-
-/// What may go wrong here.
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
-
-/// The bounds are stated for this number of threads.
-const THREADS: usize = 2;
+use std::{path::PathBuf, process::ExitCode};
+use system_load::SystemLoad;
 
 struct Options {
     strict: bool,
@@ -43,7 +39,7 @@ impl Options {
             }
         }
         match options.rounds {
-            0 => Err("at least one round".into()),
+            0 => Err("--rounds must be at least 1".into()),
             _ => Ok(options),
         }
     }
@@ -59,15 +55,15 @@ fn main() -> Result<ExitCode> {
     }
     let options = Options::parse(arguments.into_iter())?;
     let peers = Peers::find()?;
-    let mut others = Others::default();
-    let mut rows = vec![gemm(&peers, options.rounds, &mut others)?];
-    rows.extend(model(&peers, options.rounds, &mut others)?);
-    rows.push(training(&peers, options.rounds, &mut others)?);
+    let mut load = SystemLoad::default();
+    let mut rows = vec![gemm(&peers, options.rounds, &mut load)?];
+    rows.extend(model(&peers, options.rounds, &mut load)?);
+    rows.push(training(&peers, options.rounds, &mut load)?);
     report::write(&options.out, &rows)?;
     report::print(&rows);
-    let busy = others.too_much();
+    let busy = load.excess();
     if let Some(percent) = busy {
-        println!("other programs took {percent:.0} % of the machine: these figures prove nothing");
+        println!("other programs used {percent:.0} % of the CPU time: these figures are not valid");
     }
     let missed = rows.iter().any(|row| row.met() != Some(true));
     Ok(match options.strict && (missed || busy.is_some()) {
@@ -76,7 +72,7 @@ fn main() -> Result<ExitCode> {
     })
 }
 
-/// Figures of each round, ours before the peer's.
+/// The figures of all rounds, ours and the peer's.
 struct Rounds {
     ours: Vec<f64>,
     peer: std::result::Result<Vec<f64>, String>,
@@ -90,7 +86,7 @@ impl Rounds {
         }
     }
 
-    /// Adds a round's figures. A peer that failed once is not compared with.
+    /// Adds the figures of a round. The first failure of the peer replaces all of its figures.
     fn push(&mut self, ours: f64, peer: std::result::Result<f64, String>) {
         self.ours.push(ours);
         if let Ok(figures) = &mut self.peer {
@@ -102,16 +98,16 @@ impl Rounds {
     }
 
     fn row(self, kind: Kind) -> Row {
-        let peer = self.peer.map(report::median);
-        Row::new(kind, Some(report::median(self.ours)), peer)
+        let peer = self.peer.map(median);
+        Row::new(kind, Some(median(self.ours)), peer)
     }
 }
 
-/// The product on several shapes; the row is the shape that is worst for us.
-fn gemm(peers: &Peers, rounds: usize, others: &mut Others) -> Result<Row> {
+/// Measures the matrix product on several shapes; returns the row of the shape with the lowest ratio.
+fn gemm(peers: &Peers, rounds: usize, load: &mut SystemLoad) -> Result<Row> {
     let mut shapes: Vec<_> = ours::SHAPES.iter().map(|_| Rounds::new()).collect();
     for round in 1..=rounds {
-        others.watch();
+        load.sample();
         eprintln!("products, round {round} of {rounds}");
         let ours = ours::gemm()?;
         let peer = peers.gemm();
@@ -127,7 +123,7 @@ fn gemm(peers: &Peers, rounds: usize, others: &mut Others) -> Result<Row> {
     let mut worst: Option<Row> = None;
     for ((m, k, n), row) in ours::SHAPES.into_iter().zip(rows) {
         eprintln!("  {m}x{k}x{n}: {}", row.figures());
-        // Without a peer there is no ratio, and the first shape stands for all.
+        // Without the peer there are no ratios; the first shape is reported.
         if worst.as_ref().is_none_or(|worst| row.ratio() < worst.ratio()) {
             worst = Some(row);
         }
@@ -135,8 +131,8 @@ fn gemm(peers: &Peers, rounds: usize, others: &mut Others) -> Result<Row> {
     worst.ok_or("no shapes".into())
 }
 
-/// A real model: reading, decoding, checking, memory.
-fn model(peers: &Peers, rounds: usize, others: &mut Others) -> Result<Vec<Row>> {
+/// Measures a published model: prefill, decoding, checking, peak memory.
+fn model(peers: &Peers, rounds: usize, load: &mut SystemLoad) -> Result<Vec<Row>> {
     let path = match &peers.model {
         Ok(path) => path,
         Err(reason) => {
@@ -150,9 +146,9 @@ fn model(peers: &Peers, rounds: usize, others: &mut Others) -> Result<Vec<Row>> 
     let one = ours::Served::load(path, 1)?;
     let all = ours::Served::load(path, THREADS)?;
     for round in 1..=rounds {
-        others.watch();
+        load.sample();
         eprintln!("model, round {round} of {rounds}");
-        // Ours is timed anew before each peer, so that both of a ratio are neighbours in time.
+        // Ours is timed again before each peer, so that the two figures of a ratio are measured close in time.
         let ours = all.speed()?;
         let peer = peers.llama_cpp(path, THREADS);
         prefill_llama.push(ours.prefill, peer.clone().map(|speed| speed.prefill));
@@ -167,7 +163,7 @@ fn model(peers: &Peers, rounds: usize, others: &mut Others) -> Result<Vec<Row>> 
         trace.push(answer.traced - answer.plain, Ok(answer.plain));
     }
     let mut memory = Rounds::new();
-    memory.push(peers::most_memory(path)?, Ok(std::fs::metadata(path)?.len() as f64));
+    memory.push(peers::peak_memory(path)?, Ok(std::fs::metadata(path)?.len() as f64));
     let rounds = [
         prefill_llama,
         decode_llama,
@@ -182,10 +178,11 @@ fn model(peers: &Peers, rounds: usize, others: &mut Others) -> Result<Vec<Row>> 
     Ok(kinds.zip(rounds).map(|(kind, rounds)| rounds.row(kind)).collect())
 }
 
-fn training(peers: &Peers, rounds: usize, others: &mut Others) -> Result<Row> {
+/// Measures the training step.
+fn training(peers: &Peers, rounds: usize, load: &mut SystemLoad) -> Result<Row> {
     let mut training = Rounds::new();
     for round in 1..=rounds {
-        others.watch();
+        load.sample();
         eprintln!("training, round {round} of {rounds}");
         training.push(ours::train(THREADS)?, peers.pytorch(THREADS));
     }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Our side of every comparison: the same work as in `benchmarks/peers`.
+//! Our side of each comparison; `benchmarks/peers` does the same work with other libraries.
 
-use crate::{peers::Speed, report::median, Result};
+use crate::{
+    measure::{median, Result, THREADS},
+    peers::Speed,
+};
 use agorai_engine::{
     backend::Cpu,
     data::Example,
@@ -17,16 +20,16 @@ use agorai_exact::{matmul::matmul, Isa, PackedMatrix};
 use agorai_primitives::model::Architecture;
 use std::{hint::black_box, path::Path, time::Instant};
 
-/// Rows, inputs and outputs of the products.
+/// `(m, k, n)` of the products: rows, inputs, outputs.
 pub const SHAPES: [(usize, usize, usize); 4] =
     [(240, 1024, 1024), (480, 2048, 2048), (240, 640, 2048), (60, 2048, 8192)];
-/// Tokens decoded after the prompt.
+/// Number of tokens decoded after the prompt.
 const DECODE: usize = 64;
-/// Timed runs of the model after one that warms up.
+/// Number of timed runs of the model, after one warm-up run.
 const RUNS: usize = 3;
-/// Timed training steps after two that warm up.
+/// Number of timed training steps, after two warm-up steps.
 const STEPS: usize = 5;
-/// The shape that `benchmarks/peers/pytorch.py` trains.
+/// The architecture that `benchmarks/peers/pytorch.py` trains too.
 const TRAINED: Architecture = Architecture {
     vocab: 4096,
     dim: 384,
@@ -46,12 +49,12 @@ fn compute(threads: usize) -> ComputeConfig {
     }
 }
 
-/// The prompt that all sides read.
+/// Returns the prompt: 128 tokens, the same for all sides.
 fn prompt() -> Vec<u32> {
     (0..128).map(|i| (i * 7919) % 30_000 + 1_000).collect()
 }
 
-/// GFLOP/s of each shape, one thread, weights packed before: the median of half a second.
+/// Returns GFLOP/s for each shape on one thread, weights packed beforehand: the median over half a second.
 pub fn gemm() -> Result<Vec<f64>> {
     let isa = Isa::detect();
     let numbers = |count: usize| -> Vec<f32> {
@@ -73,7 +76,7 @@ pub fn gemm() -> Result<Vec<f64>> {
     Ok(speeds)
 }
 
-/// Tokens per second of a training step.
+/// Returns the tokens per second of a training step.
 pub fn train(threads: usize) -> Result<f64> {
     let sequence = TRAINED.context as usize;
     let tokens = |seed: usize| -> Vec<u32> {
@@ -102,7 +105,7 @@ pub fn train(threads: usize) -> Result<f64> {
     Ok((BATCH * sequence) as f64 / median(seconds.split_off(2)))
 }
 
-/// A model that is loaded to be served.
+/// A loaded model with the threads that run it.
 pub struct Served {
     decoder: Decoder,
     compute: ComputeConfig,
@@ -110,16 +113,16 @@ pub struct Served {
 
 /// Seconds for an answer of [`DECODE`] tokens to the prompt.
 pub struct Answer {
-    /// Making it without a trace.
+    /// Generation without a trace.
     pub plain: f64,
-    /// Making it with its trace, as workers do.
+    /// Generation with the trace, as validators do it.
     pub traced: f64,
-    /// Checking it with its trace.
+    /// The check by one prefill, with the trace.
     pub check: f64,
 }
 
 impl Served {
-    /// Loads a model's file.
+    /// Loads a model file for `threads` threads.
     pub fn load(path: &Path, threads: usize) -> Result<Self> {
         let compute = compute(threads);
         let file = ModelFile::open(path)?;
@@ -129,11 +132,11 @@ impl Served {
         })
     }
 
-    /// How fast it reads and decodes.
+    /// Returns the median speeds of prefill and decoding.
     pub fn speed(&self) -> Result<Speed> {
         let (mut prefill, mut decode) = (Vec::new(), Vec::new());
         for _ in 0..=RUNS {
-            let speed = self.compute.with_pool(|| self.once())?;
+            let speed = self.compute.with_pool(|| self.run_once())?;
             prefill.push(speed.prefill);
             decode.push(speed.decode);
         }
@@ -143,8 +146,8 @@ impl Served {
         })
     }
 
-    /// Reads and decodes once: up to the first token, and from there on.
-    fn once(&self) -> agorai_engine::Result<Speed> {
+    /// Runs once: prefill lasts until the first token, decoding from there on.
+    fn run_once(&self) -> agorai_engine::Result<Speed> {
         let request = self.request(DECODE + 1);
         let mut times = vec![Instant::now()];
         answer(&self.decoder, &request, None, &mut || Ok(()), &mut |_| {
@@ -158,7 +161,7 @@ impl Served {
         })
     }
 
-    /// Of the prompt, for so many tokens.
+    /// A greedy request for `limit` tokens after the prompt.
     fn request(&self, limit: usize) -> Request {
         Request {
             prompt: prompt(),
@@ -168,14 +171,14 @@ impl Served {
         }
     }
 
-    /// How long it takes to answer and to check the answer: the middle of several runs.
+    /// Returns the median times of generating an answer and of checking it.
     pub fn answer(&self) -> Result<Answer> {
         let request = self.request(DECODE);
         let [mut plain, mut traced, mut check] = [Vec::new(), Vec::new(), Vec::new()];
         for _ in 0..RUNS {
-            let (seconds, _) = self.make(&request, false)?;
+            let (seconds, _) = self.generate(&request, false)?;
             plain.push(seconds);
-            let (seconds, tokens) = self.make(&request, true)?;
+            let (seconds, tokens) = self.generate(&request, true)?;
             traced.push(seconds);
             check.push(self.check(&request, &tokens)?);
         }
@@ -186,7 +189,7 @@ impl Served {
         })
     }
 
-    fn make(&self, request: &Request, trace: bool) -> Result<(f64, Vec<u32>)> {
+    fn generate(&self, request: &Request, trace: bool) -> Result<(f64, Vec<u32>)> {
         let start = Instant::now();
         let tokens = self.compute.with_pool(|| {
             let mut recorders = trace.then(Recorders::default);
@@ -200,36 +203,37 @@ impl Served {
 
     fn check(&self, request: &Request, tokens: &[u32]) -> Result<f64> {
         let start = Instant::now();
-        let right = self.compute.with_pool(|| {
+        let is_valid = self.compute.with_pool(|| {
             let mut recorders = Recorders::default();
             let should_continue = &mut |_| Ok(());
-            let right = check_answer(&self.decoder, request, tokens, Some(&mut recorders), should_continue)?;
+            let is_valid = check_answer(&self.decoder, request, tokens, Some(&mut recorders), should_continue)?;
             black_box(recorders.finish().finish(Default::default()));
-            agorai_engine::Result::Ok(right)
+            agorai_engine::Result::Ok(is_valid)
         })?;
         let seconds = start.elapsed().as_secs_f64();
-        match right {
+        match is_valid {
             true => Ok(seconds),
-            false => Err("the check refuses an answer that was just made".into()),
+            false => Err("the check rejects an honest answer".into()),
         }
     }
 }
 
-/// Serves one request and returns the most memory that this process took, in bytes. Refused where that is more
-/// than was stated beforehand.
+/// Serves one request and returns the peak memory of this process in bytes.
+///
+/// Errors: the peak exceeds the engine's own estimate, or the system does not report it.
 pub fn serve(path: &Path) -> Result<u64> {
     let positions = prompt().len() + DECODE + 1;
-    let stated = memory::serving(&ModelFile::open(path)?, positions, crate::THREADS)?;
-    let served = Served::load(path, crate::THREADS)?;
-    served.compute.with_pool(|| served.once())?;
+    let estimate = memory::serving(&ModelFile::open(path)?, positions, THREADS)?;
+    let served = Served::load(path, THREADS)?;
+    served.compute.with_pool(|| served.run_once())?;
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kibibytes = line.and_then(|line| line.split_whitespace().next());
-    let kibibytes = kibibytes.ok_or("the system does not tell the most memory")?;
-    let most = 1024 * kibibytes.parse::<u64>()?;
-    eprintln!("memory: {stated} bytes were stated, {most} taken");
-    match most <= stated {
-        true => Ok(most),
-        false => Err(format!("{stated} bytes were stated, {most} taken").into()),
+    let kibibytes = kibibytes.ok_or("the system does not report the peak memory (VmHWM)")?;
+    let peak = 1024 * kibibytes.parse::<u64>()?;
+    eprintln!("memory: estimate {estimate} bytes, peak {peak} bytes");
+    match peak <= estimate {
+        true => Ok(peak),
+        false => Err(format!("the peak of {peak} bytes exceeds the estimate of {estimate}").into()),
     }
 }

@@ -1,39 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The peers: programs that time themselves and print one line of JSON. `scripts/peers.sh` installs them.
+//! The peers: programs that time themselves and print one line of JSON; `scripts/peers.sh` installs them.
 
-use crate::Result;
+use crate::measure::Result;
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
-/// A peer's figure, or why there is none.
+/// A peer's figure, or the reason why it is missing.
 pub type Figure<T> = std::result::Result<T, String>;
 
 /// Tokens per second.
 #[derive(Clone, Copy)]
 pub struct Speed {
-    /// Of reading the prompt.
+    /// Prefill of the prompt.
     pub prefill: f64,
-    /// Of decoding after it.
+    /// Decoding after the prefill.
     pub decode: f64,
 }
 
-/// Where the peers are, and which of them.
+/// The locations of the peers.
 pub struct Peers {
     scripts: PathBuf,
     python: PathBuf,
     candle: PathBuf,
-    /// The real model's file.
+    /// The model file.
     pub model: Figure<PathBuf>,
 }
 
 const INSTALL: &str = "is not installed, see scripts/peers.sh";
 
 impl Peers {
-    /// Python and the model below `AGORAI_PEERS`, by default `~/.cache/agorai/peers`; candle's side beside
-    /// this program, in the target folder.
+    /// Locates Python and the model in `$AGORAI_PEERS`, by default `~/.cache/agorai/peers`, and the candle program in the
+    /// target folder of this program.
     pub fn find() -> Result<Self> {
         let folder = match std::env::var_os("AGORAI_PEERS") {
             Some(folder) => PathBuf::from(folder),
@@ -54,20 +54,20 @@ impl Peers {
         })
     }
 
-    /// GFLOP/s of the `gemm` crate on each shape, one thread.
+    /// Returns GFLOP/s of the `gemm` crate for each shape on one thread.
     pub fn gemm(&self) -> Figure<Vec<f64>> {
-        let result = run(self.candle_side(1)?.arg("gemm"))?;
+        let result = run(self.candle_program(1)?.arg("gemm"))?;
         let speeds = result["gflops"].as_array().map(|list| list.iter().map(Value::as_f64));
         let speeds: Option<Vec<f64>> = speeds.and_then(|list| list.collect());
         speeds.ok_or("the gemm crate's output lacks gflops".into())
     }
 
-    /// candle's stock quantised Gemma 3.
+    /// Returns the speeds of candle's `quantized_gemma3`.
     pub fn candle(&self, model: &Path, threads: usize) -> Figure<Speed> {
-        speed(&run(self.candle_side(threads)?.arg("model").arg(model))?)
+        speed(&run(self.candle_program(threads)?.arg("model").arg(model))?)
     }
 
-    /// llama.cpp.
+    /// Returns the speeds of llama.cpp.
     pub fn llama_cpp(&self, model: &Path, threads: usize) -> Figure<Speed> {
         let mut command = self.python("llama_cpp", "llama_cpp.py")?;
         speed(&run(command
@@ -76,15 +76,15 @@ impl Peers {
             .args(["--threads", &threads.to_string()]))?)
     }
 
-    /// Tokens per second of PyTorch's training step.
+    /// Returns the tokens per second of PyTorch's training step.
     pub fn pytorch(&self, threads: usize) -> Figure<f64> {
         let mut command = self.python("torch", "pytorch.py")?;
         number(&run(command.args(["--threads", &threads.to_string()]))?, "train")
     }
 
-    fn candle_side(&self, threads: usize) -> Figure<Command> {
+    fn candle_program(&self, threads: usize) -> Figure<Command> {
         if !self.candle.is_file() {
-            return Err(format!("candle's side {INSTALL}"));
+            return Err(format!("the candle program {INSTALL}"));
         }
         let mut command = Command::new(&self.candle);
         command.env("RAYON_NUM_THREADS", threads.to_string());
@@ -107,14 +107,14 @@ impl Peers {
     }
 }
 
-/// Most memory, in bytes, that a fresh process took to serve one request.
-pub fn most_memory(model: &Path) -> Result<f64> {
-    // By this link the same program runs even where a build has replaced its file.
+/// Returns the peak memory, in bytes, of a fresh process that serves one request.
+pub fn peak_memory(model: &Path) -> Result<f64> {
+    // The link leads to this program even if a build has replaced its file.
     let result = run(Command::new("/proc/self/exe").arg("serve").arg(model))?;
     Ok(result.as_f64().ok_or("the served request printed no number")?)
 }
 
-/// What a program prints last, as JSON.
+/// Runs a program and parses the last line that it prints as JSON.
 fn run(command: &mut Command) -> Figure<Value> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Rows of the benchmark: their bounds, the file and the table.
+//! The rows of the benchmark with their bounds, and their output as JSON and as a table.
 
-use crate::Result;
+use crate::measure::Result;
 use std::path::Path;
 
-/// What a ratio must be.
+/// The bound on a ratio.
 #[derive(Clone, Copy)]
 pub enum Bound {
-    /// For speeds.
+    /// A lower bound, for rates.
     AtLeast(f64),
-    /// For times and memory.
+    /// An upper bound, for times and memory.
     AtMost(f64),
 }
 
-/// A comparison.
+/// A comparison: its name, the unit of both figures, the bound on their ratio.
 #[derive(Clone, Copy)]
 pub struct Kind {
     name: &'static str,
@@ -25,11 +25,11 @@ const fn kind(name: &'static str, unit: &'static str, bound: Bound) -> Kind {
     Kind { name, unit, bound }
 }
 
-/// The product of matrices.
+/// The binary32 matrix product.
 pub const GEMM: Kind = kind("gemm_f32_vs_gemm_crate", "GFLOP/s", Bound::AtLeast(1.0));
 /// The training step.
 pub const TRAIN: Kind = kind("train_vs_pytorch", "tok/s", Bound::AtLeast(1.0));
-/// What a real model does.
+/// Generation and checking with a published model, in the order in which they are measured.
 pub const MODEL: [Kind; 8] = [
     kind("prefill_vs_llamacpp", "tok/s", Bound::AtLeast(1.0)),
     kind("decode_vs_llamacpp", "tok/s", Bound::AtLeast(1.0)),
@@ -41,26 +41,26 @@ pub const MODEL: [Kind; 8] = [
     kind("peak_memory_vs_model_bytes", "bytes", Bound::AtMost(1.5)),
 ];
 
-/// Ours and the peer's figure in one unit; the ratio is ours / the peer's.
+/// Our figure and the peer's in the same unit; the ratio is ours / the peer's.
 pub struct Row {
     kind: Kind,
     value: Option<f64>,
-    /// The figure, or why there is none.
+    /// The peer's figure, or the reason why it is missing.
     peer: std::result::Result<f64, String>,
 }
 
 impl Row {
-    /// A row; `value` is absent where the work could not be done at all.
+    /// Creates a row. `value` is `None` if our side could not be measured.
     pub fn new(kind: Kind, value: Option<f64>, peer: std::result::Result<f64, String>) -> Self {
         Self { kind, value, peer }
     }
 
-    /// Ours / the peer's.
+    /// Returns ours / the peer's, if both were measured.
     pub fn ratio(&self) -> Option<f64> {
         Some(self.value? / self.peer.as_ref().ok()?)
     }
 
-    /// Whether the bound was met; nothing where it was not compared.
+    /// Whether the ratio meets the bound; `None` without a ratio.
     pub fn met(&self) -> Option<bool> {
         let ratio = self.ratio()?;
         Some(match self.kind.bound {
@@ -69,7 +69,7 @@ impl Row {
         })
     }
 
-    /// Both figures and the ratio, in words.
+    /// Returns both figures and the ratio as text.
     pub fn figures(&self) -> String {
         let ours = self.value.map_or("-".into(), figure);
         match (&self.peer, self.ratio()) {
@@ -96,18 +96,7 @@ impl Row {
     }
 }
 
-/// The middle of some figures; of an even number, the mean of the two in the middle.
-pub fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    let middle = figures.len() / 2;
-    match figures.len() {
-        0 => f64::NAN,
-        count if count % 2 == 1 => figures[middle],
-        _ => (figures[middle - 1] + figures[middle]) / 2.0,
-    }
-}
-
-/// A figure with about four digits.
+/// Formats a figure with about four significant digits.
 fn figure(value: f64) -> String {
     match value.abs() {
         size if size >= 1000.0 => format!("{value:.0}"),
@@ -116,7 +105,7 @@ fn figure(value: f64) -> String {
     }
 }
 
-/// Writes the rows as a JSON list, one row a line.
+/// Writes the rows as a JSON list, one row per line; creates the folder.
 pub fn write(path: &Path, rows: &[Row]) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
@@ -127,7 +116,7 @@ pub fn write(path: &Path, rows: &[Row]) -> Result<()> {
     Ok(())
 }
 
-/// Prints the table.
+/// Prints the rows as a table, with the verdict on each bound.
 pub fn print(rows: &[Row]) {
     println!(
         "{:<28}{:>12}{:>12}  {:<9}{:>8}  {:<9}",
