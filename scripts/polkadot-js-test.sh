@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts four validators, creates a model, and lets polkadot.js use it. $1 = the folder of the binaries.
+# Starts four validators, creates a model, and runs the polkadot.js test on them. $1 = the folder of the binaries.
 set -euo pipefail
 bin=$1
 cd "$(dirname "$0")/.."

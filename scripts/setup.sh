@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Installs what a fresh Debian or Ubuntu machine lacks. Idempotent; says what it cannot do and which command does it.
+# Installs the packages that a fresh Debian or Ubuntu machine lacks. Idempotent; prints the command to run by hand if it
+# cannot install one.
 set -euo pipefail
 say() { printf '%s\n' "$*" >&2; }
 
 SUDO=
 [ "$(id -u)" = 0 ] || SUDO=sudo
 wanted=()
-need() { # $1 = a command, the rest = Debian packages that bring it
+need() { # $1 = a command, the rest = the Debian packages that contain it
   command -v "$1" >/dev/null 2>&1 || wanted+=("${@:2}")
 }
 need cc build-essential
@@ -24,7 +25,7 @@ elif ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a 
   say "Node.js $(node --version) is too old for the polkadot.js test; it needs 18.19 or newer"
 fi
 
-# rustup where rustup's server can be reached brings the wasm target; elsewhere Debian's compiler builds it.
+# rustup provides the wasm target if its server can be reached; otherwise Debian's compiler builds it.
 rust_target_present() {
   command -v rustc >/dev/null 2>&1 && compgen -G "$(rustc --print sysroot)/lib/rustlib/wasm32v1-none/lib/libcore-*.rlib" >/dev/null
 }

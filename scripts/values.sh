@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The perplexity of a text and its greedy continuation, ours beside llama.cpp's on the same ids. Fails where the
+# Compares the perplexity of a text and its greedy continuation with llama.cpp's on the same ids. Fails if the
 # perplexities differ by more than 0.5 %. Usage: scripts/values.sh FOLDER_OF_BINARIES [TEXT] [TOKENS]
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Gives the machine a Rust toolchain that can compile to wasm32v1-none, and prints its name ("" = the default one).
-# First choice: rustup adds the target. Where rustup's server is out of reach: Debian's rustc with its sources.
+# Provides a Rust toolchain that compiles to wasm32v1-none and prints its name ("" = the default one): rustup's, or
+# Debian's rustc with its sources if rustup's server cannot be reached.
 set -euo pipefail
 TARGET=wasm32v1-none
 say() { printf '%s\n' "$*" >&2; }

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """llama.cpp on a GGUF file, through llama-cpp-python. Prints one line of JSON.
 
-time:   tokens per second of reading a prompt and of greedy decoding after it.
+time:   tokens per second of the prefill of a prompt and of greedy decoding after it.
 values: greedy tokens, and the perplexity of a text. Method of the perplexity: the tokens (llama.cpp's own for
-        --text; those given for --ids) are cut into consecutive windows of --window tokens, a shorter last one
-        is dropped unless it is the only one. Each window is read from an empty context, after the beginning
-        token for --text. A token counts with the log-softmax, in binary64, of the binary32 logits before it;
-        the first --skip tokens of each window do not count. perplexity = exp(-mean of what counts).
+        --text; the given ones for --ids) are split into consecutive windows of --window tokens; a shorter last
+        one is dropped unless it is the only one. Each window is evaluated from an empty context, after the
+        beginning-of-sequence token for --text. The log-likelihood of a token is the log-softmax, in binary64, of the
+        binary32 logits before it; the first --skip tokens of each window are not counted. The perplexity is
+        exp(-mean log-likelihood).
 """
 import argparse
 import json
@@ -15,13 +16,13 @@ import statistics
 import sys
 import time
 
-sys.path.pop(0)  # this folder, where this file itself would be found as llama_cpp
+sys.path.pop(0)  # this folder: the import below would find this file
 
 import llama_cpp
 import numpy
 
 PROMPT = [(i * 7919) % 30000 + 1000 for i in range(128)]
-FIRST = 1234  # the token after which decoding starts: the same work whatever the logits are
+FIRST = 1234  # the token from which decoding starts, so that the work does not depend on the logits
 
 
 def load(args, positions, logits_all):
@@ -45,7 +46,7 @@ def timed(args):
         end = time.perf_counter()
         reading.append(len(PROMPT) / (read - start))
         decoding.append(args.decode / (end - read))
-    # The first run warms up.
+    # The first run is a warm-up.
     return {"prefill": statistics.median(reading[1:]), "decode": statistics.median(decoding[1:])}
 
 
@@ -79,7 +80,7 @@ def values(args):
     windows = [ids[i:i + args.window] for i in range(0, len(ids), args.window)]
     if len(windows) > 1 and len(windows[-1]) < args.window:
         windows.pop()
-    # Without a beginning token nothing comes before the first token of a window.
+    # Without a beginning-of-sequence token the first token of a window has no logits before it.
     skip = max(args.skip, 0 if begin else 1)
     counted = []
     for window in windows:
@@ -89,7 +90,7 @@ def values(args):
         logits = model.scores[before:len(begin) + len(window) - 1]
         counted.extend(log_softmax_of(logits, window[skip:]))
     if not counted:
-        raise SystemExit("no token counts: the text is too short")
+        raise SystemExit("the text is too short: no token is counted")
     prompt = begin + ids[:args.prompt]
     return {"perplexity": float(numpy.exp(-numpy.mean(counted))), "tokens": len(counted), "windows": len(windows),
             "ids": begin + ids if args.text else ids, "greedy": greedy(model, prompt, args.greedy)}

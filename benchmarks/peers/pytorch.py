@@ -3,7 +3,7 @@
 """Tokens per second of a PyTorch training step on the CPU. Prints one line of JSON.
 
 The model is the engine's decoder: untied embedding and head, RMSNorm, rotary positions, causal attention, gated
-SiLU; binary32, AdamW and clipping as in the engine. The shape is that of the benchmark's training row.
+SiLU; binary32, AdamW and gradient clipping as in the engine. The architecture is that of the benchmark's training row.
 """
 import argparse
 import json
@@ -27,7 +27,7 @@ class Block(nn.Module):
     def __init__(self):
         super().__init__()
         self.attention_norm, self.ff_norm = nn.RMSNorm(DIM), nn.RMSNorm(DIM)
-        # One product for query, key and value, and one for gate and up: what a fast implementation does.
+        # Fused projections (query, key and value; gate and up), as in fast implementations.
         self.qkv, self.attended = linear(DIM, 3 * DIM), linear(DIM, DIM)
         self.gate_up, self.down = linear(DIM, 2 * FF), linear(FF, DIM)
 
@@ -54,7 +54,7 @@ class Decoder(nn.Module):
         self.blocks, self.norm = nn.ModuleList(Block() for _ in range(LAYERS)), nn.RMSNorm(DIM)
         frequencies = 10_000.0 ** (-torch.arange(0, WIDTH, 2) / WIDTH)
         angles = torch.outer(torch.arange(SEQUENCE), frequencies)
-        # Made once, as in the engine.
+        # Computed once, as in the engine.
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
@@ -83,6 +83,6 @@ for _ in range(args.steps + 2):
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimiser.step()
     seconds.append(time.perf_counter() - start)
-# The first two steps warm up.
+# The first two steps are a warm-up.
 print(json.dumps({"peer": "PyTorch " + torch.__version__, "parameters": parameters,
                   "train": BATCH * SEQUENCE / statistics.median(seconds[2:])}))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A folder: the input is `config.json`, a zero byte, and a safetensors file.
+//! A model folder. The input is `config.json`, a zero byte, and a safetensors file.
 #![no_main]
 
 use agorai_engine::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A whole GGUF file: what is accepted is read part by part, and its tokenizer is used.
+//! A GGUF file: if it is accepted, all of its parts are read and its tokenizer is used.
 #![no_main]
 
 use agorai_engine::{
@@ -21,9 +21,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     for part in file.parts() {
         let (rows, _) = file.shape(part).expect("the part is there");
         match file.read_rows(part, 0, rows, &mut bytes) {
-            // Values that are not finite are refused; nothing else may be.
+            // Only values that are not finite may be rejected.
             Ok(()) | Err(FileError::NotFinite { .. }) => {}
-            Err(error) => panic!("its bytes are there: {error}"),
+            Err(error) => panic!("the part was validated: {error}"),
         }
         let _ = file.read_f32(part, rows / 2, rows - rows / 2, &mut values);
     }

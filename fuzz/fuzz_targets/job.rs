@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! SCALE of jobs, their results and validators' messages: what is accepted has no other encoding.
+//! SCALE encodings of jobs, results and validators' messages: a value that is decoded encodes to the same bytes.
 #![no_main]
 
 use agorai_primitives::{

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A `tokenizer.json`, used on a short text.
+//! A `tokenizer.json`: if it is accepted, a short text is encoded and decoded.
 #![no_main]
 
 use agorai_engine::text::Tokenizer;
 
-// The library's panics are caught by the engine: only those that it lets through are found.
+// The engine catches the library's panics: the hook hides them, and the fuzzer finds only those that escape.
 libfuzzer_sys::fuzz_target!(init: std::panic::set_hook(Box::new(|_| ())), |data: &[u8]| {
     let Ok(tokenizer) = Tokenizer::from_json(data, 1 << 20) else {
         return;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Chat templates, run on a short conversation.
+//! A chat template, rendered with a short conversation.
 #![no_main]
 
 use agorai_engine::text::{ChatTemplate, Message};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tokenizers of both kinds of GGUF files: the input is lines of tokens, an empty line, lines of merges, an
-//! empty line, and a text.
+//! Both kinds of tokenizers of GGUF files. The input is lines of tokens, an empty line, lines of merges, an empty line,
+//! and a text.
 #![no_main]
 
 use agorai_engine::{
@@ -38,7 +38,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
             .bool("tokenizer.ggml.add_bos_token", false)
             .bool("tokenizer.ggml.add_space_prefix", space)
             .finish();
-        let gguf = Gguf::read(&file.as_slice()).expect("it is well formed");
+        let gguf = Gguf::read(&file.as_slice()).expect("the file is well formed");
         let Ok(tokenizer) = Tokenizer::from_gguf(&gguf.metadata, 1 << 20) else {
             continue;
         };

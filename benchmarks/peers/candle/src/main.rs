@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What candle does with the work of the benchmark: `agorai-peers model FILE` reads and decodes with the stock
-//! `quantized_gemma3` (threads by RAYON_NUM_THREADS), `agorai-peers gemm` multiplies on one thread with the
-//! `gemm` crate, which candle uses. Each prints one line of JSON.
+//! The benchmark's work with candle. `agorai-peers model FILE` times prefill and decoding of the unmodified
+//! `quantized_gemma3` (threads: RAYON_NUM_THREADS); `agorai-peers gemm` times products of the `gemm` crate, which candle
+//! uses, on one thread. Each prints one line of JSON.
 
 use candle_core::{quantized::gguf_file, Device, Tensor};
 use candle_transformers::models::quantized_gemma3::ModelWeights;
 use serde_json::{json, Value};
 use std::{error::Error, hint::black_box, time::Instant};
 
-/// Rows, inputs and outputs of the products.
+/// `(m, k, n)` of the products: rows, inputs, outputs.
 const SHAPES: [(usize, usize, usize); 4] = [(240, 1024, 1024), (480, 2048, 2048), (240, 640, 2048), (60, 2048, 8192)];
 const DECODE: usize = 64;
-/// Timed runs of the model after one that warms up.
+/// Number of timed runs of the model, after one warm-up run.
 const RUNS: usize = 2;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -38,7 +38,7 @@ fn model(path: &str) -> Result<Value, Box<dyn Error>> {
     let prompt: Vec<u32> = (0..128).map(|i| (i * 7919) % 30000 + 1000).collect();
     let (mut reading, mut decoding) = (Vec::new(), Vec::new());
     for run in 0..=RUNS {
-        // Position 0 empties the model's memory.
+        // Position 0 clears the key-value cache.
         let start = Instant::now();
         black_box(model.forward(&Tensor::new(&prompt[..], &device)?.unsqueeze(0)?, 0)?);
         let read = start.elapsed().as_secs_f64();
@@ -57,7 +57,7 @@ fn model(path: &str) -> Result<Value, Box<dyn Error>> {
     Ok(json!({ "peer": "candle", "prefill": median(reading), "decode": median(decoding) }))
 }
 
-/// GFLOP/s of each shape: the better of weights stored by input and by output, the median of half a second.
+/// Returns GFLOP/s for each shape, with the faster of the two weight layouts; the median over half a second.
 fn products() -> Value {
     let speeds: Vec<_> = SHAPES
         .iter()
@@ -66,7 +66,7 @@ fn products() -> Value {
     json!({ "peer": "gemm crate", "gflops": speeds })
 }
 
-/// One product, with the strides of the weight's columns and rows.
+/// Returns GFLOP/s of one product; `columns` and `rows` are the strides of the weight matrix.
 fn product(m: usize, k: usize, n: usize, (columns, rows): (usize, usize)) -> f64 {
     let numbers = |count: usize| -> Vec<f32> { (0..count).map(|i| (i * 7919 % 2003) as f32 / 1001.0 - 1.0).collect() };
     let (a, b, mut out) = (numbers(m * k), numbers(k * n), vec![0f32; m * n]);
@@ -74,8 +74,8 @@ fn product(m: usize, k: usize, n: usize, (columns, rows): (usize, usize)) -> f64
     let begin = Instant::now();
     while seconds.len() < 9 || begin.elapsed().as_secs_f64() < 0.5 {
         let start = Instant::now();
-        // SAFETY: `a` holds m rows of k, `b` k * n numbers of which the strides (1, n) or (k, 1) reach each
-        // once, `out` m rows of n; `out` overlaps neither and nothing else refers to it.
+        // SAFETY: `a` holds m rows of k, `b` k * n numbers which the strides (1, n) or (k, 1) address once
+        // each, `out` m rows of n; `out` overlaps neither and nothing else refers to it.
         unsafe {
             gemm::gemm(
                 m,
