@@ -38,7 +38,7 @@ impl Isa {
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
             Isa::Avx512 => std::arch::is_x86_feature_detected!("avx512f"),
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            Isa::Amx => crate::quant::amx::is_available(),
+            Isa::Amx => crate::cpu::has_amx(),
             #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
             Isa::Avx2 | Isa::Avx512 | Isa::Amx => false,
         }

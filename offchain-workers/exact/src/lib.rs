@@ -44,6 +44,8 @@ mod simd;
 
 pub mod adamw;
 pub mod attention;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod cpu;
 pub mod element;
 pub mod elementwise;
 pub mod embedding;

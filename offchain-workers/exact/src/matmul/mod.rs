@@ -16,26 +16,20 @@ mod avx512;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod kernel;
 mod packed;
+mod panel;
 mod product;
 mod scalar;
 
 use core::ops::Range;
 
-pub use packed::{PackedMatrix, PANEL};
+pub use packed::PackedMatrix;
+pub use panel::PANEL;
+pub use product::Accumulate;
 pub(crate) use product::{Left, Product, Products, Right};
 
 use crate::error::{area, shape, Result};
 use crate::simd::Lanes;
 use crate::Isa;
-
-/// Where the chains of a product begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accumulate {
-    /// At +0.0.
-    Overwrite,
-    /// At what the output holds: one longer chain, as if the terms had been given at once.
-    Add,
-}
 
 /// `out = a b`: `a` [m, k] with m from its length, `b` packed [k, n], `out` [m, n].
 pub fn matmul(isa: Isa, a: &[f32], b: &PackedMatrix, out: &mut [f32]) -> Result<()> {

@@ -4,11 +4,9 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::Right;
+use super::panel::PANEL;
+use super::product::Right;
 use crate::error::{area, shape, Error, Result};
-
-/// The columns of a panel.
-pub const PANEL: usize = 32;
 
 /// A matrix [k, n] in panels of 32 columns, `[ceil(n / 32)][k][32]`, the last panel zero padded.
 ///

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A product as the kernels see it, and the check that makes their pointers sound.
 
-use super::{Accumulate, PANEL};
+use super::panel::PANEL;
 use crate::error::{shape, Error, Result};
 use crate::simd::LANES;
+
+/// Where the chains of a product begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accumulate {
+    /// At +0.0.
+    Overwrite,
+    /// At what the output holds: one longer chain, as if the terms had been given at once.
+    Add,
+}
 
 /// The left operand: element (i, k) lies at `i * row + k * step`.
 #[derive(Clone, Copy)]

@@ -11,13 +11,12 @@
 
 use core::arch::{asm, x86_64::*};
 use core::mem::MaybeUninit;
-use std::sync::OnceLock;
 
 use super::accumulators::{AccumulatorPtrs, Accumulators};
+use super::block::{Left, BLOCK, BLOCK_CODES, QUAD};
 use super::matrix::PackedBlocks;
 use super::prefetch::Prefetch;
 use super::unpack::{Chunk, CHUNK_BLOCKS};
-use super::{vnni, Left, BLOCK, BLOCK_CODES, QUAD};
 use crate::element::BlockFormat;
 use crate::matmul::PANEL;
 
@@ -28,52 +27,9 @@ const LEAST_ROWS: usize = 24;
 /// Bytes of a plane of codes.
 const PLANE: usize = PANEL * QUAD;
 
-/// Whether this processor has the instructions used here, and the system grants the memory that switching between
-/// threads needs for tiles; it is asked for once.
-pub(crate) fn is_available() -> bool {
-    static AVAILABLE: OnceLock<bool> = OnceLock::new();
-    *AVAILABLE.get_or_init(|| vnni::is_available() && has_tiles() && request_tiles())
-}
-
 /// Whether tiles are the fastest way for so many rows.
 pub(super) fn is_fastest(rows: usize, format: BlockFormat) -> bool {
     rows >= LEAST_ROWS && format.group() == BLOCK && !format.has_mins()
-}
-
-/// AMX-TILE and AMX-INT8.
-fn has_tiles() -> bool {
-    const TILE_AND_INT8: u32 = 1 << 24 | 1 << 25;
-    if __cpuid(0).eax < 7 {
-        return false;
-    }
-    __cpuid_count(7, 0).edx & TILE_AND_INT8 == TILE_AND_INT8
-}
-
-/// `arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)`: Linux lends tiles only to programs that ask.
-#[cfg(target_os = "linux")]
-fn request_tiles() -> bool {
-    const ARCH_PRCTL: i64 = 158;
-    const ARCH_REQ_XCOMP_PERM: u64 = 0x1023;
-    const XFEATURE_XTILEDATA: u64 = 18;
-    let result: i64;
-    // SAFETY: the call changes nothing but the permission, and touches no memory of ours.
-    unsafe {
-        asm!(
-            "syscall",
-            inlateout("rax") ARCH_PRCTL => result,
-            in("rdi") ARCH_REQ_XCOMP_PERM,
-            in("rsi") XFEATURE_XTILEDATA,
-            lateout("rcx") _,
-            lateout("r11") _,
-            options(nostack),
-        );
-    }
-    result == 0
-}
-
-#[cfg(not(target_os = "linux"))]
-fn request_tiles() -> bool {
-    false
 }
 
 /// Shapes of the tile registers (palette 1): rows and bytes of a row of each.

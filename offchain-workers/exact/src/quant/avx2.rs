@@ -8,10 +8,10 @@
 use core::arch::x86_64::*;
 
 use super::accumulators::Accumulators;
+use super::block::{Left, BLOCK, BLOCK_CODES, QUAD};
 use super::matrix::PackedBlocks;
 use super::prefetch::Prefetch;
 use super::unpack::Chunk;
-use super::{Left, BLOCK, BLOCK_CODES, QUAD};
 use crate::matmul::PANEL;
 
 /// Vectors of a panel's outputs.

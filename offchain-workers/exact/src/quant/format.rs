@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use super::BLOCK;
+use super::block::BLOCK;
 use crate::element::{f16_is_finite, f32_to_f16, finite_f16_to_f32, BlockFormat};
 use crate::error::{shape, Error, Result};
 

@@ -12,8 +12,8 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use super::block::{BLOCK, QUAD};
 use super::format::{Codes, Decoded, Scales};
-use super::{BLOCK, QUAD};
 use crate::element::{finite_f16_to_f32, BlockFormat};
 use crate::error::{area, shape, Error, Result};
 use crate::matmul::PANEL;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A short segment of one output, from the bytes of the file and the activations themselves.
 
-use super::{QuantRows, BLOCK};
+use super::block::BLOCK;
+use super::rows::QuantRows;
 use crate::element::BlockFormat;
 use crate::error::{shape, Error, Result};
 use crate::fma::fma_software;

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::{Left, BLOCK};
+use super::block::{Left, BLOCK};
 use crate::error::{shape, Error, Result};
 use crate::simd::{fold, Lanes, LANES};
 use crate::Isa;

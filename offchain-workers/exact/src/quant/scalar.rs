@@ -2,9 +2,9 @@
 //! The scalar reference: the definition, literally.
 
 use super::accumulators::Accumulators;
+use super::block::{Left, BLOCK, BLOCK_CODES, QUAD};
 use super::matrix::PackedBlocks;
 use super::unpack::Chunk;
-use super::{Left, BLOCK, BLOCK_CODES, QUAD};
 use crate::fma::fma;
 use crate::matmul::PANEL;
 

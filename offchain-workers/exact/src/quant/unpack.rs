@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A part of a panel as the kernels read it: a byte for each code, a binary32 for each scale.
 
+use super::block::{BLOCK, BLOCK_CODES};
 use super::format::{Codes, Scales};
 use super::matrix::{Line, PackedBlocks, QuantMatrix, PLANE};
-use super::{BLOCK, BLOCK_CODES};
 use crate::element::finite_f16_to_f32;
 use crate::matmul::PANEL;
 

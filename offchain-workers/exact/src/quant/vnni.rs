@@ -7,24 +7,16 @@
 use core::arch::x86_64::*;
 
 use super::accumulators::{AccumulatorPtrs, Accumulators};
+use super::block::{Left, BLOCK, BLOCK_CODES, QUAD};
 use super::matrix::PackedBlocks;
 use super::prefetch::Prefetch;
 use super::unpack::Chunk;
-use super::{Left, BLOCK, BLOCK_CODES, QUAD};
 use crate::matmul::PANEL;
 
 /// Rows of a tile.
 const TILE: usize = 6;
 /// Bytes of a plane.
 const PLANE: usize = PANEL * QUAD;
-
-/// Whether this processor has the instructions used here.
-#[inline]
-pub(super) fn is_available() -> bool {
-    std::arch::is_x86_feature_detected!("avx512vnni")
-        && std::arch::is_x86_feature_detected!("avx512bw")
-        && std::arch::is_x86_feature_detected!("avx512f")
-}
 
 product_by_chunk!("avx512f,avx512bw,avx512vnni", false, {});
 

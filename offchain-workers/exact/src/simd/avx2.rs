@@ -7,7 +7,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Lanes, Num, PointerLanes, LANES};
+use super::lanes::{Lanes, Num, PointerLanes, LANES};
 
 /// Sixteen lanes: the first eight, the last eight.
 #[derive(Clone, Copy)]

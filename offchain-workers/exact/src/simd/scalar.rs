@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The scalar reference: one `f32`, and sixteen of them.
 
-use super::{Lanes, Num, LANES};
+use super::lanes::{Lanes, Num, LANES};
 use crate::fma;
 
 impl Num for f32 {
