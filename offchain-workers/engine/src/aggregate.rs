@@ -51,7 +51,7 @@ pub fn aggregate(
     let spec = &spec.score;
     validate(spec)?;
     if spec.contributions.is_empty() {
-        return Err(Error::Spec("nothing to aggregate"));
+        return Err(Error::Spec("there are no contributions"));
     }
     let mut data = Data::new(blobs, &spec.corpus, &spec.recipe, spec.seed, spec.workers)?;
     let held_out = data.held_out(spec.draw)?;
@@ -71,7 +71,7 @@ pub fn aggregate(
     let mut values = weights.values.clone();
     elementwise::axpy(compute.isa, -outer_rate(spec), &sum, &mut values)?;
     if !values.iter().all(|value| value.is_finite()) {
-        return Err(Error::Payload("weights that are not finite"));
+        return Err(Error::Payload("the aggregated weights are not finite"));
     }
     let next = base.with_values(compute, values)?;
     let before = evaluate::losses(compute, base.decoder(), &held_out, progress)?;

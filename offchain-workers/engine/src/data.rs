@@ -46,7 +46,7 @@ impl<'a> Data<'a> {
         workers: u32,
     ) -> Result<Self> {
         if workers == 0 || workers > MAX_WORKERS {
-            return Err(Error::Spec("number of workers"));
+            return Err(Error::Spec("the number of workers is out of bounds"));
         }
         if corpus.shards.len() > MAX_SHARDS {
             return Err(Error::Spec("too many shards"));
@@ -55,7 +55,7 @@ impl<'a> Data<'a> {
         for shard in &corpus.shards {
             bytes = bytes
                 .checked_add(shard.bytes)
-                .ok_or(Error::Spec("bytes of the corpus"))?;
+                .ok_or(Error::Spec("the size of the corpus exceeds 64 bits"))?;
         }
         let assignment = Assignment::new(
             seed,
@@ -96,7 +96,7 @@ impl<'a> Data<'a> {
     /// Returns as many of a worker's own sequences as are held out, selected by `draw`.
     pub fn own(&mut self, worker: u32, draw: H256) -> Result<Vec<Example>> {
         let all = self.recipe.sequences_per_worker();
-        let permutation = Permutation::new(draw, all).ok_or(Error::Spec("no sequences"))?;
+        let permutation = Permutation::new(draw, all).ok_or(Error::Spec("the recipe has no sequences"))?;
         (0..all.min(u64::from(self.recipe.held_out)))
             .map(|i| self.example(self.assignment.sequence(worker, permutation.apply(i))))
             .collect()
@@ -106,7 +106,7 @@ impl<'a> Data<'a> {
         let (index, offset) = self
             .corpus
             .locate(self.recipe.sequence, sequence)
-            .ok_or(Error::Spec("a sequence beyond the corpus"))?;
+            .ok_or(Error::Spec("a sequence is outside the corpus"))?;
         let shard = self.corpus.shards[index];
         if !self.shards.contains_key(&shard.blob) {
             let bytes = fetch(self.blobs, &shard.blob)?;
@@ -114,13 +114,13 @@ impl<'a> Data<'a> {
         }
         let bytes = &self.shards[&shard.blob];
         if bytes.len() as u64 != shard.bytes {
-            return Err(Error::Spec("a shard has another length than its blob"));
+            return Err(Error::Spec("the length of a shard differs from its blob"));
         }
         let length = self.recipe.sequence as usize;
         let run = usize::try_from(offset)
             .ok()
             .and_then(|from| bytes.get(from..)?.get(..length + 1))
-            .ok_or(Error::Spec("a sequence beyond its shard"))?;
+            .ok_or(Error::Spec("a sequence is outside its shard"))?;
         let token = |byte: &u8| u32::from(*byte);
         Ok(Example {
             tokens: run[..length].iter().map(token).collect(),

@@ -154,10 +154,10 @@ impl Engine {
         if let Some(recipe) = recipe {
             recipe.validate()?;
             if architecture.vocab != 256 {
-                return Err(Error::Spec("training needs a model whose tokens are bytes"));
+                return Err(Error::Spec("training requires a byte-level model"));
             }
             if recipe.sequence > architecture.context {
-                return Err(Error::Spec("sequences longer than the model's context"));
+                return Err(Error::Spec("sequences exceed the context of the model"));
             }
         }
         let needed = memory::needed(spec, self.compute.threads);

@@ -21,7 +21,7 @@ use agorai_primitives::{
 };
 
 /// Bytes of a binary32 value.
-const VALUE: u64 = 4;
+const F32: u64 = 4;
 /// Columns of a packed panel; the last panel of a matrix is padded.
 const PANEL: u64 = 32;
 /// Bytes of a leaf of a trace and of its share of the Merkle tree.
@@ -29,11 +29,11 @@ const LEAF: u64 = 64;
 /// Lanes of a SIMD vector.
 const LANES: usize = 16;
 /// Upper bound of the bytes and values that are read at once while a matrix is loaded.
-const LOADING: u64 = 32 << 20;
+const LOAD_BUFFERS: u64 = 32 << 20;
 /// Upper bound of the left operands of binary32 products that a thread packs.
 const PACKED_LEFT: u64 = 1 << 20;
 /// Upper bound of the memory of an idle engine.
-const BASIS: u64 = 16 << 20;
+const IDLE: u64 = 16 << 20;
 
 /// Returns an upper bound of the bytes of a job, one of training with [`Checkpointing::PerBlock`]. Architecture and
 /// recipe must be valid.
@@ -52,12 +52,12 @@ pub fn needed(spec: &JobSpec, threads: usize) -> u64 {
                 .saturating_add(parameters(&spec.architecture).saturating_mul(deltas))
         }
     };
-    job.saturating_add(BASIS)
+    job.saturating_add(IDLE)
 }
 
 /// Returns the fastest checkpointing of a training job of at most `limit` bytes.
 pub fn checkpointing(spec: &TrainSpec, limit: u64) -> Checkpointing {
-    if train(spec, Checkpointing::Off).saturating_add(BASIS) <= limit {
+    if train(spec, Checkpointing::Off).saturating_add(IDLE) <= limit {
         Checkpointing::Off
     } else {
         Checkpointing::PerBlock
@@ -65,7 +65,7 @@ pub fn checkpointing(spec: &TrainSpec, limit: u64) -> Checkpointing {
 }
 
 fn parameters(architecture: &Architecture) -> u64 {
-    VALUE * architecture.parameters()
+    F32 * architecture.parameters()
 }
 
 /// Returns the bytes of the packed matrices: every width is rounded up to whole panels.
@@ -90,7 +90,7 @@ fn model(architecture: &Architecture) -> u64 {
     weights::max_bytes(architecture)
         .saturating_add(parameters(architecture))
         .saturating_add(packed(architecture))
-        .saturating_add(VALUE * angles)
+        .saturating_add(F32 * angles)
 }
 
 /// Returns the bytes of a session of at most `positions` tokens: keys and values, rotary angles, and the activations of a
@@ -117,9 +117,8 @@ fn session(config: &ModelConfig, positions: u64, threads: usize) -> u64 {
     };
     let tasks = (threads as u64).max(2);
     let left = (threads as u64).saturating_mul(PACKED_LEFT);
-    VALUE
-        .saturating_mul(cache.saturating_add(rows))
-        .saturating_add(tasks.saturating_mul(VALUE * padded).saturating_mul(packed))
+    F32.saturating_mul(cache.saturating_add(rows))
+        .saturating_add(tasks.saturating_mul(F32 * padded).saturating_mul(packed))
         .saturating_add(left)
 }
 
@@ -127,7 +126,7 @@ fn session(config: &ModelConfig, positions: u64, threads: usize) -> u64 {
 /// logits, candidates, leaves.
 fn answer(config: &ModelConfig, positions: u64, threads: usize) -> u64 {
     let rows = MAX_ROWS as u64;
-    let chunk = VALUE * rows * config.vocab.min(CHUNK) as u64;
+    let chunk = F32 * rows * config.vocab.min(CHUNK) as u64;
     let max = (config.vocab as u64).max(MAX_CANDIDATES as u64);
     let candidates = max.min(rows.saturating_mul(config.vocab as u64));
     let candidate = size_of::<Candidate>() as u64;
@@ -150,15 +149,15 @@ pub fn serving(file: &ModelFile, positions: usize, threads: usize) -> Result<u64
         let (n, k) = file.shape(part)?;
         let bytes = match file.element(part)? {
             ElementType::Block(format) => QuantMatrix::size_bytes(format, n, k)? as u64,
-            _ => VALUE * (n as u64).next_multiple_of(PANEL).saturating_mul(k as u64),
+            _ => F32 * (n as u64).next_multiple_of(PANEL).saturating_mul(k as u64),
         };
         weights = weights.saturating_add(bytes);
     }
     let positions = positions.min(file.config().context) as u64;
     Ok(weights
         .saturating_add(answer(file.config(), positions, threads))
-        .saturating_add(LOADING)
-        .saturating_add(BASIS))
+        .saturating_add(LOAD_BUFFERS)
+        .saturating_add(IDLE))
 }
 
 fn generate(spec: &GenerateSpec, threads: usize) -> u64 {
@@ -183,7 +182,7 @@ fn train(spec: &TrainSpec, checkpointing: Checkpointing) -> u64 {
     let (architecture, recipe) = (&spec.architecture, &spec.recipe);
     let config = ModelConfig::from(architecture);
     let rows = recipe.sequence as usize;
-    let tape = VALUE.saturating_mul(Tape::values(&config, rows, checkpointing));
+    let tape = F32.saturating_mul(Tape::values(&config, rows, checkpointing));
     model(architecture)
         .saturating_add(parameters(architecture).saturating_mul(4 + 6 + 3))
         .saturating_add(packed(architecture).saturating_mul(2))
@@ -195,7 +194,7 @@ fn train(spec: &TrainSpec, checkpointing: Checkpointing) -> u64 {
 /// Returns the bytes of evaluation: two models, and one session for each thread.
 fn evaluate(architecture: &Architecture, recipe: &Recipe, data: &Corpus, threads: usize) -> u64 {
     // The logits of a batch.
-    let logits = VALUE * (MAX_BATCH_TOKENS as u64).saturating_mul(architecture.vocab.into());
+    let logits = F32 * (MAX_BATCH_TOKENS as u64).saturating_mul(architecture.vocab.into());
     let session = session(&ModelConfig::from(architecture), recipe.sequence.into(), threads);
     let session = session.saturating_add(logits);
     model(architecture)
@@ -225,7 +224,7 @@ mod tests {
             workers: 1,
             error_feedback: None,
         };
-        let all = train(&spec, Checkpointing::Off) + BASIS;
+        let all = train(&spec, Checkpointing::Off) + IDLE;
         let least = needed(&JobSpec::Train(spec.clone()), 2);
         assert!((50 << 20..300 << 20).contains(&all), "{all}");
         assert!(least < all, "{least}");

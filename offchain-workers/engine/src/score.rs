@@ -28,7 +28,9 @@ pub(crate) fn validate(spec: &ScoreSpec) -> Result<()> {
     let ascending = spec.contributions.windows(2).all(|pair| pair[0].0 < pair[1].0);
     let known = spec.contributions.iter().all(|(worker, _)| *worker < spec.workers);
     if spec.workers > MAX_WORKERS || !ascending || !known {
-        return Err(Error::Spec("contributions"));
+        return Err(Error::Spec(
+            "contributions are not ascending by worker, or a worker does not exist",
+        ));
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use candle_core::{DType, Device, Result, Tensor, Var, D};
 use common::*;
 use std::collections::HashMap;
 
-/// The tensors of weights by name.
+/// Converts weights to candle's tensors by name.
 fn to_tensors(weights: &Weights) -> HashMap<String, Tensor> {
     let tensor = |name: &str| {
         let (shape, values) = weights.tensor(name).unwrap();
@@ -35,7 +35,7 @@ fn import(name: &str, tensors: &HashMap<String, Tensor>) -> agorai_engine::Resul
 }
 
 #[test]
-fn weights_survive_candles_tensors() {
+fn weights_survive_a_checkpoint_of_candle() {
     let weights = Weights::init(&TINY, 3).unwrap();
     let mut tensors = to_tensors(&weights);
     assert_eq!(import("same", &tensors).unwrap(), weights);
@@ -74,7 +74,7 @@ fn checkpoint_is_refused_when_it_is_of_another_model() {
     assert!(import("wrong", &tensors).is_err());
 }
 
-/// A Llama of candle's differentiable operations.
+/// A Llama in candle's differentiable operations.
 struct Autograd(HashMap<String, Var>);
 
 impl Autograd {
@@ -92,7 +92,7 @@ impl Autograd {
             .broadcast_mul(self.tensor(name))
     }
 
-    /// `[rows, heads * width]` to rotated `[heads, rows, width]`.
+    /// Converts `[rows, heads * width]` to `[heads, rows, width]`, rotated if `turn`.
     fn heads(&self, x: &Tensor, width: usize, turn: bool) -> Result<Tensor> {
         let (rows, all) = x.dims2()?;
         let x = x.reshape((rows, all / width, width))?.transpose(0, 1)?;
@@ -158,7 +158,7 @@ impl Autograd {
 }
 
 #[test]
-fn gradient_of_every_tensor_agrees_with_candles() {
+fn gradient_of_every_tensor_agrees_with_candle() {
     let mut weights = Weights::init(&TINY, 5).unwrap();
     weights.values.iter_mut().for_each(|value| *value *= 5.0);
     let tokens: Vec<u32> = text(20).iter().map(|byte| u32::from(*byte)).collect();

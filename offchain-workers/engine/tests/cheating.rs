@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a checker and an auditor find when somebody cheats.
+//! Checks and audits detect wrong answers and contributions.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -70,7 +70,7 @@ fn contribution(network: &Round) -> Contribution {
 }
 
 #[test]
-fn audit_finds_the_segment_whose_state_was_forged() {
+fn audit_detects_the_segment_with_a_forged_state() {
     let network = Round::new(TINY, SHORT, 2);
     let honest = contribution(&network);
     let bytes = network.blobs.get(&honest.states[0]).unwrap();
@@ -78,16 +78,16 @@ fn audit_finds_the_segment_whose_state_was_forged() {
     state.values[5] += 1e-3;
     let mut forged = honest.clone();
     forged.states[0] = network.blobs.put(&state.to_bytes()).unwrap();
-    // The first segment does not lead there, and the second one leads on to somewhere else.
+    // The first segment does not end in the forged state, and from it the second one ends in another state.
     assert_eq!(network.audit(&engine(), 0, &forged), [false, false]);
     let mut last = honest;
-    // What the payload is checked against is the end state, in the audit of every segment.
+    // The audit of every segment compares the payload with the end state.
     last.states[1] = network.blobs.put(b"no state").unwrap();
     assert_eq!(network.audit(&engine(), 0, &last), [false, false]);
 }
 
 #[test]
-fn audit_finds_forged_payloads_feedback_losses_and_junk() {
+fn audit_detects_forged_payloads_feedback_losses_and_malformed_states() {
     let network = Round::new(TINY, SHORT, 2);
     let honest = contribution(&network);
     assert_eq!(network.audit(&engine(), 0, &honest), [true, true]);
@@ -104,12 +104,12 @@ fn audit_finds_forged_payloads_feedback_losses_and_junk() {
     assert_eq!(audit(&|c| c.loss_first += 1), [false, true]);
     assert_eq!(audit(&|c| c.states[0] = junk), [false, false]);
     assert_eq!(audit(&|c| c.states.truncate(1)), [false, false]);
-    // Another worker's work is not one's own.
+    // A contribution is not valid for another worker.
     assert_eq!(network.audit(&engine(), 1, &honest), [false, false]);
 }
 
 #[test]
-fn missing_state_is_no_verdict() {
+fn audit_fails_without_verdict_when_a_state_is_missing() {
     let network = Round::new(TINY, SHORT, 2);
     let honest = contribution(&network);
     network.blobs.delete(&honest.states[0]).unwrap();
@@ -123,11 +123,11 @@ fn missing_state_is_no_verdict() {
 }
 
 #[test]
-fn contribution_that_harms_or_is_junk_gains_nothing() {
+fn contribution_gains_nothing_when_it_is_harmful_or_malformed() {
     let network = Round::new(TINY, SHORT, 3);
     let honest = network.train(&engine(), 0).payload;
     let mut loud = network.blobs.get(&network.train(&engine(), 1).payload).unwrap();
-    // The first chunk's table: the embedding is thrown far away.
+    // The table of the first chunk: large changes of the embedding.
     for entry in 0..4 {
         let at = 18 + 4 * entry;
         let value = f32::from_le_bytes(loud[at..at + 4].try_into().unwrap());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Pseudo-gradients through compression and back.
+//! Compression and decompression of pseudo-gradients.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -23,7 +23,7 @@ fn dense_payload_is_the_pseudo_gradient() {
 }
 
 #[test]
-fn what_is_not_sent_stays_in_the_error_feedback() {
+fn error_feedback_holds_the_difference_to_the_payload() {
     let layout = Layout::new(&TINY);
     let compression = Compression::TopK { top: 512 };
     let sent = compress::compress(Isa::Scalar, &layout, compression, &delta(), vec![]).unwrap();
@@ -31,7 +31,7 @@ fn what_is_not_sent_stays_in_the_error_feedback() {
     for ((sent, kept), all) in received.iter().zip(&sent.feedback).zip(delta()) {
         assert_eq!(*kept, all - sent);
     }
-    // An eighth of the values is sent, and those are the large ones.
+    // An eighth of the values is sent, the largest ones.
     let count = received.iter().filter(|value| **value != 0.0).count();
     assert!((layout.len() / 9..layout.len() / 7).contains(&count), "{count}");
     let embedding = layout.range(Part::Embedding).unwrap();
@@ -41,7 +41,7 @@ fn what_is_not_sent_stays_in_the_error_feedback() {
 }
 
 #[test]
-fn error_feedback_returns_in_the_next_round() {
+fn error_feedback_is_added_in_the_next_round() {
     let layout = Layout::new(&TINY);
     let compression = Compression::TopK { top: 64 };
     let compress =

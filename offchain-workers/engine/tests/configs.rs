@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Configurations: one form for GGUF files and for `config.json`, with everything else refused.
+//! Configurations of GGUF files and of `config.json`; unknown and unsupported settings are refused.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -22,7 +22,7 @@ fn from_json(config: &Value) -> Result<ModelConfig, String> {
     ModelConfig::from_json(config.to_string().as_bytes()).map_err(|error| error.to_string())
 }
 
-/// The refusal of a `config.json` with one key changed.
+/// Returns the error of a `config.json` with one changed key.
 fn refused(family: &str, key: &str, value: Value) -> String {
     let mut config = config_json(family);
     config[key] = value;
@@ -30,7 +30,7 @@ fn refused(family: &str, key: &str, value: Value) -> String {
 }
 
 #[test]
-fn both_kinds_of_files_give_the_same_configuration() {
+fn gguf_and_json_have_the_same_configuration() {
     for family in FAMILIES {
         let gguf = from_gguf(with_tokenizer(metadata(family))).unwrap();
         assert_eq!(gguf, from_json(&config_json(family)).unwrap(), "{family}");
@@ -55,7 +55,7 @@ fn each_family_has_its_own_settings() {
 }
 
 #[test]
-fn rope_is_scaled_as_the_file_says() {
+fn rope_scaling_is_read() {
     let mut config = config_json("llama");
     config["rope_scaling"] = json!({
         "rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0,
@@ -77,7 +77,7 @@ fn rope_is_scaled_as_the_file_says() {
     assert_eq!(from_gguf(gguf).unwrap().rope, linear.rope);
     let gguf = metadata("llama").tensor_f32("rope_freqs.weight", &[8], &[1.0; 8]);
     assert_eq!(from_gguf(gguf).unwrap().rope.scaling, RopeScaling::Divisors);
-    // The newer form of Gemma's two bases.
+    // The newer format of Gemma's two bases.
     let mut config = config_json("gemma3");
     let before = from_json(&config).unwrap();
     config.as_object_mut().unwrap().remove("rope_theta");
@@ -92,7 +92,7 @@ fn rope_is_scaled_as_the_file_says() {
 }
 
 #[test]
-fn settings_that_are_not_computed_are_refused_by_name() {
+fn unsupported_settings_are_refused_by_name() {
     for (family, key, value, reason) in [
         (
             "llama",
@@ -219,7 +219,7 @@ fn settings_that_are_not_computed_are_refused_by_name() {
 }
 
 #[test]
-fn sizes_are_refused_when_they_are_outside_their_bounds() {
+fn sizes_are_refused_when_they_are_out_of_bounds() {
     for (key, value, reason) in [
         ("vocab_size", json!(0), "the vocabulary is 0, not 1 to 1048576"),
         (

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Decoders of every family: against a plain binary64 model written from its definition, the same bits
-//! however they are computed, and answers that are checked and opened.
+//! Decoders of every family: accuracy against a binary64 reference, identical bits with any threads, instruction sets and
+//! batches, and answers that are checked and opened.
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
 use agorai_engine::{
     backend::Cpu,
-    config::{Activation, BlockPart, ModelConfig, Part},
+    config::Part,
     decoder::{Decoder, Operation, MAX_BATCH_TOKENS},
     files::{BlockFormat, ElementType, ModelFile},
     generate::{answer, check_answer, open, Leaf, Recorders, Request, Sampler},
@@ -18,15 +18,17 @@ use agorai_engine::{
 };
 use agorai_exact::{quant::quantise_q8_0, sampling::CHUNK, softmax::softmax, Isa};
 use agorai_primitives::{job::Sampling, model::Architecture, receipt::Trace};
-use common::models::{self, FAMILIES};
-use std::collections::BTreeMap;
+use common::{
+    models::{self, FAMILIES},
+    reference::Reference,
+};
 
 const DETECTED: fn(usize) -> ComputeConfig = |threads| ComputeConfig {
     isa: Isa::detect(),
     threads,
 };
 
-/// Matrices in 8-bit blocks, or in the halves of binary32.
+/// Stores matrices in the given element type, vectors in binary32.
 fn stored(element: ElementType) -> impl FnMut(Part, &[f32]) -> (ElementType, Vec<u8>) {
     move |part, values| match element {
         _ if part.is_vector() => models::f32s(part, values),
@@ -53,156 +55,8 @@ fn tokens(count: u32) -> Vec<u32> {
     (0..count).map(|i| (i * i * 7 + 3 * i) % 300).collect()
 }
 
-/// A model in binary64, from its definition and nothing else.
-struct Reference {
-    config: ModelConfig,
-    parts: BTreeMap<Part, Vec<f64>>,
-}
-
-impl Reference {
-    fn new(file: &ModelFile) -> Self {
-        let mut parts = BTreeMap::new();
-        for part in file.parts() {
-            let mut values = Vec::new();
-            let rows = file.shape(part).unwrap().0;
-            file.read_f32(part, 0, rows, &mut values).unwrap();
-            parts.insert(part, values.into_iter().map(f64::from).collect());
-        }
-        Self {
-            config: file.config().clone(),
-            parts,
-        }
-    }
-
-    fn linear(&self, part: Part, x: &[f64]) -> Vec<f64> {
-        let rows = self.parts[&part].chunks_exact(x.len());
-        rows.map(|row| row.iter().zip(x).map(|(w, x)| w * x).sum()).collect()
-    }
-
-    fn norm(&self, part: Part, x: &[f64]) -> Vec<f64> {
-        let weight = &self.parts[&part];
-        let each = |x: &[f64]| -> Vec<f64> {
-            let square = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
-            let scale = 1.0 / (square + f64::from(self.config.norm_eps)).sqrt();
-            x.iter().zip(weight).map(|(x, w)| x * scale * w).collect()
-        };
-        x.chunks_exact(weight.len()).flat_map(each).collect()
-    }
-
-    fn rope(&self, local: bool, position: usize, x: &mut [f64]) {
-        let (width, rope) = (self.config.head_dim, &self.config.rope);
-        let theta = match (local, rope.local_theta) {
-            (true, Some(theta)) => theta,
-            _ => rope.theta,
-        };
-        for head in x.chunks_exact_mut(width) {
-            for i in 0..width / 2 {
-                let frequency = f64::from(theta).powf(-2.0 * i as f64 / width as f64);
-                let (sin, cos) = (position as f64 * frequency).sin_cos();
-                let (low, high) = (head[i], head[i + width / 2]);
-                head[i] = low * cos - high * sin;
-                head[i + width / 2] = high * cos + low * sin;
-            }
-        }
-    }
-
-    fn attend(&self, query: &[f64], keys: &[Vec<f64>], values: &[Vec<f64>]) -> Vec<f64> {
-        let c = &self.config;
-        let group = c.heads / c.kv_heads;
-        let head = |(index, query): (usize, &[f64])| {
-            let part = index / group * c.head_dim..(index / group + 1) * c.head_dim;
-            let weight = |key: &Vec<f64>| {
-                let products = query.iter().zip(&key[part.clone()]).map(|(q, k)| q * k);
-                (products.sum::<f64>() * f64::from(c.query_scale)).exp()
-            };
-            let weights: Vec<f64> = keys.iter().map(weight).collect();
-            let sum: f64 = weights.iter().sum();
-            let mut out = vec![0.0; c.head_dim];
-            for (weight, value) in weights.iter().zip(values) {
-                for (out, value) in out.iter_mut().zip(&value[part.clone()]) {
-                    *out += weight / sum * value;
-                }
-            }
-            out
-        };
-        let heads = query.chunks_exact(c.head_dim).enumerate();
-        heads.flat_map(head).collect()
-    }
-
-    fn activation(&self, x: f64) -> f64 {
-        match self.config.activation {
-            Activation::Silu => x / (1.0 + (-x).exp()),
-            Activation::GeluTanh => {
-                let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
-                0.5 * x * (1.0 + inner.tanh())
-            }
-        }
-    }
-
-    fn logits(&self, tokens: &[u32]) -> Vec<Vec<f64>> {
-        let c = &self.config;
-        let embed = |token: &u32| -> Vec<f64> {
-            let row = &self.parts[&Part::Embedding][*token as usize * c.dim..][..c.dim];
-            let scale = f64::from(c.embedding_scale);
-            row.iter().map(|value| value * scale).collect()
-        };
-        let mut rows: Vec<Vec<f64>> = tokens.iter().map(embed).collect();
-        for layer in 0..c.layers {
-            let part = |part| Part::Block(layer, part);
-            let (mut keys, mut values) = (Vec::new(), Vec::new());
-            for (position, row) in rows.iter_mut().enumerate() {
-                let normed = self.norm(part(BlockPart::AttentionNorm), row);
-                let mut query = self.linear(part(BlockPart::Query), &normed);
-                let mut key = self.linear(part(BlockPart::Key), &normed);
-                let mut value = self.linear(part(BlockPart::Value), &normed);
-                if c.qkv_bias {
-                    add(&mut query, &self.parts[&part(BlockPart::QueryBias)]);
-                    add(&mut key, &self.parts[&part(BlockPart::KeyBias)]);
-                    add(&mut value, &self.parts[&part(BlockPart::ValueBias)]);
-                }
-                if c.qk_norm {
-                    query = self.norm(part(BlockPart::QueryNorm), &query);
-                    key = self.norm(part(BlockPart::KeyNorm), &key);
-                }
-                self.rope(c.local[layer], position, &mut query);
-                self.rope(c.local[layer], position, &mut key);
-                keys.push(key);
-                values.push(value);
-                let window = c.window.filter(|_| c.local[layer]).unwrap_or(usize::MAX);
-                let first = (position + 1).saturating_sub(window);
-                let attended = self.attend(&query, &keys[first..], &values[first..]);
-                let mut more = self.linear(part(BlockPart::Output), &attended);
-                if c.post_norms {
-                    more = self.norm(part(BlockPart::PostAttentionNorm), &more);
-                }
-                add(row, &more);
-                let normed = self.norm(part(BlockPart::FfNorm), row);
-                let gate = self.linear(part(BlockPart::Gate), &normed);
-                let up = self.linear(part(BlockPart::Up), &normed);
-                let pairs = gate.iter().zip(up);
-                let gated: Vec<f64> = pairs.map(|(g, u)| self.activation(*g) * u).collect();
-                let mut more = self.linear(part(BlockPart::Down), &gated);
-                if c.post_norms {
-                    more = self.norm(part(BlockPart::PostFfNorm), &more);
-                }
-                add(row, &more);
-            }
-        }
-        let head = match c.tied_head {
-            true => Part::Embedding,
-            false => Part::Head,
-        };
-        let logits = |row: &Vec<f64>| self.linear(head, &self.norm(Part::Norm, row));
-        rows.iter().map(logits).collect()
-    }
-}
-
-fn add(row: &mut [f64], more: &[f64]) {
-    row.iter_mut().zip(more).for_each(|(x, more)| *x += more);
-}
-
 #[test]
-fn logits_of_every_family_are_those_of_its_definition() {
+fn logits_of_every_family_agree_with_the_reference() {
     for family in FAMILIES {
         for element in [ElementType::F32, ElementType::Bf16] {
             let file = file(family, element);
@@ -224,7 +78,7 @@ fn logits_of_every_family_are_those_of_its_definition() {
     }
 }
 
-/// Eight bits of weights and of activations move logits little.
+/// 8-bit weights and activations change logits little.
 #[test]
 fn logits_of_quantised_weights_are_near_those_of_the_same_weights_in_binary64() {
     for family in FAMILIES {
@@ -244,28 +98,28 @@ fn logits_of_quantised_weights_are_near_those_of_the_same_weights_in_binary64() 
     }
 }
 
-fn read(compute: ComputeConfig, file: &ModelFile, together: usize) -> (Vec<u32>, Trace) {
+fn read(compute: ComputeConfig, file: &ModelFile, batch: usize) -> (Vec<u32>, Trace) {
     let decoder = decoder(compute, file);
     let tokens = tokens(100);
     let mut session = decoder.session(tokens.len()).unwrap();
     let mut recorder = Recorder::default();
-    for part in tokens.chunks(together) {
+    for part in tokens.chunks(batch) {
         session.feed(part, Some(&mut recorder)).unwrap();
     }
-    let last = (tokens.len() - 1) % together;
+    let last = (tokens.len() - 1) % batch;
     let logits = session.logits(last..last + 1).unwrap();
     let bits = logits.iter().map(|x| x.to_bits()).collect();
     (bits, recorder.finish(Default::default()))
 }
 
 #[test]
-fn bits_depend_neither_on_threads_nor_on_instructions_nor_on_how_many_tokens_are_read_at_once() {
+fn bits_do_not_depend_on_threads_instruction_set_or_batch() {
     for family in FAMILIES {
         for element in [ElementType::F32, ElementType::Block(BlockFormat::Q8_0)] {
             let file = file(family, element);
             let expected = read(DETECTED(1), &file, 100);
-            for (threads, together) in [(1, 1), (2, 100), (3, 7), (8, 100)] {
-                assert_eq!(read(DETECTED(threads), &file, together), expected, "{family}");
+            for (threads, batch) in [(1, 1), (2, 100), (3, 7), (8, 100)] {
+                assert_eq!(read(DETECTED(threads), &file, batch), expected, "{family}");
             }
             for isa in Isa::available() {
                 let compute = ComputeConfig { isa, threads: 2 };
@@ -294,7 +148,7 @@ const WARM: Sampling = Sampling {
 };
 
 #[test]
-fn check_accepts_the_answer_with_the_same_trace_and_no_other_answer() {
+fn check_accepts_only_the_answer_and_yields_the_same_trace() {
     for family in FAMILIES {
         let file = file(family, ElementType::Block(BlockFormat::Q8_0));
         let decoder = decoder(DETECTED(2), &file);
@@ -323,9 +177,9 @@ fn check_accepts_the_answer_with_the_same_trace_and_no_other_answer() {
     }
 }
 
-/// The prompt ends and the answer begins in any of several feeds.
+/// The answer starts in any of several feeds.
 #[test]
-fn answer_that_is_longer_than_a_feed_is_checked() {
+fn answer_longer_than_a_feed_is_checked() {
     let architecture = Architecture {
         vocab: 300,
         dim: 32,
@@ -367,9 +221,9 @@ fn answer_that_is_longer_than_a_feed_is_checked() {
     }
 }
 
-/// Whatever is cut off of the candidates, checking draws from parts of many rows what making drew from one.
+/// The check samples from chunks of many rows what generation sampled from one row.
 #[test]
-fn answer_is_checked_for_every_kind_of_sampling() {
+fn answer_is_checked_with_every_kind_of_sampling() {
     let decoder = decoder(DETECTED(2), &file("llama", ElementType::Block(BlockFormat::Q8_0)));
     for (temperature_milli, top_k, top_p_milli) in [
         (0, 0, 0),
@@ -425,7 +279,7 @@ fn leaf_of_an_answer_is_opened_down_to_an_element() {
     for (index, token) in tokens.iter().enumerate() {
         let opening = open(Leaf::Draw(index)).unwrap().unwrap();
         assert!(opening.verify(&root));
-        // The vocabulary is one part, and of a part one token may win.
+        // The vocabulary is one chunk, which has one best candidate.
         assert_eq!(opening.rows.len(), 8);
         assert_eq!(opening.rows[..4], token.to_le_bytes());
     }
@@ -443,8 +297,8 @@ fn leaf_of_an_answer_is_opened_down_to_an_element() {
     }
 }
 
-/// What a draw's leaf covers where z is compared, from its definition: the best of each part of the logits, then what
-/// top-k and top-p keep, all by token.
+/// The bytes that the leaf of a draw covers, from the definition: the best candidate of each chunk of the logits, then
+/// those that remain after top-k and top-p, each by token.
 fn covered(sampling: &Sampling, logits: &[f32]) -> Vec<u8> {
     let t = sampling.temperature_milli as f32 / 1e3;
     let z = logits.iter().map(|logit| if t > 0.0 { logit / t } else { *logit });
@@ -482,7 +336,7 @@ fn covered(sampling: &Sampling, logits: &[f32]) -> Vec<u8> {
 }
 
 #[test]
-fn draws_from_a_large_vocabulary_leave_the_best_of_each_part_and_what_is_kept() {
+fn leaf_of_a_draw_covers_the_best_of_each_chunk_and_the_remaining_candidates() {
     let architecture = Architecture {
         vocab: 2 * CHUNK as u32 + 808,
         dim: 32,
@@ -499,7 +353,7 @@ fn draws_from_a_large_vocabulary_leave_the_best_of_each_part_and_what_is_kept() 
         (800, 0, 0),
         (800, 5, 0),
         (800, 1000, 900),
-        // More than a part has.
+        // More than a chunk has.
         (800, 6000, 900),
         (800, 0, 950),
     ] {
@@ -537,7 +391,7 @@ fn draws_from_a_large_vocabulary_leave_the_best_of_each_part_and_what_is_kept() 
                 assert!(opening.verify(&traces[0].root));
                 let logits = session.logits(row..row + 1).unwrap();
                 match temperature_milli > 0 && top_k == 0 && top_p_milli == 0 {
-                    // One of each part, the one that is drawn among them.
+                    // One of each chunk, among them the sampled one.
                     true => {
                         let tokens = opening.rows.chunks(8).map(|bytes| &bytes[..4]);
                         assert_eq!(tokens.len(), 3);
@@ -553,7 +407,7 @@ fn draws_from_a_large_vocabulary_leave_the_best_of_each_part_and_what_is_kept() 
 }
 
 #[test]
-fn session_is_refused_more_than_it_has_room_for_and_tokens_that_do_not_exist() {
+fn session_refuses_tokens_beyond_its_room_or_outside_the_vocabulary() {
     let file = file("qwen3", ElementType::F32);
     let decoder = decoder(DETECTED(1), &file);
     let mut session = decoder.session(4).unwrap();
@@ -564,7 +418,7 @@ fn session_is_refused_more_than_it_has_room_for_and_tokens_that_do_not_exist() {
     assert!(matches!(session.feed(&[1], None), Err(Error::Spec(_))));
     assert!(matches!(session.logits(2..5), Err(Error::Spec(_))));
     assert_eq!(session.logits(1..3).unwrap().len(), 2 * models::VOCAB);
-    // The context is the bound, whatever is asked for.
+    // A session is not longer than the context.
     let mut session = decoder.session(usize::MAX).unwrap();
     session.feed(&[1; 128], None).unwrap();
     assert!(matches!(session.feed(&[1], None), Err(Error::Spec(_))));

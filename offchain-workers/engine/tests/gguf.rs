@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! GGUF files from outside: what is well formed is read, everything else refused by its fact.
+//! Well-formed GGUF files are read, all others are refused with the right error.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -20,7 +20,7 @@ fn one(dims: &[u64], element: ElementType, bytes: usize) -> Vec<u8> {
     Writer::new().tensor("t", dims, element, vec![1; bytes]).finish()
 }
 
-/// The place of the last occurrence of some bytes.
+/// Returns the offset of the last occurrence of some bytes.
 fn find(file: &[u8], bytes: &[u8]) -> usize {
     file.windows(bytes.len()).rposition(|window| window == bytes).unwrap()
 }
@@ -92,7 +92,7 @@ fn version_2_is_read_and_others_are_refused() {
 }
 
 #[test]
-fn file_is_refused_when_it_ends_anywhere() {
+fn file_is_refused_when_it_is_truncated() {
     let file = gguf("gemma3", 1);
     for length in (0..file.len() - 1).step_by(97).chain([file.len() - 1]) {
         let refusal = read(&file[..length]);
@@ -104,7 +104,7 @@ fn file_is_refused_when_it_ends_anywhere() {
 }
 
 #[test]
-fn counts_and_lengths_are_refused_when_they_are_beyond_their_bounds() {
+fn counts_and_lengths_are_refused_when_they_are_out_of_bounds() {
     let counts = |tensors: u64, keys: u64| {
         let mut file = b"GGUF\x03\0\0\0".to_vec();
         file.extend(tensors.to_le_bytes());
@@ -145,7 +145,7 @@ fn counts_and_lengths_are_refused_when_they_are_beyond_their_bounds() {
 }
 
 #[test]
-fn values_are_refused_when_they_are_not_of_their_type() {
+fn values_are_refused_when_they_are_malformed() {
     let raw = |number, bytes: &[u8]| refused(&Writer::new().raw("k", number, bytes).finish());
     assert_eq!(raw(13, &[0; 8]), "k: value type 13 does not exist");
     assert_eq!(raw(7, &[2]), "k: a boolean is 2");
@@ -194,7 +194,7 @@ fn tensors_are_refused_when_their_shape_or_type_is_invalid() {
 }
 
 #[test]
-fn tensors_are_refused_when_their_bytes_are_not_theirs() {
+fn tensors_are_refused_when_their_data_overlap_or_exceed_the_file() {
     let two = |second: &str| {
         Writer::new()
             .tensor_f32("a", &[16], &[1.0; 16])
@@ -224,7 +224,7 @@ fn tensors_are_refused_when_their_bytes_are_not_theirs() {
 }
 
 #[test]
-fn writer_gives_the_same_bytes_for_the_same_calls() {
+fn writer_is_deterministic() {
     assert_eq!(gguf("llama", 5), gguf("llama", 5));
     assert_ne!(gguf("llama", 5), gguf("llama", 6));
 }

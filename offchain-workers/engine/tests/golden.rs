@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The bits of a generation and of a round of training, committed: a change of any canonical order is a
-//! change of these hashes, and would make an old and a new node disagree.
+//! Golden hashes of generations and of a training round: they change with any canonical order, and two versions of a node
+//! with different hashes would disagree.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -10,7 +10,7 @@ use agorai_primitives::{job::*, model::Architecture, training::Recipe};
 use common::*;
 
 #[test]
-fn generation_has_its_committed_bits() {
+fn generation_has_its_golden_hash() {
     let network = Round::new(Architecture::SMALL, SHORT, 1);
     let spec = network.generate_spec(b"what is said in the agora", LIVELY);
     let JobResult::Generated { trace, .. } = run(&engine(), &network.blobs, JobSpec::Generate(spec)) else {
@@ -27,7 +27,7 @@ fn generation_has_its_committed_bits() {
 }
 
 #[test]
-fn round_has_its_committed_bits() {
+fn round_has_its_golden_hashes() {
     let network = Round::new(TINY, SHORT, 2);
     let contributions = [0, 1].map(|worker| network.train(&engine(), worker));
     let payloads = [0, 1].map(|worker| (worker as u32, contributions[worker].payload));
@@ -51,7 +51,7 @@ fn round_has_its_committed_bits() {
 }
 
 #[test]
-fn generation_of_64_tokens_has_its_committed_bits() {
+fn generation_of_64_tokens_has_its_golden_hash() {
     let network = Round::new(Architecture::SMALL, SHORT, 1);
     let sampling = Sampling {
         max_tokens: 64,
@@ -61,7 +61,7 @@ fn generation_of_64_tokens_has_its_committed_bits() {
     let JobResult::Generated { tokens, trace, .. } = run(&engine(), &network.blobs, JobSpec::Generate(spec)) else {
         panic!()
     };
-    // Those of the prompt are counted too.
+    // Including those of the prompt.
     assert_eq!(tokens, 17 + 64);
     assert_eq!(
         [trace.result, trace.root].map(|hash| format!("{hash:?}")),
@@ -72,9 +72,9 @@ fn generation_of_64_tokens_has_its_committed_bits() {
     );
 }
 
-/// Eight steps with all kept, and with as little memory as such a job may have.
+/// Eight steps without checkpointing, and with the least memory of such a job.
 #[test]
-fn segment_of_8_steps_has_its_committed_bits_whatever_the_memory() {
+fn segment_of_8_steps_has_its_golden_hash_with_and_without_checkpointing() {
     let recipe = Recipe {
         inner_steps: 8,
         segment_steps: 8,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The hand-written backward pass against finite differences.
+//! The backward pass against finite differences.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -21,7 +21,7 @@ const COMPUTE: ComputeConfig = ComputeConfig {
     threads: 1,
 };
 
-/// Weights large enough for every part of the model to matter.
+/// Weights large enough that every tensor has an effect.
 fn weights() -> Weights {
     let mut weights = Weights::init(&TINY, 5).unwrap();
     for slot in weights.layout.slots.clone() {
@@ -65,7 +65,7 @@ fn gradient_of_every_tensor_agrees_with_finite_differences() {
     trainer.gradient(&examples).unwrap();
     let gradient = trainer.last_gradient();
     for slot in &weights.layout.slots {
-        // Along the gradient itself, the loss changes by the square of its norm.
+        // The directional derivative along the gradient is the square of its norm.
         let part = &gradient[slot.range.clone()];
         let norm = part.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
         assert!(norm > 1e-5, "{}: {norm}", slot.name);
@@ -84,7 +84,7 @@ fn gradient_of_every_tensor_agrees_with_finite_differences() {
 }
 
 #[test]
-fn every_tensor_moves_in_a_step() {
+fn step_changes_every_tensor() {
     let weights = Weights::init(&TINY, 5).unwrap();
     let state = State::start(weights.values.clone());
     let mut trainer = Trainer::new(COMPUTE, &TINY, &weights.layout, state).unwrap();
@@ -95,7 +95,7 @@ fn every_tensor_moves_in_a_step() {
             &trainer.state.values[slot.range.clone()],
         );
         let moved = before.iter().zip(after).filter(|(b, a)| b != a).count();
-        // Tokens that do not occur have no gradient in the embedding, but they decay.
+        // Embeddings of absent tokens have no gradient, but they decay.
         assert!(moved * 2 > before.len(), "{}: {moved}", slot.name);
     }
 }
@@ -114,23 +114,23 @@ fn loss_falls_in_training() {
     let losses: Vec<u64> = (0..30)
         .map(|_| trainer.step(&examples, 3e-3).unwrap().mean_micro_nats())
         .collect();
-    // Fresh weights know nothing: ln 256 = 5.545.
+    // The loss of initial weights is near that of the uniform distribution: ln 256 = 5.545.
     assert!(losses[0].abs_diff(5_545_177) < 100_000, "{losses:?}");
     assert!(losses[29] < losses[0] / 2, "{losses:?}");
 }
 
 #[test]
-fn gradient_is_the_same_for_every_number_of_threads_and_whatever_is_kept() {
+fn gradient_does_not_depend_on_threads_or_checkpointing() {
     let weights = weights();
     let examples = examples(3, 12);
-    let gradient = |threads, keep| {
+    let gradient = |threads, checkpointing| {
         let compute = ComputeConfig {
             isa: Isa::detect(),
             threads,
         };
         let state = State::start(weights.values.clone());
         let trainer = Trainer::new(compute, &TINY, &weights.layout, state).unwrap();
-        let mut trainer = trainer.with_checkpointing(keep);
+        let mut trainer = trainer.with_checkpointing(checkpointing);
         trainer.gradient(&examples).unwrap();
         trainer.last_gradient().to_vec()
     };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Blobs from outside: whatever their bytes, they are read or refused, never panicked at.
+//! Untrusted blobs are read or refused, without panics.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -24,7 +24,7 @@ fn payload(compression: Compression) -> Vec<u8> {
         .payload
 }
 
-/// A well-formed file whose header has been changed in the text.
+/// A well-formed file with a changed header.
 fn with_header(change: impl FnOnce(String) -> String) -> Vec<u8> {
     let file = file();
     let length = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
@@ -46,7 +46,7 @@ fn weights_survive_their_file_and_have_one_name() {
     let read = Weights::from_safetensors(&TINY, &bytes).unwrap();
     assert_eq!(read, weights);
     assert_eq!(read.to_safetensors(), bytes);
-    // The bits of fresh weights and of their file are the same everywhere and for ever.
+    // The bits of initial weights and of their file are fixed.
     assert_eq!(
         BlobId::of(&bytes).to_string(),
         "cfade2fc4f1761bcd3b3da79eb0e50fbc4111b89d587940fb81a1f50ad6809c7"
@@ -62,7 +62,7 @@ fn tokenizer_of_weights_survives_their_file() {
 }
 
 #[test]
-fn weights_are_refused_when_a_tensor_is_missing_strange_or_of_another_type() {
+fn weights_are_refused_when_a_tensor_is_missing_unknown_or_of_another_type() {
     assert!(Weights::from_safetensors(&TINY, &with_header(|h| h)).is_ok());
     let renamed = with_header(|h| h.replace("model.norm.weight", "model.norm.height"));
     assert!(refused(&renamed).contains("model.norm.weight is missing"));
@@ -76,7 +76,7 @@ fn weights_are_refused_when_a_tensor_is_missing_strange_or_of_another_type() {
 }
 
 #[test]
-fn weights_are_refused_when_cut_long_or_not_finite() {
+fn weights_are_refused_when_truncated_too_long_or_not_finite() {
     let file = file();
     refused(&file[..file.len() - 4]);
     refused(&[&file[..], &[0; 4]].concat());
@@ -91,7 +91,7 @@ fn weights_are_refused_when_cut_long_or_not_finite() {
 }
 
 #[test]
-fn payload_is_refused_when_it_is_not_the_only_encoding() {
+fn payload_is_refused_when_its_encoding_is_not_canonical() {
     let layout = Layout::new(&TINY);
     let good = payload(SPARSE);
     assert!(compress::decode(&layout, SPARSE, &good).is_ok());
@@ -110,7 +110,7 @@ fn payload_is_refused_when_it_is_not_the_only_encoding() {
 }
 
 #[test]
-fn tokenizer_is_refused_when_it_is_not_one() {
+fn tokenizer_is_refused_when_it_is_malformed() {
     assert!(Tokenizer::from_json(b"{}", 300).is_err());
     assert!(Tokenizer::bytes(300).is_err());
 }
@@ -133,7 +133,7 @@ proptest! {
     fn damaged_blobs_never_panic(at in any::<prop::sample::Index>(), mask in 1u8..) {
         let layout = Layout::new(&TINY);
         let mut bytes = file();
-        // Damage falls on the header as often as on the values.
+        // Half of the damage is in the header.
         let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
         let index = at.index(2 * header);
         bytes[index] ^= mask;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Damaged model files: read or refused, never panicked at, and in memory of about the file's size.
+//! Damaged model files are read or refused, without panics, in memory of about the file's size.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -12,13 +12,13 @@ use common::models::*;
 use proptest::prelude::*;
 use std::sync::OnceLock;
 
-/// Reads all that can be read.
+/// Reads all tensors.
 fn use_all(file: ModelFile) {
     let (mut bytes, mut values) = (Vec::new(), Vec::new());
     for part in file.parts() {
         let (rows, _) = file.shape(part).unwrap();
         if let Err(error) = file.read_rows(part, 0, rows, &mut bytes) {
-            // A flipped bit may make a value one that is not finite.
+            // A flipped bit may make a value infinite or a NaN.
             assert!(matches!(error, FileError::NotFinite { .. }), "{error}");
         }
         let _ = file.read_f32(part, 0, rows, &mut values);
@@ -34,7 +34,7 @@ fn file() -> &'static [u8] {
     FILE.get_or_init(|| gguf("gemma3", 1))
 }
 
-/// Most memory that this process has had, in bytes.
+/// Returns the peak memory of this process in bytes.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
@@ -53,7 +53,7 @@ proptest! {
     ) {
         let before = peak();
         let mut bytes = file()[..file().len() - length * (length % 7)].to_vec();
-        // The header is a small part of the file: half of all flips go there.
+        // Half of the flips are in the header, a small part of the file.
         let within = if header { 8000.min(bytes.len()) } else { bytes.len() };
         for (place, value) in flips {
             let place = place.index(within);

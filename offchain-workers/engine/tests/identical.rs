@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Every engine computes the same bits: whatever its number of threads and its instruction set.
+//! All engines compute the same bits, with any number of threads and any instruction set.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -14,7 +14,7 @@ use agorai_primitives::{
 };
 use common::*;
 
-/// One whole round of four workers as one engine sees it.
+/// The contributions, scores and aggregate of a round, computed by one engine.
 fn round(round: &Round, engine: &agorai_engine::Engine) -> (Vec<Contribution>, JobResult, JobResult) {
     let contributions: Vec<_> = (0..4).map(|worker| round.train(engine, worker)).collect();
     for (worker, contribution) in (0..).zip(&contributions) {
@@ -128,7 +128,7 @@ fn threads_agree_on_a_model_large_enough_to_use_them() {
     };
     let tokens: Vec<u32> = text(256)[..256].iter().map(|b| u32::from(*b)).collect();
     let weights = Weights::init(&architecture, 4).unwrap();
-    let read = |threads, together| {
+    let read = |threads, batch| {
         let compute = ComputeConfig {
             isa: Isa::detect(),
             threads,
@@ -136,10 +136,10 @@ fn threads_agree_on_a_model_large_enough_to_use_them() {
         let model = Model::new(compute, weights.clone()).unwrap();
         let mut session = model.decoder().session(tokens.len()).unwrap();
         let mut recorder = Recorder::default();
-        for part in tokens.chunks(together) {
+        for part in tokens.chunks(batch) {
             session.feed(part, Some(&mut recorder)).unwrap();
         }
-        let last = (tokens.len() - 1) % together;
+        let last = (tokens.len() - 1) % batch;
         let logits = session.logits(last..last + 1).unwrap().to_vec();
         (logits, recorder.finish(Default::default()))
     };

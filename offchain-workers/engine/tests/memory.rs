@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is stated beforehand is what is taken at most. One test, because it measures its process.
+//! The stated upper bound of memory holds. This file has one test, because it measures the process.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -15,7 +15,7 @@ use agorai_engine::{
 use agorai_exact::Isa;
 use common::models;
 
-/// Most memory that this process has had, in bytes, where the system tells.
+/// Returns the peak memory of this process in bytes, if the system reports it.
 fn peak() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
@@ -23,7 +23,7 @@ fn peak() -> Option<u64> {
 }
 
 #[test]
-fn serving_takes_no_more_than_is_stated_and_the_statement_is_no_multiple_of_it() {
+fn serving_stays_below_the_stated_bound_and_the_bound_is_tight() {
     let compute = ComputeConfig {
         isa: Isa::detect(),
         threads: 2,
@@ -31,7 +31,7 @@ fn serving_takes_no_more_than_is_stated_and_the_statement_is_no_multiple_of_it()
     for family in models::FAMILIES {
         let file = ModelFile::from_gguf(Box::new(models::gguf(family, 1))).unwrap();
         let stated = memory::serving(&file, 60, compute.threads).unwrap();
-        // More than the weights, and less than they and what any model takes.
+        // More than the weights, and less than twice the weights plus the fixed part.
         assert!(stated > file.bytes() && stated < 2 * file.bytes() + (256 << 20));
         let before = peak();
         let decoder = Decoder::load(Cpu { compute }, &file, &mut || {}).unwrap();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Models as files and as folders: the same parts, in the same form, under the same names.
+//! Tensors of GGUF files and of folders: the same parts with the same values.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -18,7 +18,7 @@ fn open_folder(config: &serde_json::Value, shards: Vec<Vec<u8>>) -> Result<Model
     ModelFile::from_folder(folder(config, shards)).map_err(|error| error.to_string())
 }
 
-/// A GGUF file whose tensors have been changed.
+/// Opens a GGUF file with changed tensors.
 fn changed(family: &str, store: impl FnMut(Part, &[f32]) -> (ElementType, Vec<u8>)) -> Result<ModelFile, String> {
     open(with_tensors(metadata(family), 1, true, store).finish())
 }
@@ -42,7 +42,7 @@ fn parts_are_the_same_from_a_file_and_from_a_folder() {
     for family in FAMILIES {
         let gguf = open(gguf(family, 3)).unwrap();
         let tensors = folder_tensors(family, 3);
-        // Two shards, as large models come.
+        // Two shards, as of large models.
         let shards = tensors.chunks(20).map(safetensors).collect();
         let folder = open_folder(&config_json(family), shards).unwrap();
         assert_eq!(gguf.config(), folder.config());
@@ -51,7 +51,7 @@ fn parts_are_the_same_from_a_file_and_from_a_folder() {
             let expected = values(part, gguf.config(), 3);
             assert_eq!(all(&gguf, part), expected, "{family} {part:?}");
             let found = all(&folder, part);
-            // Norms of Gemma are stored less 1, which rounds.
+            // Norm weights of Gemma are stored minus 1, which rounds.
             let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-6;
             assert!(found.iter().zip(&expected).all(near), "{family} {part:?}");
         }
@@ -59,7 +59,7 @@ fn parts_are_the_same_from_a_file_and_from_a_folder() {
 }
 
 #[test]
-fn rows_are_read_in_any_pieces() {
+fn rows_are_read_in_any_division() {
     let file = open(gguf("llama", 4)).unwrap();
     for part in [Part::Block(2, BlockPart::Query), Part::Embedding] {
         let (rows, row) = file.shape(part).unwrap();
@@ -83,7 +83,7 @@ fn rows_are_read_in_any_pieces() {
 }
 
 #[test]
-fn rows_in_blocks_are_read_as_they_lie() {
+fn quantised_rows_are_read_as_stored() {
     let file = changed("qwen3", |part, values| match part {
         Part::Block(_, BlockPart::Down) => {
             let bytes = (0..values.len() / 32 * 34).map(|byte| byte as u8);
@@ -105,7 +105,7 @@ fn rows_in_blocks_are_read_as_they_lie() {
 }
 
 #[test]
-fn halves_are_read_exactly() {
+fn half_precision_is_read_exactly() {
     let halves = changed("gemma3", bf16).unwrap();
     let part = Part::Block(6, BlockPart::Up);
     let expected: Vec<_> = values(part, halves.config(), 1)
@@ -116,9 +116,9 @@ fn halves_are_read_exactly() {
 }
 
 #[test]
-fn heads_and_divisors_are_parts_where_the_file_has_them() {
+fn head_and_divisors_are_parts_if_the_file_has_them() {
     let writer = metadata("llama").tensor_f32("rope_freqs.weight", &[8], &[2.0; 8]);
-    // The writer's own divisors would be there twice: only the head is added.
+    // Only the head is added: the file has the divisors already.
     assert!(with_untied(metadata("llama")).parts().any(|part| part == Part::Head));
     let dims = [DIM as u64, VOCAB as u64];
     let probe = writer.tensor_f32("token_embd.weight", &dims, &[0.0; DIM * VOCAB]);
@@ -183,7 +183,7 @@ fn models_are_refused_when_a_tensor_is_missing_unknown_or_of_another_shape() {
         part => f32s(part, values),
     });
     assert_eq!(blocks.unwrap_err(), "tensor output_norm.weight is quantised as Q8_0");
-    // A tied head may be there once more.
+    // A tied head may be stored too.
     let mut tied = tensors.clone();
     tied.push(("lm_head.weight".into(), vec![VOCAB, DIM], tensors[0].2.clone()));
     assert!(open_folder(&config, vec![safetensors(&tied)]).is_ok());
@@ -208,7 +208,7 @@ fn values_are_refused_when_they_are_not_finite() {
         let refusal = file.unwrap().read_f32(Part::Norm, 0, 1, &mut Vec::new());
         assert_eq!(
             refusal.unwrap_err().to_string(),
-            "tensor output_norm.weight holds values that are not finite"
+            "tensor output_norm.weight contains values that are not finite"
         );
     }
 }
@@ -220,19 +220,19 @@ fn rows_of_a_matrix_are_refused_when_they_are_not_finite() {
         let file = changed("llama", |part, values| match (part == gate, element) {
             (false, _) => f32s(part, values),
             (true, ElementType::F32) => (element, f32::NAN.to_le_bytes().repeat(values.len())),
-            // An infinity in bfloat16, not a number in binary16.
+            // An infinity in bfloat16, a NaN in binary16.
             (true, _) => (element, 0x7f80u16.to_le_bytes().repeat(values.len())),
         });
         let refusal = file.unwrap().read_rows(gate, 5, 2, &mut Vec::new());
         assert_eq!(
             refusal.unwrap_err().to_string(),
-            "tensor blk.2.ffn_gate.weight holds values that are not finite"
+            "tensor blk.2.ffn_gate.weight contains values that are not finite"
         );
     }
 }
 
 #[test]
-fn safetensors_header_is_refused_when_it_lies() {
+fn safetensors_header_is_refused_when_it_is_inconsistent() {
     let file = |header: &str| {
         let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
         bytes.extend(header.as_bytes());
@@ -289,7 +289,7 @@ fn safetensors_header_is_refused_when_it_lies() {
 }
 
 #[test]
-fn file_on_disk_is_read_where_it_lies() {
+fn file_on_disk_is_read() {
     let folder = std::env::temp_dir().join(format!("agorai-model-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).unwrap();

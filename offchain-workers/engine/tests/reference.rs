@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The model against a plain binary64 Llama, written from its definition and nothing else.
+//! The logits of a chain model against a binary64 reference of Llama.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -30,7 +30,7 @@ impl Reference<'_> {
         x.iter().zip(weight).map(|(x, w)| x * scale * w).collect()
     }
 
-    /// Rotary positions as in Hugging Face's Llama: element i turns with element i + half.
+    /// Rotary embedding as in Hugging Face's Llama: element i is paired with element i + half.
     fn rope(&self, position: usize, x: &mut [f64]) {
         let a = self.0.architecture;
         let width = a.head_dim() as usize;
@@ -106,7 +106,7 @@ fn add(row: &mut [f64], more: &[f64]) {
 }
 
 #[test]
-fn logits_are_those_of_a_plain_llama() {
+fn logits_agree_with_a_binary64_llama() {
     let mut weights = Weights::init(&TINY, 11).unwrap();
     for value in &mut weights.values {
         *value *= 3.0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Jobs without a result: each for its own reason, none with a panic.
+//! Jobs that fail, each with its own error and without panics.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -46,7 +46,7 @@ fn generation_ends_at_the_end_of_the_context() {
 }
 
 #[test]
-fn job_is_refused_when_architecture_or_recipe_is_absurd() {
+fn job_is_refused_when_architecture_or_recipe_is_invalid() {
     let network = Round::new(TINY, SHORT, 1);
     let mut generate = network.generate_spec(b"a", LIVELY);
     generate.architecture.heads = 0;
@@ -98,7 +98,7 @@ fn job_is_refused_when_it_needs_more_memory_than_is_allowed() {
 }
 
 #[test]
-fn job_fails_without_blame_when_a_blob_is_missing() {
+fn job_fails_with_blob_unavailable_when_a_blob_is_missing() {
     let network = Round::new(TINY, SHORT, 1);
     network.blobs.delete(&network.corpus.shards[0].blob).unwrap();
     let spec = JobSpec::Train(network.train_spec(0));
@@ -109,7 +109,7 @@ fn job_fails_without_blame_when_a_blob_is_missing() {
 }
 
 #[test]
-fn job_is_refused_when_a_shard_is_not_as_long_as_it_says() {
+fn job_is_refused_when_a_shard_has_another_length_than_its_blob() {
     let mut network = Round::new(TINY, SHORT, 1);
     for shard in &mut network.corpus.shards {
         shard.bytes += 1;
@@ -125,7 +125,7 @@ fn job_is_refused_when_a_shard_is_not_as_long_as_it_says() {
 }
 
 #[test]
-fn damaged_copy_in_the_store_is_a_missing_blob() {
+fn blob_is_unavailable_when_the_stored_copy_is_damaged() {
     struct Damaged<'a>(&'a dyn BlobAccess);
     impl BlobAccess for Damaged<'_> {
         fn get(&self, id: &BlobId) -> Result<Vec<u8>, agorai_engine::Missing> {
@@ -147,7 +147,7 @@ fn damaged_copy_in_the_store_is_a_missing_blob() {
 }
 
 #[test]
-fn cancelled_training_stops_and_leaves_no_state_behind() {
+fn cancelled_training_stops() {
     let network = Round::new(
         Architecture::SMALL,
         Recipe {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The demonstration's training, round after round, as the chain drives it.
+//! Three training rounds of the demonstration, as the chain schedules them.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -49,6 +49,6 @@ fn loss_falls_over_three_rounds_of_four_workers() {
         }
     }
     assert!(losses.iter().all(|(before, after)| after < before), "{losses:?}");
-    // A round begins where the last one has ended, on the same held-out data.
+    // A round starts with the loss at which the last one ended, on the same held-out data.
     assert!(losses.windows(2).all(|pair| pair[0].1 == pair[1].0), "{losses:?}");
 }

@@ -16,7 +16,7 @@ fn tokenizer(writer: Writer) -> Result<Tokenizer, String> {
     Tokenizer::from_gguf(&gguf.metadata, VOCAB as u32).map_err(|error| error.to_string())
 }
 
-/// Tokens with their kinds and scores, in the manner of SentencePiece.
+/// A SentencePiece tokenizer: tokens with their kinds and scores.
 fn scores(tokens: &[(&str, i32, f32)]) -> Writer {
     let texts: Vec<_> = tokens.iter().map(|token| token.0).collect();
     let kinds: Vec<_> = tokens.iter().map(|token| token.1).collect();
@@ -54,10 +54,10 @@ fn words() -> Writer {
 }
 
 #[test]
-fn pieces_merge_by_score_and_the_rest_becomes_bytes() {
+fn pieces_merge_by_score_and_unknown_characters_become_bytes() {
     let plain = tokenizer(words().bool("tokenizer.ggml.add_space_prefix", false)).unwrap();
     let encode = |text: &str| plain.encode(text, false).unwrap();
-    // "bc" has the higher score, and leaves "a" alone; then "abc" is a token of both.
+    // "bc" has the higher score and is merged first; then "a" and "bc" are merged to "abc".
     assert_eq!(encode("abc"), [10]);
     assert_eq!(encode("abab"), [7, 7]);
     assert_eq!(encode(" ab"), [3, 7]);
@@ -78,13 +78,13 @@ fn pieces_merge_by_score_and_the_rest_becomes_bytes() {
 }
 
 #[test]
-fn answers_end_at_any_token_that_models_end_with() {
+fn answer_ends_at_any_end_token() {
     let tokenizer = tokenizer(words()).unwrap();
     assert!(tokenizer.is_end(14) && tokenizer.is_end(2) && !tokenizer.is_end(4));
 }
 
 #[test]
-fn characters_come_whole_when_their_bytes_come_in_pieces() {
+fn stream_returns_complete_characters_when_their_bytes_are_split() {
     let tokenizer = tokenizer(words()).unwrap();
     let mut stream = tokenizer.stream();
     let mut push = |token| stream.push(token).unwrap();
@@ -103,7 +103,7 @@ fn characters_come_whole_when_their_bytes_come_in_pieces() {
     );
 }
 
-/// The bytes as characters, and merges of "he", "ll", "hell" and " hell".
+/// A byte-level tokenizer with merges of "he", "ll", "hell" and " hell".
 fn bytes(pre: &str) -> Writer {
     let mut tokens: Vec<String> = (0..=255u8)
         .map(|byte| agorai_engine::text::bytes::byte_to_char(byte).to_string())
@@ -121,7 +121,7 @@ fn bytes(pre: &str) -> Writer {
 }
 
 #[test]
-fn bytes_merge_in_the_order_of_the_list_within_the_parts_of_a_text() {
+fn bytes_merge_in_the_order_of_the_list_within_each_part_of_a_text() {
     let qwen = tokenizer(bytes("qwen2")).unwrap();
     let encode = |text: &str| qwen.encode(text, true).unwrap();
     assert_eq!(encode("hello hell"), [258, 111, 259]);
@@ -132,7 +132,7 @@ fn bytes_merge_in_the_order_of_the_list_within_the_parts_of_a_text() {
         "hello \u{1f600}\n"
     );
     assert!(qwen.is_end(260));
-    // Llama 3 takes three digits together, tokens before merges, and marks the beginning.
+    // Llama 3 splits digits by three, prefers tokens to merges, and adds the beginning-of-sequence token.
     let llama = tokenizer(bytes("llama-bpe")).unwrap();
     assert_eq!(llama.encode("12", true).unwrap(), [260, 261]);
     assert_eq!(llama.encode("1234", false).unwrap(), [262, 52]);
@@ -141,14 +141,14 @@ fn bytes_merge_in_the_order_of_the_list_within_the_parts_of_a_text() {
 }
 
 #[test]
-fn tokenizers_are_refused_when_they_do_not_fit() {
+fn tokenizers_are_refused_when_they_are_malformed() {
     let refused = |writer: Writer| tokenizer(writer).err().unwrap();
     let base = || Writer::new().text("tokenizer.ggml.model", "llama");
     assert_eq!(refused(Writer::new()), "tokenizer: tokenizer.ggml.tokens is missing");
     let texts = |count: usize| -> Vec<String> { (0..count).map(|i| i.to_string()).collect() };
     assert_eq!(
         refused(base().texts("tokenizer.ggml.tokens", &texts(VOCAB + 1))),
-        "tokenizer: 301 tokens of 300"
+        "tokenizer: 301 tokens exceed the vocabulary of 300"
     );
     assert_eq!(
         refused(base().texts("tokenizer.ggml.tokens", &["a", "b", "a"])),
@@ -161,7 +161,7 @@ fn tokenizers_are_refused_when_they_do_not_fit() {
     let two = || base().texts("tokenizer.ggml.tokens", &["a", "b"]);
     assert_eq!(
         refused(two().f32s("tokenizer.ggml.scores", &[1.0])),
-        "tokenizer: 1 scores of 2 tokens"
+        "tokenizer: 1 scores for 2 tokens"
     );
     assert_eq!(
         refused(two().f32s("tokenizer.ggml.scores", &[1.0, f32::NAN])),
@@ -169,7 +169,7 @@ fn tokenizers_are_refused_when_they_do_not_fit() {
     );
     assert_eq!(
         refused(two().i32s("tokenizer.ggml.token_type", &[1])),
-        "tokenizer: 1 types of 2 tokens"
+        "tokenizer: 1 types for 2 tokens"
     );
     assert_eq!(
         refused(two().i32s("tokenizer.ggml.token_type", &[1, 7])),
@@ -178,7 +178,7 @@ fn tokenizers_are_refused_when_they_do_not_fit() {
     let scored = || two().f32s("tokenizer.ggml.scores", &[0.0, 0.0]);
     assert_eq!(
         refused(scored().u32("tokenizer.ggml.bos_token_id", 2)),
-        "tokenizer: tokenizer.ggml.bos_token_id 2 is no token"
+        "tokenizer: tokenizer.ggml.bos_token_id 2 is not a token"
     );
     assert_eq!(refused(scored()), "tokenizer: the bos token is added but not named");
     assert_eq!(
@@ -201,7 +201,7 @@ fn tokenizers_are_refused_when_they_do_not_fit() {
     let long = "a".repeat((4 << 20) + 1);
     assert_eq!(
         tokenizer(words()).unwrap().encode(&long, true).unwrap_err().to_string(),
-        "tokenizer: a text of 4194305 bytes"
+        "tokenizer: a text of 4194305 bytes is too long"
     );
 }
 
@@ -233,7 +233,7 @@ fn conversation_is_rendered_by_the_template_of_the_file() {
 }
 
 #[test]
-fn folder_gives_its_own_tokenizer_and_template() {
+fn folder_has_its_tokenizer_and_template() {
     let json = serde_json::json!({
         "version": "1.0", "truncation": null, "padding": null, "normalizer": null,
         "added_tokens": [
@@ -275,7 +275,7 @@ fn folder_gives_its_own_tokenizer_and_template() {
 }
 
 #[test]
-fn template_is_refused_when_it_fails_or_takes_too_much() {
+fn template_is_refused_when_it_fails_or_exceeds_its_limits() {
     let render = |source: &str| {
         ChatTemplate::new(source.into(), String::new(), String::new())
             .and_then(|template| template.render(&[Message::new("user", "a")], true))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A model whose tokens are words: the tokenizer is a blob that the weights name.
+//! Jobs of a model with a tokenizer, which is a blob that the weights name.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -61,7 +61,7 @@ fn output_of_a_model_with_a_tokenizer_is_its_tokens_and_is_checked() {
 }
 
 #[test]
-fn generation_is_refused_when_its_prompt_or_its_tokenizer_is_no_text() {
+fn generation_is_refused_when_its_prompt_or_its_tokenizer_is_malformed() {
     let mut network = network();
     let run = |network: &Round, prompt: &[u8]| {
         let spec = JobSpec::Generate(network.generate_spec(prompt, LIVELY));

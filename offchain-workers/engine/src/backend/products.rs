@@ -47,7 +47,7 @@ pub trait ProductOps: Storage {
         scratch: &mut Self::Scratch,
     ) -> Result<()>;
     /// `x w^T` in chunks of [`CHUNK`] outputs, the last one shorter, for products that are too large to materialise.
-    /// `on_chunk` receives every chunk once, in any order and on any thread, while it is in the cache.
+    /// `on_chunk` receives every chunk once, in any order and on any thread, while it is in the CPU cache.
     ///
     /// `x`: `[rows, k]`; `matrix`: `[n, k]`.
     fn linear_chunks(

@@ -95,10 +95,10 @@ pub fn decode(layout: &Layout, compression: Compression, bytes: &[u8]) -> Result
         Compression::TopK { top } => top,
     };
     if bytes.len() != payload_bytes(layout, compression) {
-        return refuse("another length than the recipe's");
+        return refuse("the length differs from the recipe's");
     }
     let Some(body) = bytes.strip_prefix(&header(top)[..]) else {
-        return refuse("another header than the recipe's");
+        return refuse("the header differs from the recipe's");
     };
     let values = if top == 0 {
         let mut values = Vec::with_capacity(layout.len());
@@ -108,7 +108,7 @@ pub fn decode(layout: &Layout, compression: Compression, bytes: &[u8]) -> Result
         sparse(layout, top, body)?
     };
     if !values.iter().all(|value| value.is_finite()) {
-        return refuse("a value that is not finite");
+        return refuse("a value is not finite");
     }
     Ok(values)
 }
@@ -118,7 +118,7 @@ fn sparse(layout: &Layout, top: u16, body: &[u8]) -> Result<Vec<f32>> {
     let mut rest = body;
     for chunk in chunks::of(layout) {
         let Some((here, after)) = rest.split_at_checked(chunk_bytes(chunk.retained(top))) else {
-            return refuse("too short");
+            return refuse("the payload is too short");
         };
         rest = after;
         read_chunk(&chunk, top, here, &mut values)?;
@@ -136,21 +136,21 @@ fn read_chunk(chunk: &Chunk, top: u16, bytes: &[u8], values: &mut [f32]) -> Resu
         bits::read(index_bytes, INDEX_BITS, retained),
         bits::read(code_bytes, CODE_BITS, retained),
     ) else {
-        return refuse("padding that is not zero");
+        return refuse("padding is not zero");
     };
     let mut used = [false; 4];
     let mut least = 0;
     for (index, code) in indices.iter().zip(&codes) {
         let (index, code) = (*index as usize, *code as usize);
         if index < least || index >= chunk.len() {
-            return refuse("indices that do not ascend inside their chunk");
+            return refuse("indices do not ascend within their chunk");
         }
         least = index + 1;
         used[code] = true;
         values[chunk.place(index)] = table[code];
     }
     if (0..4).any(|code| !used[code] && table[code].to_bits() != 0) {
-        return refuse("a table entry that no code uses");
+        return refuse("an unused table entry is not zero");
     }
     Ok(())
 }

@@ -148,10 +148,10 @@ impl<'a, B: Backend> Session<'a, B> {
     pub fn feed(&mut self, tokens: &[u32], mut recorder: Option<&mut Recorder>) -> Result<()> {
         let (decoder, offset, rows) = (self.decoder, self.read, tokens.len());
         if rows == 0 || rows > MAX_BATCH_TOKENS {
-            return Err(Error::Spec("number of tokens read at once"));
+            return Err(Error::Spec("the number of tokens of a feed is out of bounds"));
         }
         if offset + rows > self.positions {
-            return Err(Error::Spec("more tokens than the session's positions"));
+            return Err(Error::Spec("the tokens exceed the positions of the session"));
         }
         let (backend, config) = (&decoder.backend, &decoder.config);
         // The rows of the last feed are dropped, even if this one fails.
@@ -243,7 +243,7 @@ impl<'a, B: Backend> Session<'a, B> {
     /// Copies some rows of the residual stream after the last block to `selected`.
     fn select(&mut self, rows: Range<usize>) -> Result<()> {
         if rows.start > rows.end || rows.end > self.rows {
-            return Err(Error::Spec("logits of tokens that were not read"));
+            return Err(Error::Spec("the logits are not those of the last feed"));
         }
         let (backend, dim) = (&self.decoder.backend, self.decoder.config.dim);
         backend.resize(&mut self.selected, 0)?;

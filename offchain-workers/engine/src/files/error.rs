@@ -222,7 +222,7 @@ pub enum FileError {
         rows: usize,
     },
     /// A value is infinite or a NaN.
-    #[error("tensor {name} holds values that are not finite")]
+    #[error("tensor {name} contains values that are not finite")]
     NotFinite {
         /// The name.
         name: String,

@@ -63,10 +63,10 @@ impl Request {
         compute: ComputeConfig,
     ) -> Result<Self> {
         if spec.prompt.len() > MAX_PROMPT as usize {
-            return Err(Error::Spec("a prompt that is too long"));
+            return Err(Error::Spec("the prompt is too long"));
         }
         if spec.sampling.max_tokens == 0 || spec.sampling.max_tokens > MAX_TOKENS {
-            return Err(Error::Spec("number of tokens"));
+            return Err(Error::Spec("the number of tokens is out of bounds"));
         }
         let limit = tokenizer.max_tokens().min(spec.sampling.max_tokens as usize);
         let request = Self {
@@ -83,16 +83,16 @@ impl Request {
     /// Errors: an empty prompt, one that fills the context, a limit of 0.
     fn fit<B: Backend>(mut self, decoder: &Decoder<B>) -> Result<Self> {
         if self.prompt.is_empty() {
-            return Err(Error::Spec("an empty prompt"));
+            return Err(Error::Spec("the prompt is empty"));
         }
         // The last token of an answer occupies a position although it is not read.
         let room = decoder.context().saturating_sub(self.prompt.len());
         if room == 0 {
-            return Err(Error::Spec("a prompt that fills the model's context"));
+            return Err(Error::Spec("the prompt fills the context of the model"));
         }
         self.limit = self.limit.min(room);
         if self.limit == 0 {
-            return Err(Error::Spec("number of tokens"));
+            return Err(Error::Spec("the number of tokens is out of bounds"));
         }
         Ok(self)
     }
@@ -161,7 +161,7 @@ pub fn answer<B: Backend>(
         let sampler = &request.sampler;
         let drawn = sampler.tokens(tokens.len(), &mut session, last - 1..last, recorder)?;
         let [token] = drawn[..] else {
-            return Err(Error::Spec("a row without a token"));
+            return Err(Error::Spec("no token was sampled"));
         };
         tokens.push(token);
         on_token(token)?;

@@ -94,7 +94,7 @@ impl Sampler {
         candidates.resize_with(count, Default::default);
         let isa = self.compute.isa;
         session.logits_in_chunks(rows, &|first, chunk| {
-            let token = u32::try_from(first).map_err(|_| Error::Spec("a vocabulary"))?;
+            let token = u32::try_from(first).map_err(|_| Error::Spec("the vocabulary exceeds 32 bits"))?;
             let mut found = Vec::new();
             let logits = chunk.chunks_exact(chunk.len() / count);
             for ((logits, draw), row) in logits.zip(&draws).zip(&candidates) {

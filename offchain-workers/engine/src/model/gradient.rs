@@ -2,7 +2,7 @@
 //! The gradients of all parameters, from the tapes of a batch.
 //!
 //! The forward pass runs sequence by sequence, the backward pass block by block for all sequences: after each block the
-//! gradients of its parameters are computed while their operands are in the cache. The gradient of a parameter is one
+//! gradients of its parameters are computed while their operands are in the CPU cache. The gradient of a parameter is one
 //! accumulation along all rows of all sequences in order.
 
 use super::{

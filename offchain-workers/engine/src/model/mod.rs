@@ -43,7 +43,7 @@ impl Model {
     /// Errors: another number of parameters.
     pub fn with_values(&self, compute: ComputeConfig, values: Vec<f32>) -> Result<Self> {
         if values.len() != self.weights.values.len() {
-            return Err(Error::Weights("another number of parameters".into()));
+            return Err(Error::Weights("the number of parameters differs".into()));
         }
         let weights = Weights {
             architecture: self.weights.architecture,

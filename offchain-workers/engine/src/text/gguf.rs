@@ -58,7 +58,7 @@ impl GgufTokenizer {
             match metadata.u64(&key)? {
                 None => Ok(None),
                 Some(token) if token < vocabulary.len() as u64 => Ok(Some(token as u32)),
-                Some(token) => refuse(format!("{key} {token} is no token")),
+                Some(token) => refuse(format!("{key} {token} is not a token")),
             }
         };
         let flag = |name: &str, default: bool| -> Result<bool> {
@@ -237,7 +237,7 @@ fn ranks(metadata: &Metadata, tokens: usize) -> Result<Vec<i32>> {
         return refuse(format!("{key} is missing"));
     };
     if scores.len() != tokens {
-        return refuse(format!("{} scores of {tokens} tokens", scores.len()));
+        return refuse(format!("{} scores for {tokens} tokens", scores.len()));
     }
     scores
         .iter()

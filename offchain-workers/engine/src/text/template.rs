@@ -54,7 +54,7 @@ impl ChatTemplate {
     /// Errors: a template that is too long or malformed.
     pub fn new(source: String, bos: String, eos: String) -> Result<Self> {
         if source.len() > MAX_TEMPLATE {
-            return refuse(format!("a chat template of {} bytes", source.len()));
+            return refuse(format!("a chat template of {} bytes is too long", source.len()));
         }
         environment()?
             .template_from_str(&source)
@@ -117,7 +117,7 @@ impl ChatTemplate {
             .and_then(|template| template.render(context))
             .map_err(failed)?;
         if text.len() > MAX_TEXT {
-            return refuse(format!("a conversation of {} bytes", text.len()));
+            return refuse(format!("a conversation of {} bytes is too long", text.len()));
         }
         Ok(text)
     }

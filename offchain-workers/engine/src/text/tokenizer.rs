@@ -66,7 +66,7 @@ impl Tokenizer {
     /// Errors: a malformed, unsupported or too long file.
     pub fn from_json(bytes: &[u8], vocab: u32) -> Result<Self> {
         if bytes.len() > MAX_TOKENIZER {
-            return refuse(format!("{} bytes", bytes.len()));
+            return refuse(format!("{} bytes are too many", bytes.len()));
         }
         let (inner, ends) = guarded(|| {
             let inner = tokenizers::Tokenizer::from_bytes(bytes)?;
@@ -143,7 +143,7 @@ impl Tokenizer {
     /// Errors: a too long text, a character without tokens, a token outside the vocabulary.
     pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>> {
         if text.len() > MAX_TEXT {
-            return refuse(format!("a text of {} bytes", text.len()));
+            return refuse(format!("a text of {} bytes is too long", text.len()));
         }
         let tokens = match &self.kind {
             Kind::Bytes => text.bytes().map(u32::from).collect(),
@@ -151,7 +151,7 @@ impl Tokenizer {
             Kind::Json(inner) => guarded(|| Ok(inner.encode_fast(text, add_special)?.get_ids().to_vec()))?,
         };
         if tokens.iter().any(|token| *token >= self.vocab) {
-            return refuse("a token is not the model's");
+            return refuse("a token is outside the vocabulary");
         }
         Ok(tokens)
     }

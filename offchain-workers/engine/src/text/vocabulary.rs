@@ -71,7 +71,7 @@ impl Vocabulary {
             return refuse(format!("{key} is missing"));
         };
         if texts.is_empty() || texts.len() > vocab as usize {
-            return refuse(format!("{} tokens of {vocab}", texts.len()));
+            return refuse(format!("{} tokens exceed the vocabulary of {vocab}", texts.len()));
         }
         let kinds = match metadata.numbers("tokenizer.ggml.token_type")? {
             None => vec![TokenKind::Normal; texts.len()],
@@ -80,7 +80,7 @@ impl Vocabulary {
                 .map(|number| number.as_u64().and_then(TokenKind::from_number))
                 .collect::<Option<_>>()
                 .ok_or_else(|| Error::Tokenizer("a token's type does not exist".into()))?,
-            Some(numbers) => return refuse(format!("{} types of {} tokens", numbers.len(), texts.len())),
+            Some(numbers) => return refuse(format!("{} types for {} tokens", numbers.len(), texts.len())),
         };
         let index = Index::new(texts).or_else(|token| {
             let text = texts.get(token).unwrap_or_default();

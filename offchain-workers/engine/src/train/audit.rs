@@ -31,7 +31,7 @@ pub fn audit(
 ) -> Result<bool> {
     let recipe = &spec.train.recipe;
     if spec.segment >= recipe.segments() {
-        return Err(Error::Spec("no such segment"));
+        return Err(Error::Spec("the segment does not exist"));
     }
     progress.begin(recipe.segment_steps.into());
     let run = TrainingRun::new(&spec.train, blobs, progress)?;

@@ -30,7 +30,7 @@ pub(super) struct TrainingRun<'a> {
 impl<'a> TrainingRun<'a> {
     pub fn new(spec: &'a TrainSpec, blobs: &'a dyn BlobAccess, progress: &'a Progress) -> Result<Self> {
         if spec.worker >= spec.workers {
-            return Err(Error::Spec("no such worker"));
+            return Err(Error::Spec("the worker does not exist"));
         }
         let data = Data::new(blobs, &spec.corpus, &spec.recipe, spec.seed, spec.workers)?;
         Ok(Self { spec, data, progress })

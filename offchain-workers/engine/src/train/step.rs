@@ -55,7 +55,7 @@ impl<'a, B: TrainingBackend> Trainer<'a, B> {
     pub fn on_backend(backend: B, architecture: &Architecture, layout: &'a Layout, state: State) -> Result<Self> {
         let parts = [&state.values, &state.first, &state.second];
         if parts.iter().any(|part| part.len() != layout.len()) {
-            return Err(Error::Spec("a state of another architecture"));
+            return Err(Error::Spec("the state is one of another architecture"));
         }
         let config = ModelConfig::from(architecture);
         let frequencies = config.rope.frequencies(config.head_dim, &[])?;
@@ -89,7 +89,7 @@ impl<'a, B: TrainingBackend> Trainer<'a, B> {
     pub fn gradient(&mut self, examples: &[Example]) -> Result<Total> {
         let tokens: usize = examples.iter().map(|example| example.tokens.len()).sum();
         if tokens == 0 {
-            return Err(Error::Spec("a step without tokens"));
+            return Err(Error::Spec("a training step has no tokens"));
         }
         let (backend, layout) = (&self.backend, self.layout);
         self.parameters

@@ -81,7 +81,7 @@ impl Weights {
             let from = values.len();
             extend_from_le_bytes(&mut values, info.data(bytes).unwrap_or_default());
             if values.len() != slot.range.end || !values[from..].iter().all(|value| value.is_finite()) {
-                return refuse(format!("{name} holds values that are not finite"));
+                return refuse(format!("{name} contains values that are not finite"));
             }
         }
         let tokenizer = match file.metadata.get(TOKENIZER) {

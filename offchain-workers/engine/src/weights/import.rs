@@ -43,7 +43,7 @@ impl Weights {
                 return Err(Error::Weights(format!("{name} is {}", element.name())));
             }
             if !tensor.iter().all(|value| value.is_finite()) {
-                return Err(Error::Weights(format!("{name} holds values that are not finite")));
+                return Err(Error::Weights(format!("{name} contains values that are not finite")));
             }
             values.extend_from_slice(&tensor);
         }

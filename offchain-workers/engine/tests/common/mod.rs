@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A small network of engines around one store of blobs.
+//! Rounds and engines for tests.
 #![allow(dead_code)]
 
 pub mod models;
+pub mod reference;
 
 use agorai_engine::{BlobAccess, Engine, EngineConfig, MemoryBlobs, Progress, Weights};
 use agorai_exact::Isa;
@@ -14,7 +15,7 @@ use agorai_primitives::{
 };
 use sp_core::H256;
 
-/// A model small enough for scalar code, with shared key heads and widths that are no multiple of 32.
+/// A model small enough for scalar code, with grouped-query attention and widths that are not multiples of 32.
 pub const TINY: Architecture = Architecture {
     vocab: 256,
     dim: 24,
@@ -39,7 +40,7 @@ pub const SHORT: Recipe = Recipe {
     outer_rate_micros: 1_000_000,
 };
 
-/// Engines that must agree: other threads, other instruction sets.
+/// Engines with various threads and instruction sets, which must agree.
 pub fn engines() -> Vec<(&'static str, Engine)> {
     let engine = |threads, isa| {
         Engine::new(EngineConfig {
@@ -56,7 +57,7 @@ pub fn engines() -> Vec<(&'static str, Engine)> {
     ]
 }
 
-/// The engine for tests that compare nothing.
+/// An engine with the default configuration.
 pub fn engine() -> Engine {
     Engine::new(EngineConfig::default())
 }
@@ -86,7 +87,7 @@ pub fn text(bytes: usize) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// A round of training with everything that its jobs share.
+/// A training round: everything that its jobs share.
 pub struct Round {
     pub blobs: MemoryBlobs,
     pub architecture: Architecture,
@@ -200,7 +201,7 @@ impl Round {
     }
 }
 
-/// Sampling with everything switched on.
+/// Sampling with temperature, top-k and top-p.
 pub const LIVELY: Sampling = Sampling {
     max_tokens: 20,
     temperature_milli: 800,

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Small models of every family as GGUF files and as folders, made from a seed.
+//! Small models of every family as GGUF files and as folders, generated from a seed.
 
 use agorai_engine::{
     config::{BlockPart, ModelConfig, Part},
     files::{folder::Folder, writer::Writer, ElementType, Gguf, Source},
 };
 
-/// The sizes of a small model. Queries are wider than the residual stream.
+/// Number of tokens. The queries of the model are wider than its residual stream.
 pub const VOCAB: usize = 300;
 pub const DIM: usize = 32;
 pub const LAYERS: usize = 7;
@@ -18,7 +18,7 @@ pub const FF: usize = 64;
 /// Names of the families in GGUF files.
 pub const FAMILIES: [&str; 4] = ["llama", "qwen2", "qwen3", "gemma3"];
 
-/// Numbers from a seed, the same everywhere (splitmix64), in (-1, 1).
+/// Pseudo-random numbers in (-1, 1), by splitmix64.
 pub struct Numbers(pub u64);
 
 impl Numbers {
@@ -31,7 +31,7 @@ impl Numbers {
     }
 }
 
-/// Values of a part: norms are about 1, matrices about 0.
+/// Returns the values of a tensor: about 1 of norms, about 0 of matrices.
 pub fn values(part: Part, config: &ModelConfig, seed: u64) -> Vec<f32> {
     let (rows, row) = part.shape(config);
     let name = part.gguf_name();
@@ -43,7 +43,7 @@ pub fn values(part: Part, config: &ModelConfig, seed: u64) -> Vec<f32> {
     (0..rows * row).map(|_| middle + 0.25 * numbers.next()).collect()
 }
 
-/// The values of a family's key, without tensors.
+/// A GGUF file with the keys of a family, without tensors.
 pub fn metadata(family: &str) -> Writer {
     let key = |name: &str| format!("{family}.{name}");
     let writer = Writer::new()
@@ -64,7 +64,7 @@ pub fn metadata(family: &str) -> Writer {
     }
 }
 
-/// Adds a tokenizer of the bytes and 44 words more, with `<s>` and `</s>`.
+/// Adds a tokenizer of `<unk>`, `<s>`, `</s>`, the bytes and 41 words.
 pub fn with_tokenizer(writer: Writer) -> Writer {
     let mut tokens: Vec<String> = ["<unk>", "<s>", "</s>"].map(String::from).to_vec();
     tokens.extend((0..=255).map(|byte| format!("<0x{byte:02X}>")));
@@ -88,7 +88,7 @@ pub fn with_tokenizer(writer: Writer) -> Writer {
         .u32("tokenizer.ggml.unknown_token_id", 0)
 }
 
-/// Adds a model's tensors; `store` gives the element type and the bytes of each part's values.
+/// Adds the tensors of a model; `store` returns the element type and the bytes of a tensor's values.
 pub fn with_tensors(
     writer: Writer,
     seed: u64,
@@ -121,7 +121,7 @@ pub fn with_tensors(
     })
 }
 
-/// Rows of heads as GGUF files of the family Llama store them: row j of half h at 2 j + h.
+/// Interleaves the rows of heads as GGUF files of the Llama family do: row j of half h is stored at 2 j + h.
 fn interleaved(values: &[f32], row: usize, head: usize) -> Vec<f32> {
     let mut out = vec![0.0; values.len()];
     for (index, values) in values.chunks_exact(row).enumerate() {
@@ -132,13 +132,13 @@ fn interleaved(values: &[f32], row: usize, head: usize) -> Vec<f32> {
     out
 }
 
-/// Values as little endian binary32.
+/// Stores values as little-endian binary32.
 pub fn f32s(_: Part, values: &[f32]) -> (ElementType, Vec<u8>) {
     let bytes = values.iter().flat_map(|value| value.to_le_bytes());
     (ElementType::F32, bytes.collect())
 }
 
-/// A whole GGUF file in binary32, with a tied head.
+/// A complete GGUF file in binary32, with a tied head.
 pub fn gguf(family: &str, seed: u64) -> Vec<u8> {
     with_tensors(with_tokenizer(metadata(family)), seed, true, f32s).finish()
 }
@@ -170,7 +170,7 @@ pub fn config_json(family: &str) -> serde_json::Value {
     config
 }
 
-/// A safetensors file of binary32 tensors with their shapes, rows first.
+/// A safetensors file of binary32 tensors.
 pub fn safetensors(tensors: &[(String, Vec<usize>, Vec<f32>)]) -> Vec<u8> {
     let mut header = serde_json::Map::new();
     let mut data = Vec::new();
@@ -189,7 +189,7 @@ pub fn safetensors(tensors: &[(String, Vec<usize>, Vec<f32>)]) -> Vec<u8> {
     file
 }
 
-/// The tensors of a folder's model: norms of Gemma less 1.
+/// The tensors of a folder; the norm weights of Gemma are stored minus 1.
 pub fn folder_tensors(family: &str, seed: u64) -> Vec<(String, Vec<usize>, Vec<f32>)> {
     let config = ModelConfig::from_json(config_json(family).to_string().as_bytes()).unwrap();
     let less = f32::from(family == "gemma3");

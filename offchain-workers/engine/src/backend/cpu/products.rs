@@ -59,16 +59,16 @@ impl ProductOps for Cpu {
         let ((n, k), element) = (rows.shape(), rows.element());
         let row_bytes = element.bytes(k as u64).and_then(|b| usize::try_from(b).ok());
         let row_bytes = row_bytes.ok_or(agorai_exact::Error::Shape)?;
-        // Whole panels at a time.
-        let together = (READ_BYTES / row_bytes.max(1) / PANEL).max(1) * PANEL;
+        // A multiple of the panel size.
+        let batch_rows = (READ_BYTES / row_bytes.max(1) / PANEL).max(1) * PANEL;
         let mut matrix = match element {
             ElementType::Block(format) => Matrix::Quant(QuantMatrix::new(format, n, k)?),
             _ => Matrix::F32(PackedMatrix::zeros(n, k)?),
         };
         let mut bytes = Vec::new();
         let mut values = Vec::new();
-        for first in (0..n).step_by(together) {
-            rows.read(first, together.min(n - first), &mut bytes)?;
+        for first in (0..n).step_by(batch_rows) {
+            rows.read(first, batch_rows.min(n - first), &mut bytes)?;
             match &mut matrix {
                 Matrix::Quant(matrix) => matrix.set_rows(first, &bytes)?,
                 Matrix::F32(matrix) => {

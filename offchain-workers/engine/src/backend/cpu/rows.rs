@@ -57,17 +57,17 @@ fn norm(
     }
     out.resize(x.len(), 0.0);
     inv.resize(x.len() / width, 0.0);
-    let together = (TASK_VALUES / width).clamp(1, MAX_ROWS);
+    let task_rows = (TASK_VALUES / width).clamp(1, MAX_ROWS);
     let work = |((x, out), inv): ((&[f32], &mut [f32]), &mut [f32])| {
         Ok(exact::rmsnorm(compute.isa, x, weight, eps, out, inv)?)
     };
-    let step = together * width;
+    let step = task_rows * width;
     if compute.threads == 1 || x.len() <= step {
         return work(((x, out), inv));
     }
     compute.in_pool(|| {
         let rows = x.par_chunks(step).zip(out.par_chunks_mut(step));
-        rows.zip(inv.par_chunks_mut(together)).try_for_each(work)
+        rows.zip(inv.par_chunks_mut(task_rows)).try_for_each(work)
     })
 }
 
@@ -84,17 +84,17 @@ pub(super) fn rotate(
     if row == 0 || !rows.len().is_multiple_of(row) {
         return Err(agorai_exact::Error::Shape.into());
     }
-    let together = (TASK_VALUES / row).clamp(1, MAX_ROWS);
+    let task_rows = (TASK_VALUES / row).clamp(1, MAX_ROWS);
     let work = |(index, part): (usize, &mut [f32])| {
         let mut positions = [0u32; MAX_ROWS];
         let positions = &mut positions[..part.len() / row];
         for (i, position) in positions.iter_mut().enumerate() {
-            let at = offset + index * together + i;
-            *position = u32::try_from(at).map_err(|_| Error::Spec("a position"))?;
+            let at = offset + index * task_rows + i;
+            *position = u32::try_from(at).map_err(|_| Error::Spec("a position exceeds 32 bits"))?;
         }
         Ok(turn(angles, compute.isa, positions, part)?)
     };
-    let step = together * row;
+    let step = task_rows * row;
     if compute.threads == 1 || rows.len() <= step {
         return rows.chunks_mut(step).enumerate().try_for_each(work);
     }

@@ -101,8 +101,8 @@ impl Storage for Cpu {
 
     fn rows_per_task(&self, rows: usize) -> usize {
         let threads = self.compute.threads.max(1);
-        let shares = rows.div_ceil(MAX_QUANT_ROWS).next_multiple_of(threads);
-        rows.div_ceil(shares).max(1)
+        let tasks = rows.div_ceil(MAX_QUANT_ROWS).next_multiple_of(threads);
+        rows.div_ceil(tasks).max(1)
     }
 
     fn upload(&self, values: Vec<f32>) -> Result<Vec<f32>> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The processor's side of training. A sequence is computed on one thread; the gradients of parameters and
-//! their update are split into tasks, each of which owns its outputs.
+//! Training on the CPU. A sequence is computed on one thread; parameter gradients and updates are split into tasks, each
+//! of which owns its outputs.
 
 use super::{
     heads::{attend_backward, Head, HeadCache},
@@ -22,9 +22,9 @@ use agorai_exact::{
 };
 use std::ops::Range;
 
-/// Rows of a matrix's gradient that one task computes.
-const BAND: usize = 128;
-/// Parameters that one task updates.
+/// Number of rows of a matrix's gradient that one task computes.
+const TASK_ROWS: usize = 128;
+/// Number of parameters that one task updates.
 const TASK_PARAMETERS: usize = 1 << 16;
 
 type Task<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
@@ -129,8 +129,8 @@ impl TrainingBackend for Cpu {
 
     fn gradients(&self, tensors: Vec<(Range<usize>, Terms<'_, Self>)>, gradient: &mut Vec<f32>) -> Result<()> {
         let isa = self.compute.isa;
-        let parts = parts(gradient, tensors.iter().map(|(place, _)| place))?;
-        // Small tasks go last: they fill the gaps that large ones leave.
+        let parts = slices(gradient, tensors.iter().map(|(place, _)| place))?;
+        // Small tasks are scheduled last, to balance the load of the threads.
         let (mut tasks, mut small): (Vec<Task<'_>>, Vec<Task<'_>>) = Default::default();
         for (part, (_, terms)) in parts.into_iter().zip(&tensors) {
             match terms {
@@ -181,10 +181,10 @@ impl TrainingBackend for Cpu {
     ) -> Result<()> {
         let (isa, step) = (self.compute.isa, state.step);
         let places = || tensors.iter().map(|(place, _)| place);
-        let values = parts(state.values, places())?;
-        let moments = parts(state.first, places())?
+        let values = slices(state.values, places())?;
+        let moments = slices(state.first, places())?
             .into_iter()
-            .zip(parts(state.second, places())?);
+            .zip(slices(state.second, places())?);
         let mut tasks = Vec::new();
         for ((values, (first, second)), (place, optimiser)) in values.into_iter().zip(moments).zip(tensors) {
             let gradient = gradient.get(place.clone()).ok_or(Error::Shape)?;
@@ -200,15 +200,15 @@ impl TrainingBackend for Cpu {
     }
 }
 
-/// Tasks that make the gradient of a matrix `[outputs, inputs]`, some outputs each.
+/// Appends tasks that compute the gradient of a matrix `[outputs, inputs]`, several outputs each.
 fn matrix<'a>(isa: Isa, terms: &'a [(&'a Vec<f32>, &'a Matrix)], gradient: &'a mut [f32], tasks: &mut Vec<Task<'a>>) {
     let Some((_, inputs)) = terms.first() else {
         return gradient.fill(0.0);
     };
     let width = inputs.out_features().max(1);
     let outputs = gradient.len() / width;
-    for (band, part) in gradient.chunks_mut(BAND * width).enumerate() {
-        let first = band * BAND;
+    for (task, part) in gradient.chunks_mut(TASK_ROWS * width).enumerate() {
+        let first = task * TASK_ROWS;
         let columns = first..first + part.len() / width;
         tasks.push(Box::new(move || {
             let mut accumulate = Accumulate::Overwrite;
@@ -224,7 +224,7 @@ fn matrix<'a>(isa: Isa, terms: &'a [(&'a Vec<f32>, &'a Matrix)], gradient: &'a m
     }
 }
 
-/// The parts of values that stand at ascending places.
+/// Splits `rest` into the slices of ascending ranges.
 fn parts<'a, 'b>(
     mut rest: &'a mut [f32],
     places: impl Iterator<Item = &'b Range<usize>>,
@@ -246,12 +246,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_stand_at_their_places_and_others_than_ascending_ones_are_refused() {
+    fn slices_have_their_ranges_and_ranges_that_do_not_ascend_are_refused() {
         let mut values = [0.0, 1.0, 2.0, 3.0];
-        let found = parts(&mut values, [0..1, 2..4].iter()).unwrap();
+        let found = slices(&mut values, [0..1, 2..4].iter()).unwrap();
         assert_eq!(found, [&[0.0][..], &[2.0, 3.0]]);
         for places in [[1..2, 0..1], [0..2, 1..3], [0..1, 3..5]] {
-            assert!(parts(&mut values, places.iter()).is_err(), "{places:?}");
+            assert!(slices(&mut values, places.iter()).is_err(), "{places:?}");
         }
     }
 }
