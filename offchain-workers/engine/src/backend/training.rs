@@ -14,7 +14,7 @@ pub struct Packing<'a, B: Storage> {
     /// The buffer that holds the values.
     pub rows: &'a B::Rows,
     /// The range of the values in the buffer.
-    pub place: Range<usize>,
+    pub range: Range<usize>,
     /// k.
     pub width: usize,
     /// Whether the matrix is `[k, n]`.
@@ -88,7 +88,7 @@ pub trait TrainingBackend: RowOps + ProductOps + AttentionOps + Storage<Matrix: 
         d_gate: &mut Self::Rows,
         d_up: &mut Self::Rows,
     ) -> Result<()>;
-    /// The gradient of [`RowOps::rotate`], in place: the inverse rotation.
+    /// The gradient of [`RowOps::rotate`], in range: the inverse rotation.
     fn rotate_backward(&self, angles: &Self::Angles, offset: usize, rows: &mut Self::Rows, row: usize) -> Result<()>;
     /// The gradients of [`AttentionOps::attend`] for a whole sequence from position 0. `key` as it was appended,
     /// `cache` and `attention` as the forward pass left them. Query heads that share a key head are added to its
@@ -114,8 +114,8 @@ pub trait TrainingBackend: RowOps + ProductOps + AttentionOps + Storage<Matrix: 
     fn gradients(&self, tensors: Vec<(Range<usize>, Terms<'_, Self>)>, gradient: &mut Self::Rows) -> Result<()>;
     /// Returns the factor, at most 1, that scales the norm of `gradient` down to `limit`. Order: the sum of squares of
     /// each range, then the sum of these.
-    fn clip(&self, places: &[Range<usize>], gradient: &Self::Rows, limit: f32) -> Result<f32>;
-    /// Makes one AdamW step on the tensors of the given ranges, with the gradient times `scale`.
+    fn clip(&self, ranges: &[Range<usize>], gradient: &Self::Rows, limit: f32) -> Result<f32>;
+    /// Performs one AdamW step on the tensors of the given ranges, with the gradient times `scale`.
     fn adamw(
         &self,
         tensors: &[(Range<usize>, AdamW)],

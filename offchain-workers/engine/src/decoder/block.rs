@@ -180,7 +180,7 @@ fn linear<B: Backend, const N: usize>(
 }
 
 /// The positions of a block's rows, and how attention treats them.
-pub struct Place<'a, B: Backend> {
+pub struct Positions<'a, B: Backend> {
     /// The heads of the block's attention.
     pub heads: Heads,
     /// Position of the first row.
@@ -196,27 +196,27 @@ impl<B: Backend> Block<B> {
     pub fn feed(
         &self,
         backend: &B,
-        place: &Place<'_, B>,
+        positions: &Positions<'_, B>,
         activation: Activation,
         eps: f32,
         cache: &mut B::KvCache,
         input: &B::Rows,
         a: &mut Activations<B>,
     ) -> Result<()> {
-        self.project(backend, place, eps, input, a)?;
-        self.append_kv(backend, place, a, cache)?;
-        self.attend(backend, place, activation, eps, cache, input, a)
+        self.project(backend, positions, eps, input, a)?;
+        self.append_kv(backend, positions, a, cache)?;
+        self.attend(backend, positions, activation, eps, cache, input, a)
     }
 
     /// Appends projected keys and values to the cache.
     pub fn append_kv(
         &self,
         backend: &B,
-        place: &Place<'_, B>,
+        positions: &Positions<'_, B>,
         a: &Activations<B>,
         cache: &mut B::KvCache,
     ) -> Result<()> {
-        backend.append_kv(&place.heads, place.offset, &a.key, &a.value, cache)
+        backend.append_kv(&positions.heads, positions.offset, &a.key, &a.value, cache)
     }
 
     /// Computes everything from projected queries to `a.gated`; the cache must hold their positions.
@@ -224,7 +224,7 @@ impl<B: Backend> Block<B> {
     pub fn attend(
         &self,
         backend: &B,
-        place: &Place<'_, B>,
+        positions: &Positions<'_, B>,
         activation: Activation,
         eps: f32,
         cache: &B::KvCache,
@@ -232,8 +232,8 @@ impl<B: Backend> Block<B> {
         a: &mut Activations<B>,
     ) -> Result<()> {
         backend.attend(
-            &place.heads,
-            place.offset,
+            &positions.heads,
+            positions.offset,
             &a.query,
             cache,
             &mut a.attention,
@@ -282,7 +282,7 @@ impl<B: Backend> Block<B> {
     pub fn project(
         &self,
         backend: &B,
-        place: &Place<'_, B>,
+        positions: &Positions<'_, B>,
         eps: f32,
         input: &B::Rows,
         a: &mut Activations<B>,
@@ -310,9 +310,9 @@ impl<B: Backend> Block<B> {
             backend.norm(&a.key, key, eps, &mut a.projected, &mut a.inv)?;
             std::mem::swap(&mut a.key, &mut a.projected);
         }
-        let (query, key) = (place.heads.query_width(), place.heads.key_width());
-        backend.rotate(place.angles, place.offset, &mut a.query, query)?;
-        backend.rotate(place.angles, place.offset, &mut a.key, key)
+        let (query, key) = (positions.heads.query_width(), positions.heads.key_width());
+        backend.rotate(positions.angles, positions.offset, &mut a.query, query)?;
+        backend.rotate(positions.angles, positions.offset, &mut a.key, key)
     }
 }
 

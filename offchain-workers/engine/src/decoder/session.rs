@@ -4,7 +4,7 @@
 //! Feeding tokens one by one or in batches yields the same bits, in the logits and in the trace.
 
 use super::{
-    block::{Activations, Place},
+    block::{Activations, Positions},
     load::Decoder,
     operation::Operation,
 };
@@ -176,23 +176,23 @@ impl<'a, B: Backend> Session<'a, B> {
                 Some(angles) if block.local => angles,
                 _ => &self.angles,
             };
-            let place = |offset| Place {
+            let positions = |offset| Positions {
                 heads: config.attention_heads(block.local),
                 offset,
                 angles,
             };
             let (activation, eps) = (config.activation, config.norm_eps);
             backend.for_each(self.groups.iter_mut(), |backend, group| {
-                let place = place(group.offset);
-                block.project(backend, &place, eps, &group.hidden, &mut group.activations)
+                let positions = positions(group.offset);
+                block.project(backend, &positions, eps, &group.hidden, &mut group.activations)
             })?;
             for group in &self.groups {
-                block.append_kv(backend, &place(group.offset), &group.activations, cache)?;
+                block.append_kv(backend, &positions(group.offset), &group.activations, cache)?;
             }
             let (cache, record) = (&*cache, recorder.is_some());
             backend.for_each(self.groups.iter_mut(), |backend, group| {
-                let (place, a) = (place(group.offset), &mut group.activations);
-                block.attend(backend, &place, activation, eps, cache, &group.hidden, a)?;
+                let (positions, a) = (positions(group.offset), &mut group.activations);
+                block.attend(backend, &positions, activation, eps, cache, &group.hidden, a)?;
                 block.finish(backend, eps, a, &mut group.out)?;
                 if record {
                     let mut leaves = std::mem::take(&mut group.leaves);
@@ -205,9 +205,9 @@ impl<'a, B: Backend> Session<'a, B> {
             })?;
             for group in &mut self.groups {
                 if let Some(recorder) = recorder.as_deref_mut() {
-                    let place = first + (group.offset - offset) * stride + layer;
-                    recorder.fill(place, stride, &group.leaves);
-                    if let Some((row, retained)) = recorder.retained_among(place, stride, group.rows) {
+                    let leaf = first + (group.offset - offset) * stride + layer;
+                    recorder.fill(leaf, stride, &group.leaves);
+                    if let Some((row, retained)) = recorder.retained_among(leaf, stride, group.rows) {
                         group.with_rows(backend, Operation::ALL, |values| {
                             row_bytes(values, group.rows, row, &mut retained.operations);
                         })?;

@@ -60,17 +60,6 @@ impl Strings {
     }
 }
 
-impl<T: AsRef<[u8]>> FromIterator<T> for Strings {
-    fn from_iter<I: IntoIterator<Item = T>>(strings: I) -> Self {
-        let mut all = Self::default();
-        for string in strings {
-            all.bytes.extend_from_slice(string.as_ref());
-            all.ends.push(all.bytes.len() as u32);
-        }
-        all
-    }
-}
-
 /// The scalar types with their GGUF numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]

@@ -170,15 +170,6 @@ impl ModelFile {
         })
     }
 
-    /// Returns the number of bytes of a row that [`ModelFile::read_rows`] reads.
-    pub fn row_bytes(&self, part: Part) -> Result<usize> {
-        let place = self.place(part)?;
-        Ok(match place.change {
-            Change::AddOne => 4 * place.info.bytes as usize / place.info.element.block_bytes(),
-            _ => place.row_bytes(),
-        })
-    }
-
     /// Replaces `out` by the bytes of `count` rows from row `first` on.
     ///
     /// Errors: rows beyond the tensor, plain values that are not finite.

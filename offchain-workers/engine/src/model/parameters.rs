@@ -4,7 +4,7 @@
 use crate::{
     backend::{Packing, TrainingBackend},
     config::{BlockPart, ModelConfig, Part},
-    decoder::block::{Block, Matrices, Place},
+    decoder::block::{Block, Matrices, Positions},
     error::Result,
     weights::Layout,
 };
@@ -34,8 +34,8 @@ impl<B: TrainingBackend> View<'_, B> {
     }
 
     /// Returns the positions of a whole sequence.
-    pub fn place(&self) -> Place<'_, B> {
-        Place {
+    pub fn positions(&self) -> Positions<'_, B> {
+        Positions {
             heads: self.config.attention_heads(false),
             offset: 0,
             angles: self.angles,
@@ -97,7 +97,7 @@ impl<B: TrainingBackend> Parameters<B> {
             let (_, width) = part.shape(config);
             Ok(Packing {
                 rows: values,
-                place: layout.range(part)?,
+                range: layout.range(part)?,
                 width,
                 transposed,
                 matrix,

@@ -87,7 +87,7 @@ fn transposed<'a, B: TrainingBackend>(
 ) -> Packing<'a, B> {
     Packing {
         rows: values,
-        place: 0..rows * width,
+        range: 0..rows * width,
         width,
         transposed: true,
         matrix,
@@ -106,7 +106,7 @@ impl<B: TrainingBackend> BlockTape<B> {
         let (block, _) = view.block(layer);
         let (cache, a) = (&mut self.cache, &mut self.activations);
         let (activation, eps) = (view.config.activation, view.config.norm_eps);
-        block.feed(backend, &view.place(), activation, eps, cache, input, a)
+        block.feed(backend, &view.positions(), activation, eps, cache, input, a)
     }
 
     /// Computes the gradient of the stream before the block, `g.input`, from that of the stream after it, `g.out`.

@@ -36,7 +36,7 @@ impl<'a> TrainingRun<'a> {
         Ok(Self { spec, data, progress })
     }
 
-    /// Makes the inner steps of one segment.
+    /// Performs the inner steps of one segment.
     pub fn segment(&mut self, trainer: &mut Trainer<'_>, segment: u32) -> Result<Losses> {
         let Recipe { segment_steps, .. } = self.spec.recipe;
         let from = segment * segment_steps;

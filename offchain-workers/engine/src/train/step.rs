@@ -27,7 +27,7 @@ const WEIGHT_DECAY: f32 = 0.1;
 /// Maximum norm of the gradient; a larger one is scaled down.
 const CLIP: f32 = 1.0;
 
-/// Makes the inner steps of a round on a training state.
+/// Performs the inner steps of a round on a training state.
 pub struct Trainer<'a, B: TrainingBackend = Cpu> {
     backend: B,
     layout: &'a Layout,
@@ -116,12 +116,12 @@ impl<'a, B: TrainingBackend> Trainer<'a, B> {
         &self.gradient
     }
 
-    /// Makes one AdamW step on some examples. Returns their losses before it.
+    /// Performs one AdamW step on some examples. Returns their losses before it.
     pub fn step(&mut self, examples: &[Example], rate: f32) -> Result<Total> {
         let total = self.gradient(examples)?;
         let slots = &self.layout.slots;
-        let places: Vec<Range<usize>> = slots.iter().map(|slot| slot.range.clone()).collect();
-        let scale = self.backend.clip(&places, &self.gradient, CLIP)?;
+        let ranges: Vec<Range<usize>> = slots.iter().map(|slot| slot.range.clone()).collect();
+        let scale = self.backend.clip(&ranges, &self.gradient, CLIP)?;
         let optimiser = |slot: &Slot| AdamW {
             learning_rate: rate,
             beta1: BETA1,
@@ -129,7 +129,7 @@ impl<'a, B: TrainingBackend> Trainer<'a, B> {
             eps: EPS,
             weight_decay: if slot.is_matrix() { WEIGHT_DECAY } else { 0.0 },
         };
-        let tensors: Vec<_> = places.into_iter().zip(slots.iter().map(optimiser)).collect();
+        let tensors: Vec<_> = ranges.into_iter().zip(slots.iter().map(optimiser)).collect();
         self.state.step += 1;
         let state = AdamWState {
             values: &mut self.state.values,

@@ -33,7 +33,7 @@ impl TrainingBackend for Cpu {
     fn pack(&self, packings: Vec<Packing<'_, Self>>) -> Result<()> {
         self.compute.run_tasks(packings.into_iter().map(|packing| {
             move || {
-                let values = packing.rows.get(packing.place).ok_or(Error::Shape)?;
+                let values = packing.rows.get(packing.range).ok_or(Error::Shape)?;
                 let Matrix::F32(matrix) = packing.matrix else {
                     return Err(Error::Shape.into());
                 };
@@ -129,10 +129,10 @@ impl TrainingBackend for Cpu {
 
     fn gradients(&self, tensors: Vec<(Range<usize>, Terms<'_, Self>)>, gradient: &mut Vec<f32>) -> Result<()> {
         let isa = self.compute.isa;
-        let parts = slices(gradient, tensors.iter().map(|(place, _)| place))?;
+        let slices = slices(gradient, tensors.iter().map(|(range, _)| range))?;
         // Small tasks are scheduled last, to balance the load of the threads.
         let (mut tasks, mut small): (Vec<Task<'_>>, Vec<Task<'_>>) = Default::default();
-        for (part, (_, terms)) in parts.into_iter().zip(&tensors) {
+        for (part, (_, terms)) in slices.into_iter().zip(&tensors) {
             match terms {
                 Terms::Matrix(terms) => matrix(isa, terms, part, &mut tasks),
                 Terms::Norm(terms) => small.push(Box::new(move || {
@@ -157,13 +157,13 @@ impl TrainingBackend for Cpu {
         self.compute.run_tasks(tasks)
     }
 
-    fn clip(&self, places: &[Range<usize>], gradient: &Vec<f32>, limit: f32) -> Result<f32> {
+    fn clip(&self, ranges: &[Range<usize>], gradient: &Vec<f32>, limit: f32) -> Result<f32> {
         let isa = self.compute.isa;
-        let mut squares = vec![0.0; places.len()];
+        let mut squares = vec![0.0; ranges.len()];
         self.compute
-            .run_tasks(squares.iter_mut().zip(places).map(|(square, place)| {
+            .run_tasks(squares.iter_mut().zip(ranges).map(|(square, range)| {
                 move || {
-                    let part = gradient.get(place.clone()).ok_or(Error::Shape)?;
+                    let part = gradient.get(range.clone()).ok_or(Error::Shape)?;
                     *square = reduce::sum_sq16(isa, part)?;
                     Ok(())
                 }
@@ -180,14 +180,14 @@ impl TrainingBackend for Cpu {
         state: AdamWState<'_, Vec<f32>>,
     ) -> Result<()> {
         let (isa, step) = (self.compute.isa, state.step);
-        let places = || tensors.iter().map(|(place, _)| place);
-        let values = slices(state.values, places())?;
-        let moments = slices(state.first, places())?
+        let ranges = || tensors.iter().map(|(range, _)| range);
+        let values = slices(state.values, ranges())?;
+        let moments = slices(state.first, ranges())?
             .into_iter()
-            .zip(slices(state.second, places())?);
+            .zip(slices(state.second, ranges())?);
         let mut tasks = Vec::new();
-        for ((values, (first, second)), (place, optimiser)) in values.into_iter().zip(moments).zip(tensors) {
-            let gradient = gradient.get(place.clone()).ok_or(Error::Shape)?;
+        for ((values, (first, second)), (range, optimiser)) in values.into_iter().zip(moments).zip(tensors) {
+            let gradient = gradient.get(range.clone()).ok_or(Error::Shape)?;
             let moments = first
                 .chunks_mut(TASK_PARAMETERS)
                 .zip(second.chunks_mut(TASK_PARAMETERS));
@@ -225,20 +225,20 @@ fn matrix<'a>(isa: Isa, terms: &'a [(&'a Vec<f32>, &'a Matrix)], gradient: &'a m
 }
 
 /// Splits `rest` into the slices of ascending ranges.
-fn parts<'a, 'b>(
+fn slices<'a, 'b>(
     mut rest: &'a mut [f32],
-    places: impl Iterator<Item = &'b Range<usize>>,
+    ranges: impl Iterator<Item = &'b Range<usize>>,
 ) -> Result<Vec<&'a mut [f32]>> {
     let mut end = 0;
-    let mut part = |place: &Range<usize>| {
-        let skipped = place.start.checked_sub(end)?;
+    let mut slice = |range: &Range<usize>| {
+        let skipped = range.start.checked_sub(end)?;
         let (_, from) = std::mem::take(&mut rest).split_at_mut_checked(skipped)?;
-        let (part, after) = from.split_at_mut_checked(place.len())?;
-        (rest, end) = (after, place.end.max(place.start));
-        Some(part)
+        let (slice, after) = from.split_at_mut_checked(range.len())?;
+        (rest, end) = (after, range.end.max(range.start));
+        Some(slice)
     };
-    let parts = places.map(|place| part(place).ok_or(Error::Shape.into()));
-    parts.collect()
+    let slices = ranges.map(|range| slice(range).ok_or(Error::Shape.into()));
+    slices.collect()
 }
 
 #[cfg(test)]
@@ -250,8 +250,8 @@ mod tests {
         let mut values = [0.0, 1.0, 2.0, 3.0];
         let found = slices(&mut values, [0..1, 2..4].iter()).unwrap();
         assert_eq!(found, [&[0.0][..], &[2.0, 3.0]]);
-        for places in [[1..2, 0..1], [0..2, 1..3], [0..1, 3..5]] {
-            assert!(slices(&mut values, places.iter()).is_err(), "{places:?}");
+        for ranges in [[1..2, 0..1], [0..2, 1..3], [0..1, 3..5]] {
+            assert!(slices(&mut values, ranges.iter()).is_err(), "{ranges:?}");
         }
     }
 }
