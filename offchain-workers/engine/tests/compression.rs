@@ -28,8 +28,8 @@ fn error_feedback_holds_the_difference_to_the_payload() {
     let compression = Compression::TopK { top: 512 };
     let sent = compress::compress(Isa::Scalar, &layout, compression, &delta(), vec![]).unwrap();
     let received = compress::decode(&layout, compression, &sent.payload).unwrap();
-    for ((sent, kept), all) in received.iter().zip(&sent.feedback).zip(delta()) {
-        assert_eq!(*kept, all - sent);
+    for ((sent, feedback), all) in received.iter().zip(&sent.feedback).zip(delta()) {
+        assert_eq!(*feedback, all - sent);
     }
     // An eighth of the values is sent, the largest ones.
     let count = received.iter().filter(|value| **value != 0.0).count();
@@ -50,8 +50,8 @@ fn error_feedback_is_added_in_the_next_round() {
     let nothing = vec![0.0; layout.len()];
     let second = compress(&nothing, first.feedback.clone());
     let received = compress::decode(&layout, compression, &second.payload).unwrap();
-    for ((sent, kept), before) in received.iter().zip(&second.feedback).zip(&first.feedback) {
-        assert_eq!(*kept, 0.95f32.mul_add(*before, 0.0) - sent);
+    for ((sent, feedback), before) in received.iter().zip(&second.feedback).zip(&first.feedback) {
+        assert_eq!(*feedback, 0.95f32.mul_add(*before, 0.0) - sent);
     }
     assert!(received.iter().any(|value| *value != 0.0));
     let bytes = compress::encode_feedback(&first.feedback);

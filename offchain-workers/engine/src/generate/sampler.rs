@@ -109,11 +109,11 @@ impl Sampler {
         let mut tokens = Vec::with_capacity(count);
         for (row, draw) in candidates.into_iter().zip(&draws) {
             let row = row.into_inner().unwrap_or_else(PoisonError::into_inner);
-            let mut kept = draw.truncate(isa, row.candidates)?;
+            let mut remaining = draw.truncate(isa, row.candidates)?;
             if let Some(recorder) = recorder.as_deref_mut() {
-                recorder.push_bytes(&leaf_bytes(draw, row.best, &mut kept));
+                recorder.push_bytes(&leaf_bytes(draw, row.best, &mut remaining));
             }
-            tokens.push(draw.sample(kept)?);
+            tokens.push(draw.sample(remaining)?);
         }
         Ok(tokens)
     }
@@ -129,10 +129,10 @@ struct RowCandidates {
 
 /// Returns the bytes that the leaf of a draw covers: the best candidate of each chunk, then, if top-k or top-p applies,
 /// the candidates that remain. They depend on every logit, and unlike the logits they mostly fit into a message.
-fn leaf_bytes(draw: &Draw, mut best: Vec<Candidate>, kept: &mut [Candidate]) -> Vec<u8> {
+fn leaf_bytes(draw: &Draw, mut best: Vec<Candidate>, remaining: &mut [Candidate]) -> Vec<u8> {
     best.sort_unstable_by_key(Candidate::token);
-    kept.sort_unstable_by_key(Candidate::token);
-    let kept = if draw.truncates() { &*kept } else { &[] };
-    let all = best.iter().chain(kept);
+    remaining.sort_unstable_by_key(Candidate::token);
+    let remaining = if draw.truncates() { &*remaining } else { &[] };
+    let all = best.iter().chain(remaining);
     all.flat_map(Candidate::to_le_bytes).collect()
 }
