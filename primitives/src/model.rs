@@ -28,6 +28,7 @@ pub struct Architecture {
 
 /// Why an [`Architecture`] is invalid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[scale_info(capture_docs = "always")]
 pub enum ArchitectureError {
     /// A size is zero.
     Zero,

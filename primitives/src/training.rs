@@ -49,6 +49,7 @@ pub enum Compression {
 
 /// Why a [`Recipe`] is invalid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[scale_info(capture_docs = "always")]
 pub enum RecipeError {
     /// A size is zero.
     Zero,

@@ -6,11 +6,10 @@ use agorai_primitives::{Balance, BlobId, DatasetId};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
+use pallet_support::name::Name;
 use scale_info::TypeInfo;
 use sp_core::H256;
 
-/// A dataset's name: UTF-8 text of at most 64 bytes.
-pub type Name = BoundedVec<u8, ConstU32<64>>;
 /// Contributors and their weights. Each account occurs once.
 pub type Contributors<AccountId> = BoundedVec<(AccountId, u32), ConstU32<32>>;
 
@@ -61,11 +60,6 @@ pub struct DatasetRecord<AccountId> {
     pub deposit: Balance,
 }
 
-/// Whether a name is UTF-8 without control characters.
-pub fn is_printable(name: &[u8]) -> bool {
-    core::str::from_utf8(name).is_ok_and(|text| !text.chars().any(char::is_control))
-}
-
 /// Whether no value occurs twice.
 pub fn all_distinct<V: Ord>(mut values: Vec<V>) -> bool {
     values.sort_unstable();
@@ -77,13 +71,6 @@ mod tests {
     use super::*;
 
     use proptest::prelude::*;
-
-    #[test]
-    fn name_is_refused_when_it_is_not_printable() {
-        assert!(is_printable("Märchen".as_bytes()));
-        assert!(!is_printable(b"a\0b"));
-        assert!(!is_printable(&[0xff, 0xfe]));
-    }
 
     proptest! {
         #[test]

@@ -55,7 +55,7 @@ pub mod pallet {
     use super::*;
     use agorai_primitives::{traits::DatasetRegistry, Balance, BlobId, DatasetId, Shard};
     use alloc::{vec, vec::Vec};
-    use dataset::{all_distinct, is_printable, AccessTerms, Contributors, DatasetRecord, DatasetStatus, Name};
+    use dataset::{all_distinct, AccessTerms, Contributors, DatasetRecord, DatasetStatus};
     use frame_support::{
         pallet_prelude::*,
         traits::{
@@ -65,6 +65,7 @@ pub mod pallet {
     };
     use frame_system::pallet_prelude::*;
     use licence::{is_spdx_expression, Licence};
+    use pallet_support::name::{is_printable, Name};
     use shards::{root, total_bytes, Shards};
     use sp_core::H256;
     use sp_runtime::SaturatedConversion;

@@ -8,7 +8,8 @@ use frame_support::{
     traits::{ConstU128, ConstU64},
     BoundedVec,
 };
-use sp_runtime::{BuildStorage, DispatchResult};
+use pallet_support::testing;
+use sp_runtime::DispatchResult;
 
 type Block = frame_system::mocking::MockBlock<Test>;
 
@@ -46,15 +47,8 @@ pub const POOR: u64 = 3;
 
 /// Runs `test` on a new chain, then checks the storage invariants.
 pub fn run_test(test: impl FnOnce()) {
-    let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
-    pallet_balances::GenesisConfig::<Test> {
-        balances: vec![(ALICE, 100_000), (BOB, 100_000), (POOR, 10)],
-        ..Default::default()
-    }
-    .assimilate_storage(&mut storage)
-    .unwrap();
-    sp_io::TestExternalities::from(storage).execute_with(|| {
-        System::set_block_number(1);
+    let balances = vec![(ALICE, 100_000), (BOB, 100_000), (POOR, 10)];
+    testing::funded_chain::<Test>(balances).execute_with(|| {
         test();
         Datasets::do_try_state().unwrap();
     });

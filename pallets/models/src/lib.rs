@@ -77,7 +77,11 @@ pub mod pallet {
         PalletId,
     };
     use frame_system::pallet_prelude::*;
-    use model::{is_plausible_length, is_printable, ModelRecord, ModelStatus, Name, PromotionRule};
+    use model::{is_plausible_length, ModelRecord, ModelStatus, PromotionRule};
+    use pallet_support::{
+        name::{is_printable, Name},
+        Nested,
+    };
     use shares::{Holding, Ledger, SharesError};
     use sp_runtime::traits::AccountIdConversion;
     use version::{Lineage, Source, VersionRecord, VersionStatus};
@@ -256,14 +260,6 @@ pub mod pallet {
         NameIsEmpty,
         /// The name is not UTF-8 or contains control characters.
         NameNotPrintable,
-        /// A size in the architecture is zero.
-        ArchitectureSizeIsZero,
-        /// A size in the architecture exceeds the network's limit.
-        ArchitectureTooLarge,
-        /// The number of heads does not divide the width, or a head's width is odd.
-        HeadsDoNotDivideDim,
-        /// The number of key and value heads does not divide the number of heads.
-        KvHeadsDoNotDivideHeads,
         /// The hash of the weights is zero.
         WeightsHashIsZero,
         /// The length of the weights does not match the architecture's parameters and a header.
@@ -296,19 +292,10 @@ pub mod pallet {
         TooManyHolders,
         /// The caller's shares have earned less than one planck since the caller last collected.
         NothingToCollect,
+        /// The architecture is invalid.
+        Architecture(Nested<ArchitectureError>),
         /// The share ledger refuses the operation.
         Shares(SharesError),
-    }
-
-    impl<T> From<ArchitectureError> for Error<T> {
-        fn from(error: ArchitectureError) -> Self {
-            match error {
-                ArchitectureError::Zero => Self::ArchitectureSizeIsZero,
-                ArchitectureError::TooLarge => Self::ArchitectureTooLarge,
-                ArchitectureError::HeadsDoNotDivideDim => Self::HeadsDoNotDivideDim,
-                ArchitectureError::KvHeadsDoNotDivideHeads => Self::KvHeadsDoNotDivideHeads,
-            }
-        }
     }
 
     #[pallet::hooks]
@@ -355,7 +342,9 @@ pub mod pallet {
             let owner = ensure_signed(origin)?;
             ensure!(!name.is_empty(), Error::<T>::NameIsEmpty);
             ensure!(is_printable(&name), Error::<T>::NameNotPrintable);
-            architecture.validate().map_err(Error::<T>::from)?;
+            architecture
+                .validate()
+                .map_err(|error| Error::<T>::Architecture(Nested(error)))?;
             ensure!(weights != BlobId::default(), Error::<T>::WeightsHashIsZero);
             ensure!(
                 is_plausible_length(&architecture, weights_bytes),

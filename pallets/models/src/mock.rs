@@ -12,7 +12,8 @@ use frame_support::{
     traits::{fungible::Mutate, tokens::Preservation, ConstU128, ConstU32},
     BoundedVec, PalletId,
 };
-use sp_runtime::{BuildStorage, DispatchError, DispatchResult};
+use pallet_support::testing;
+use sp_runtime::{DispatchError, DispatchResult};
 
 type Block = frame_system::mocking::MockBlock<Test>;
 
@@ -61,15 +62,8 @@ pub const FUNDS: Balance = 1_000_000;
 
 /// Runs `test` on a new chain, then checks the storage invariants and that the total issuance has not changed.
 pub fn run_test(test: impl FnOnce()) {
-    let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
-    pallet_balances::GenesisConfig::<Test> {
-        balances: [ALICE, BOB, CHARLIE, DAVE].map(|who| (who, FUNDS)).to_vec(),
-        ..Default::default()
-    }
-    .assimilate_storage(&mut storage)
-    .unwrap();
-    sp_io::TestExternalities::from(storage).execute_with(|| {
-        System::set_block_number(1);
+    let balances = [ALICE, BOB, CHARLIE, DAVE].map(|who| (who, FUNDS));
+    testing::funded_chain::<Test>(balances.to_vec()).execute_with(|| {
         test();
         Models::do_try_state().unwrap();
         assert_eq!(Balances::total_issuance(), 4 * FUNDS);

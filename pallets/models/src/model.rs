@@ -3,11 +3,8 @@
 
 use agorai_primitives::{model::Architecture, Balance, VersionIndex};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
-use frame_support::{traits::ConstU32, BoundedVec};
+use pallet_support::name::Name;
 use scale_info::TypeInfo;
-
-/// A model's name: UTF-8 text of at most 64 bytes.
-pub type Name = BoundedVec<u8, ConstU32<64>>;
 
 /// Maximum length of the safetensors header of a weights file, in bytes.
 pub const MAX_HEADER_BYTES: u64 = 64 * 1024;
@@ -59,11 +56,6 @@ pub struct ModelRecord<AccountId> {
 pub fn is_plausible_length(architecture: &Architecture, bytes: u64) -> bool {
     let parameter_bytes = architecture.parameters().saturating_mul(4);
     (parameter_bytes..=parameter_bytes.saturating_add(MAX_HEADER_BYTES)).contains(&bytes)
-}
-
-/// Whether a name is UTF-8 without control characters.
-pub fn is_printable(name: &[u8]) -> bool {
-    core::str::from_utf8(name).is_ok_and(|text| !text.chars().any(char::is_control))
 }
 
 #[cfg(test)]

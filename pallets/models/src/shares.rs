@@ -23,6 +23,7 @@ pub const FRACTION_BITS: usize = 64;
 #[derive(
     Clone, Copy, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, PalletError,
 )]
+#[scale_info(capture_docs = "always")]
 pub enum SharesError {
     /// The holder has fewer shares than the amount.
     TooFewShares,

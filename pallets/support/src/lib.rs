@@ -3,6 +3,8 @@
 //!
 //! | module | contents |
 //! |---|---|
+//! | [`name`] | names of records |
+//! | [`nested`] | errors of crates without FRAME in a pallet's `Error` |
 //! | [`reports`] | reports that validators sign with their session key: checks, pool parameters, submission |
 //! | [`storage`] | operations on lists in storage |
 //! | `testing` (feature `testing`) | members, keys, externalities and transactions of the mock runtimes |
@@ -12,9 +14,12 @@
 
 extern crate alloc;
 
+pub mod name;
+pub mod nested;
 pub mod reports;
 pub mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use nested::Nested;
 pub use reports::{ReportRefusal, SignedReports};

@@ -26,7 +26,7 @@ use sp_keystore::{testing::MemoryKeystore, Keystore, KeystoreExt};
 use sp_runtime::{
     traits::{BlakeTwo256, Dispatchable},
     transaction_validity::{TransactionSource, TransactionValidityError},
-    DispatchError,
+    BuildStorage, DispatchError,
 };
 use std::sync::Arc;
 
@@ -101,6 +101,26 @@ pub fn set_members(count: AccountId) {
     };
     Members::set((1..=count).map(member).collect());
     BlockRandomness::set(None);
+}
+
+/// Returns a chain in block 1 on which accounts have these balances.
+pub fn funded_chain<Runtime>(balances: Vec<(AccountId, Balance)>) -> TestExternalities
+where
+    Runtime: frame_system::Config<AccountId = AccountId> + pallet_balances::Config<Balance = Balance>,
+{
+    let mut storage = frame_system::GenesisConfig::<Runtime>::default()
+        .build_storage()
+        .expect("the default genesis is valid");
+    let genesis = pallet_balances::GenesisConfig::<Runtime> {
+        balances,
+        ..Default::default()
+    };
+    genesis
+        .assimilate_storage(&mut storage)
+        .expect("a balances genesis is valid");
+    let mut ext = TestExternalities::from(storage);
+    ext.execute_with(|| frame_system::Pallet::<Runtime>::set_block_number(1u32.into()));
+    ext
 }
 
 /// Why a transaction fails.

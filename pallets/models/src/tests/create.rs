@@ -3,8 +3,13 @@ use crate::{
     mock::*, model::MAX_HEADER_BYTES, version::VersionStatus, Error, Event, HoldReason, Ledgers, NextModel, Shares,
     Versions,
 };
-use agorai_primitives::{model::Architecture, traits::ModelRegistry as _, BlobId};
+use agorai_primitives::{
+    model::{Architecture, ArchitectureError},
+    traits::ModelRegistry as _,
+    BlobId,
+};
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
+use pallet_support::Nested;
 
 type E = Error<Test>;
 
@@ -52,6 +57,7 @@ fn model_is_refused_when_its_owner_has_already_registered_the_weights() {
 #[test]
 fn model_is_refused_when_its_architecture_is_invalid() {
     run_test(|| {
+        let invalid = |error| E::Architecture(Nested(error));
         let with = |change: fn(&mut Architecture)| {
             let mut architecture = Architecture::SMALL;
             change(&mut architecture);
@@ -61,10 +67,13 @@ fn model_is_refused_when_its_architecture_is_invalid() {
             }
             .dispatch(ALICE)
         };
-        assert_noop!(with(|a| a.layers = 0), E::ArchitectureSizeIsZero);
-        assert_noop!(with(|a| a.layers = 1_000), E::ArchitectureTooLarge);
-        assert_noop!(with(|a| a.heads = 3), E::HeadsDoNotDivideDim);
-        assert_noop!(with(|a| a.kv_heads = 3), E::KvHeadsDoNotDivideHeads);
+        assert_noop!(with(|a| a.layers = 0), invalid(ArchitectureError::Zero));
+        assert_noop!(with(|a| a.layers = 1_000), invalid(ArchitectureError::TooLarge));
+        assert_noop!(with(|a| a.heads = 3), invalid(ArchitectureError::HeadsDoNotDivideDim));
+        assert_noop!(
+            with(|a| a.kv_heads = 3),
+            invalid(ArchitectureError::KvHeadsDoNotDivideHeads)
+        );
     });
 }
 

@@ -6,5 +6,6 @@ mod create;
 mod promote;
 mod registry;
 mod retire;
+mod roll_back;
 mod set_price;
 mod transfer_shares;

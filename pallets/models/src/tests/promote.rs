@@ -56,7 +56,5 @@ fn promotion_is_refused_when_the_caller_is_not_the_owner_or_the_version_is_unkno
         assert_noop!(Models::promote(signed(BOB), 0, 1), E::NotOwner);
         assert_noop!(Models::promote(signed(ALICE), 1, 1), E::UnknownModel);
         assert_noop!(Models::promote(signed(ALICE), 0, 2), E::UnknownVersion);
-        assert_noop!(Models::roll_back(signed(BOB), 0, 1), E::NotOwner);
-        assert_noop!(Models::roll_back(signed(ALICE), 0, 9), E::UnknownVersion);
     });
 }
