@@ -10,7 +10,7 @@
 //! | request | a prompt for a model with its sampling parameters and a maximum fee |
 //! | escrow | the maximum fee, held on the requester's account while the request is open |
 //! | executor | the member that has to answer a request, drawn with its bond as weight |
-//! | attempt | one executor's turn at a request; an executor that failed is not drawn again for it |
+//! | attempt | the assignment of a request to one executor; an executor that failed is not drawn again for it |
 //! | claim | the executor's bonded answer, checked by pallet `verification` |
 //! | fee | price per token times the number of tokens of prompt and answer; the price is fixed by the request |
 //! | open | waiting for a claim or for the verdict on one |
@@ -50,6 +50,7 @@
 extern crate alloc;
 
 mod assignment;
+mod authorization;
 pub mod claim;
 mod escrow;
 pub mod fees;
@@ -73,9 +74,6 @@ pub use weights::WeightInfo;
 
 /// Log target of this pallet.
 pub(crate) const LOG_TARGET: &str = "runtime::inference";
-
-/// Domain of the signatures of claims.
-pub const CLAIM_DOMAIN: &[u8] = b"inference/claim";
 
 #[allow(missing_docs)]
 #[frame_support::pallet]
@@ -223,7 +221,7 @@ pub mod pallet {
     #[pallet::event]
     #[pallet::generate_deposit(pub(super) fn deposit_event)]
     pub enum Event<T: Config> {
-        /// A request was made and an executor drawn.
+        /// A request was created and its first executor drawn.
         Requested {
             /// The request.
             request: RequestId,

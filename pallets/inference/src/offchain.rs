@@ -5,8 +5,9 @@
 //! state of the chain, so it submits a lost claim again and submits nothing for a claimed request.
 
 use crate::{
-    claim::ClaimBody, request::RequestStatus, Call, Config, OpenJobs, Pallet, RecordOf, Requests, CLAIM_DOMAIN,
-    LOG_TARGET,
+    claim::{ClaimBody, CLAIM_DOMAIN},
+    request::RequestStatus,
+    Call, Config, OpenJobs, Pallet, RecordOf, Requests, LOG_TARGET,
 };
 use agorai_primitives::{
     job::{JobResult, JobSpec, JobStatus},

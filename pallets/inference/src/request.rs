@@ -76,7 +76,7 @@ pub enum RequestStatus<AccountId, BlockNumber> {
     Refunded,
 }
 
-/// A request. Version and price are those of the block in which it was made.
+/// A request. Version and price are those of the block in which it was created.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub struct RequestRecord<AccountId, BlockNumber> {
     /// The requester, who pays the fee.
