@@ -33,7 +33,7 @@ impl<T> From<Error<T>> for TransactionValidityError {
         use RoundRefusal::*;
         match error {
             Error::Report(refusal) => refusal.into(),
-            // The chain has progressed since the report was made.
+            // The chain has progressed since the report was signed.
             Error::UnknownPlan
             | Error::WrongRound
             | Error::Round(

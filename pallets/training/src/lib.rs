@@ -96,9 +96,8 @@ pub mod pallet {
         },
     };
     use frame_system::{offchain::CreateAuthorizedTransaction, pallet_prelude::*};
-    use pallet_support::ReportRefusal;
-    use plan::{PlanDatasets, PlanRecord, RoundSummary};
-    use plan_lifecycle::NewPlan;
+    use pallet_support::{Nested, ReportRefusal};
+    use plan::{NewPlan, PlanDatasets, PlanRecord, RoundSummary};
     use reports::{AuditBody, ClaimBody, ContributionBody, EnrolBody};
     use round::{DropReason, Output, Phase, Round, RoundInput, RoundRefusal, VoidReason, MAX_ATTEMPTS};
     use sp_core::H256;
@@ -276,14 +275,8 @@ pub mod pallet {
         AmountTooLarge,
         /// The minimum number of workers is zero or exceeds the maximum number of workers.
         MinimumOutOfRange,
-        /// A size in the recipe is zero.
-        RecipeSizeIsZero,
-        /// A size in the recipe exceeds the network's limit.
-        RecipeTooLarge,
-        /// The steps of a segment do not divide the steps of a round, or there are too many segments.
-        SegmentsDoNotDivideSteps,
-        /// A learning rate in the recipe is zero or exceeds 10.
-        RateOutOfRange,
+        /// The recipe is invalid.
+        Recipe(Nested<RecipeError>),
         /// A sequence is longer than the model's context.
         SequenceTooLong,
         /// The model's vocabulary has fewer than 256 tokens, one for each byte.
@@ -314,17 +307,6 @@ pub mod pallet {
         Round(RoundRefusal),
         /// The signature of the report is not accepted.
         Report(ReportRefusal),
-    }
-
-    impl<T> From<RecipeError> for Error<T> {
-        fn from(error: RecipeError) -> Self {
-            match error {
-                RecipeError::Zero => Self::RecipeSizeIsZero,
-                RecipeError::TooLarge => Self::RecipeTooLarge,
-                RecipeError::SegmentsDoNotDivideSteps => Self::SegmentsDoNotDivideSteps,
-                RecipeError::RateOutOfRange => Self::RateOutOfRange,
-            }
-        }
     }
 
     #[pallet::hooks]

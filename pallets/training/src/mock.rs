@@ -23,7 +23,7 @@ use frame_support::{
 use pallet_support::testing::{self, MockMembers, BOND};
 use sp_core::H256;
 use sp_crypto_hashing::blake2_256;
-use sp_runtime::{BuildStorage, DispatchError, DispatchResult, Perbill};
+use sp_runtime::{DispatchError, DispatchResult, Perbill};
 
 /// The owner of the model. It is not a member.
 pub const OWNER: AccountId = 77;
@@ -206,17 +206,8 @@ pallet_support::impl_authorized_transactions!(Test);
 
 /// A chain with `members` members in block 1.
 pub fn new_test_ext(members: AccountId) -> sp_io::TestExternalities {
-    let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
-    pallet_balances::GenesisConfig::<Test> {
-        balances: (1..=members)
-            .map(|who| (who, MEMBER_FUNDS))
-            .chain([(OWNER, FUNDS)])
-            .collect(),
-        ..Default::default()
-    }
-    .assimilate_storage(&mut storage)
-    .unwrap();
-    let mut ext: sp_io::TestExternalities = storage.into();
+    let balances = (1..=members).map(|who| (who, MEMBER_FUNDS));
+    let mut ext = testing::funded_chain::<Test>(balances.chain([(OWNER, FUNDS)]).collect());
     ext.execute_with(|| {
         testing::set_members(members);
         Versions::set(vec![BlobId([200; 32])]);
@@ -225,7 +216,6 @@ pub fn new_test_ext(members: AccountId) -> sp_io::TestExternalities {
         Origins::take();
         IssuedShares::take();
         OpenClaims::take();
-        System::set_block_number(1);
     });
     ext
 }

@@ -67,7 +67,7 @@ impl<T: Config> Pallet<T> {
 impl<T: Config> PlanView<'_, T> {
     /// Enrols every local member, unless the node has no engine.
     fn enrol(&self) {
-        // Polling an unknown job tells whether there is an engine.
+        // Without an engine, a poll of any job fails.
         if agorai_engine_interface::poll(JobId::zero()) == JobStatus::Failed(JobFailure::NoEngine) {
             return;
         }

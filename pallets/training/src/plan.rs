@@ -77,6 +77,28 @@ impl<AccountId> PlanRecord<AccountId> {
     }
 }
 
+/// The arguments of `create_plan`.
+pub struct NewPlan<AccountId> {
+    /// The caller.
+    pub owner: AccountId,
+    /// The model.
+    pub model: ModelId,
+    /// The version from which the first round starts; `None` for the live version.
+    pub base: Option<VersionIndex>,
+    /// The datasets.
+    pub datasets: PlanDatasets,
+    /// Number of rounds.
+    pub rounds: u32,
+    /// The training parameters.
+    pub recipe: Recipe,
+    /// Reward of a round, in plancks.
+    pub reward_per_round: Balance,
+    /// Number of new shares per round.
+    pub shares_per_round: Balance,
+    /// Minimum number of workers of a round.
+    pub minimum_workers: u32,
+}
+
 /// The result of a round.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct RoundSummary {

@@ -2,47 +2,22 @@
 //! The beginning and the end of a plan.
 
 use crate::{
-    plan::{PlanDatasets, PlanRecord, PlanStatus},
+    plan::{NewPlan, PlanRecord, PlanStatus},
     round::{Phase, Round},
     Config, Corpora, CurrentRounds, EndedPlans, Error, Event, Feedback, HoldReason, NextPlan, Pallet, PlanOf, Plans,
     Rounds, RunningPlans, LOG_TARGET,
 };
-use agorai_primitives::{
-    training::{Recipe, MAX_WORKERS},
-    traits::ModelRegistry,
-    Balance, ModelId, PlanId, VersionIndex,
-};
+use agorai_primitives::{training::MAX_WORKERS, traits::ModelRegistry, Balance, PlanId};
 use alloc::vec::Vec;
 use frame_support::{
     ensure,
     traits::{fungible::MutateHold, tokens::Precision, Get},
 };
+use pallet_support::Nested;
 use sp_runtime::{DispatchError, DispatchResult};
 
 /// Minimum vocabulary size of a model that is trained: one token for each byte.
 const MIN_VOCAB: u32 = 256;
-
-/// The arguments of `create_plan`.
-pub(crate) struct NewPlan<AccountId> {
-    /// The caller.
-    pub owner: AccountId,
-    /// The model.
-    pub model: ModelId,
-    /// The version from which the first round starts; `None` for the live version.
-    pub base: Option<VersionIndex>,
-    /// The datasets.
-    pub datasets: PlanDatasets,
-    /// Number of rounds.
-    pub rounds: u32,
-    /// The training parameters.
-    pub recipe: Recipe,
-    /// Reward of a round, in plancks.
-    pub reward_per_round: Balance,
-    /// Number of new shares per round.
-    pub shares_per_round: Balance,
-    /// Minimum number of workers of a round.
-    pub minimum_workers: u32,
-}
 
 impl<T: Config> Pallet<T> {
     /// Creates a plan, holds its escrow and begins its first round. Emits [`Event::PlanCreated`].
@@ -97,7 +72,9 @@ impl<T: Config> Pallet<T> {
             (1..=MAX_WORKERS).contains(&new.minimum_workers),
             Error::<T>::MinimumOutOfRange
         );
-        new.recipe.validate().map_err(Error::<T>::from)?;
+        new.recipe
+            .validate()
+            .map_err(|error| Error::<T>::Recipe(Nested(error)))?;
         ensure!(
             new.recipe.sequence <= version.architecture.context,
             Error::<T>::SequenceTooLong

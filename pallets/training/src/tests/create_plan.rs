@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 use crate::{mock::*, round::Phase, Corpora, Error, Event, HoldReason, Plans};
-use agorai_primitives::training::Recipe;
+use agorai_primitives::training::{Recipe, RecipeError};
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
+use pallet_support::Nested;
 use sp_runtime::{DispatchError, TokenError};
 
 type E = Error<Test>;
@@ -109,6 +110,7 @@ fn plan_is_refused_when_a_number_is_out_of_range() {
 #[test]
 fn plan_is_refused_when_its_recipe_is_invalid() {
     run_test(4, || {
+        let invalid = |error| E::Recipe(Nested(error));
         let with = |recipe| {
             CreatePlanCall {
                 recipe,
@@ -116,21 +118,21 @@ fn plan_is_refused_when_its_recipe_is_invalid() {
             }
             .dispatch(OWNER)
         };
-        assert_noop!(with(Recipe { batch: 0, ..RECIPE }), E::RecipeSizeIsZero);
-        assert_noop!(with(Recipe { batch: 2_000, ..RECIPE }), E::RecipeTooLarge);
+        assert_noop!(with(Recipe { batch: 0, ..RECIPE }), invalid(RecipeError::Zero));
+        assert_noop!(with(Recipe { batch: 2_000, ..RECIPE }), invalid(RecipeError::TooLarge));
         assert_noop!(
             with(Recipe {
                 segment_steps: 5,
                 ..RECIPE
             }),
-            E::SegmentsDoNotDivideSteps
+            invalid(RecipeError::SegmentsDoNotDivideSteps)
         );
         assert_noop!(
             with(Recipe {
                 rate_micros: 0,
                 ..RECIPE
             }),
-            E::RateOutOfRange
+            invalid(RecipeError::RateOutOfRange)
         );
         assert_noop!(
             with(Recipe {
