@@ -47,6 +47,7 @@ extern crate alloc;
 mod authorization;
 pub mod contribution;
 pub mod corpus;
+mod dispatch;
 mod events;
 mod job_handler;
 mod offchain;
@@ -83,7 +84,7 @@ pub mod pallet {
     use agorai_primitives::{
         message::Message,
         training::{Recipe, RecipeError},
-        traits::{ClaimVerifier, CommitteeRule, DatasetRegistry, JobKind, ModelRegistry, SessionMembers, Slash},
+        traits::{ClaimVerifier, DatasetRegistry, ModelRegistry, SessionMembers, Slash},
         Balance, BlobId, CommitteeSignature, DatasetId, JobId, ModelId, PlanId, RoundIndex, VersionIndex,
     };
     use contribution::{ContributionRecord, Feedbacks};
@@ -99,7 +100,7 @@ pub mod pallet {
     use pallet_support::{Nested, ReportRefusal};
     use plan::{NewPlan, PlanDatasets, PlanRecord, RoundSummary};
     use reports::{AuditBody, ClaimBody, ContributionBody, EnrolBody};
-    use round::{DropReason, Output, Phase, Round, RoundInput, RoundRefusal, VoidReason, MAX_ATTEMPTS};
+    use round::{DropReason, Phase, Round, RoundRefusal, VoidReason, MAX_ATTEMPTS};
     use sp_core::H256;
     use sp_runtime::{Perbill, SaturatedConversion};
 
@@ -430,18 +431,7 @@ pub mod pallet {
             _signature: CommitteeSignature,
         ) -> DispatchResult {
             ensure_authorized(origin)?;
-            let EnrolBody { plan, round } = message.body;
-            let input = RoundInput::Enrol {
-                who: message.member.clone(),
-            };
-            let (record, transition) = Self::transition(plan, round, input)?;
-            Self::deposit_event(Event::Enrolled {
-                plan,
-                round,
-                worker: message.member,
-            });
-            Self::apply(plan, record, transition);
-            Ok(())
+            Self::apply_enrolment(message)
         }
 
         /// Commits a worker to its contribution.
@@ -457,26 +447,7 @@ pub mod pallet {
             _signature: CommitteeSignature,
         ) -> DispatchResult {
             ensure_authorized(origin)?;
-            let worker = message.member.clone();
-            let (record, transition) = Self::contribution_transition(&message)?;
-            let ContributionBody {
-                plan,
-                round,
-                contribution,
-            } = message.body;
-            let index = transition.round.worker_index(&worker);
-            let index = index.ok_or(RoundRefusal::NotAWorker).map_err(Error::<T>::Round)?;
-            Self::deposit_event(Event::Contributed {
-                plan,
-                round,
-                worker,
-                loss_first: contribution.loss_first,
-                loss_last: contribution.loss_last,
-                payload: contribution.payload,
-            });
-            Contributions::<T>::insert(plan, index, contribution);
-            Self::apply(plan, record, transition);
-            Ok(())
+            Self::apply_contribution(message)
         }
 
         /// Records whether the re-execution of a contribution's drawn segment yields what the worker committed to.
@@ -492,30 +463,7 @@ pub mod pallet {
             _signature: CommitteeSignature,
         ) -> DispatchResult {
             ensure_authorized(origin)?;
-            let AuditBody {
-                plan,
-                round,
-                worker,
-                matches,
-            } = message.body;
-            let auditor = message.member;
-            let input = RoundInput::Audit {
-                by: auditor.clone(),
-                worker,
-                matches,
-            };
-            let (record, transition) = Self::transition(plan, round, input)?;
-            let audited = transition.round.workers.get(worker as usize);
-            let audited = audited.ok_or(RoundRefusal::NoAudit).map_err(Error::<T>::Round)?;
-            Self::deposit_event(Event::Audited {
-                plan,
-                round,
-                worker: audited.account.clone(),
-                auditor,
-                matches,
-            });
-            Self::apply(plan, record, transition);
-            Ok(())
+            Self::apply_audit(message)
         }
 
         /// Claims the scores or the new weights of a round under the executor's bond. Every other member checks the
@@ -532,33 +480,7 @@ pub mod pallet {
             _signature: CommitteeSignature,
         ) -> DispatchResult {
             ensure_authorized(origin)?;
-            let (record, transition) = Self::claim_transition(&message)?;
-            let Message {
-                member: executor,
-                job,
-                body,
-                ..
-            } = message;
-            let ClaimBody {
-                plan,
-                round,
-                claim,
-                output,
-                ..
-            } = body;
-            let kind = match output {
-                Output::Scores(_) => JobKind::Score,
-                Output::Weights(_) => JobKind::Aggregate,
-            };
-            Self::deposit_event(Event::Claimed {
-                plan,
-                round,
-                executor: executor.clone(),
-                job,
-            });
-            // Before the claim is opened, because its verdict may arrive within the call.
-            Self::apply(plan, record, transition);
-            T::Verification::open(kind, job, &executor, claim, CommitteeRule::Everyone)
+            Self::apply_claim(message)
         }
     }
 }
