@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a model's file or folder holds: `model_info PATH`.
+//! Prints the configuration and the tensors of a model file or folder: `model_info PATH`.
 
 use agorai_engine::files::ModelFile;
 

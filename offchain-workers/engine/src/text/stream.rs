@@ -12,7 +12,7 @@ pub struct Stream<'a> {
     tokenizer: &'a Tokenizer,
     /// Bytes of incomplete characters.
     bytes: Vec<u8>,
-    /// Whether no text was returned yet.
+    /// Whether to remove a space at the beginning of the text, because encoding adds one.
     begins: bool,
     /// State of the crate `tokenizers`.
     ids: Vec<u32>,
