@@ -14,7 +14,7 @@ use crate::{
 use agorai_exact::loss;
 
 /// Number of rows whose logits are materialised at once.
-const LOGITS_ROWS: usize = 64;
+const LOGIT_ROWS: usize = 64;
 
 /// Returns the losses of each example's tokens, in nats. Every example is one step of progress.
 pub fn losses<B: Backend>(
@@ -44,9 +44,9 @@ pub fn sequence<B: Backend>(compute: ComputeConfig, decoder: &Decoder<B>, exampl
     let targets = example.targets.chunks(MAX_BATCH_TOKENS);
     for ((tokens, targets), out) in parts.zip(targets).zip(losses.chunks_mut(MAX_BATCH_TOKENS)) {
         session.feed(tokens, None)?;
-        let parts = targets.chunks(LOGITS_ROWS).zip(out.chunks_mut(LOGITS_ROWS));
+        let parts = targets.chunks(LOGIT_ROWS).zip(out.chunks_mut(LOGIT_ROWS));
         for (part, (targets, out)) in parts.enumerate() {
-            let first = part * LOGITS_ROWS;
+            let first = part * LOGIT_ROWS;
             let logits = session.logits(first..first + targets.len())?;
             loss::cross_entropy(compute.isa, &logits, decoder.vocab(), targets, out)?;
         }

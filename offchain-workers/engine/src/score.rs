@@ -20,8 +20,9 @@ use agorai_primitives::{
     BlobId,
 };
 
-/// The gain of a contribution that is malformed or leads to NaNs, in micro-nats per token: below that of any loss.
-pub const WORTHLESS: i64 = -1_000_000_000;
+/// Minimum gain in micro-nats per token, that of a contribution that is malformed or leads to NaNs: no increase of the loss
+/// is as large.
+pub const MIN_GAIN: i64 = -1_000_000_000;
 
 /// Refuses contributions that are not strictly ascending by worker, and those of workers that do not exist.
 pub(crate) fn validate(spec: &ScoreSpec) -> Result<()> {
@@ -64,16 +65,16 @@ pub fn score(
     for (worker, payload) in &spec.contributions {
         let own = data.own(*worker, spec.draw)?;
         let own_before = loss(compute, base, &own, progress, &mut recorder)?;
-        let mut gains = (WORTHLESS, WORTHLESS);
+        let mut gains = (MIN_GAIN, MIN_GAIN);
         if let Some(model) = apply(compute, spec, base, blobs, payload)? {
-            let mut worth = |examples, before| -> Result<i64> {
+            let mut gain = |examples, before| -> Result<i64> {
                 match loss(compute, &model, examples, progress, &mut recorder) {
                     Ok(after) => Ok(difference(before, after)),
-                    Err(Error::Exact(_)) => Ok(WORTHLESS),
+                    Err(Error::Exact(_)) => Ok(MIN_GAIN),
                     Err(error) => Err(error),
                 }
             };
-            gains = (worth(&held_out, before)?, worth(&own, own_before)?);
+            gains = (gain(&held_out, before)?, gain(&own, own_before)?);
         }
         scores.push(Score {
             worker: *worker,
@@ -85,10 +86,10 @@ pub fn score(
     Ok((scores, trace))
 }
 
-/// Returns before minus after, at least [`WORTHLESS`].
+/// Returns before minus after, at least [`MIN_GAIN`].
 fn difference(before: u64, after: u64) -> i64 {
     let difference = i128::from(before) - i128::from(after);
-    difference.clamp(WORTHLESS.into(), i64::MAX.into()) as i64
+    difference.clamp(MIN_GAIN.into(), i64::MAX.into()) as i64
 }
 
 fn loss(

@@ -4,7 +4,7 @@
 
 mod common;
 
-use agorai_engine::{score::WORTHLESS, train::State, BlobAccess, Progress};
+use agorai_engine::{score::MIN_GAIN, train::State, BlobAccess, Progress};
 use agorai_primitives::{job::*, training::Contribution};
 use common::*;
 
@@ -141,5 +141,5 @@ fn contribution_gains_nothing_when_it_is_harmful_or_malformed() {
     };
     assert!(scores[0].held_out > 0 && scores[0].own > 0, "{scores:?}");
     assert!(scores[1].held_out < 0 && scores[1].own < 0, "{scores:?}");
-    assert_eq!((scores[2].held_out, scores[2].own), (WORTHLESS, WORTHLESS));
+    assert_eq!((scores[2].held_out, scores[2].own), (MIN_GAIN, MIN_GAIN));
 }

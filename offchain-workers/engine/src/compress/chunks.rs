@@ -29,7 +29,7 @@ impl Chunk {
     }
 
     /// Returns the index in the parameters of value `index` of the chunk.
-    pub fn place(&self, index: usize) -> usize {
+    pub fn parameter(&self, index: usize) -> usize {
         self.start + index / self.width * self.stride + index % self.width
     }
 
@@ -94,7 +94,7 @@ mod tests {
         let mut seen = vec![0; layout.len()];
         for chunk in of(&layout) {
             assert!(chunk.len() <= CHUNK);
-            (0..chunk.len()).for_each(|index| seen[chunk.place(index)] += 1);
+            (0..chunk.len()).for_each(|index| seen[chunk.parameter(index)] += 1);
         }
         assert!(seen.iter().all(|times| *times == 1));
     }

@@ -79,7 +79,7 @@ fn sparse(isa: Isa, layout: &Layout, top: u16, delta: &[f32], feedback: Vec<f32>
         chunk.gather(&error, &mut values);
         let retained = retain_top_k(isa, &values, chunk.retained(top))?;
         for (index, code) in retained.indices.iter().zip(&retained.codes) {
-            let at = chunk.place(*index as usize);
+            let at = chunk.parameter(*index as usize);
             error[at] -= retained.table[usize::from(*code)];
         }
         writer.chunk(&retained);

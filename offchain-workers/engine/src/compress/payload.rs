@@ -147,7 +147,7 @@ fn read_chunk(chunk: &Chunk, top: u16, bytes: &[u8], values: &mut [f32]) -> Resu
         }
         least = index + 1;
         used[code] = true;
-        values[chunk.place(index)] = table[code];
+        values[chunk.parameter(index)] = table[code];
     }
     if (0..4).any(|code| !used[code] && table[code].to_bits() != 0) {
         return refuse("an unused table entry is not zero");
