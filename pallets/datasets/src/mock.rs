@@ -8,7 +8,7 @@ use frame_support::{
     traits::{ConstU128, ConstU64},
     BoundedVec,
 };
-use pallet_support::testing;
+use pallet_testing as testing;
 use sp_runtime::DispatchResult;
 
 type Block = frame_system::mocking::MockBlock<Test>;

@@ -4,7 +4,7 @@
 
 mod requests;
 
-pub use pallet_support::testing::{refused, AccountId, BlockRandomness, Failed, Members, TestNode, SESSION};
+pub use pallet_testing::{refused, AccountId, BlockRandomness, Failed, Members, TestNode, SESSION};
 pub use requests::*;
 
 use crate::{self as pallet_inference, fees::FeeShares};
@@ -18,7 +18,7 @@ use frame_support::{
     derive_impl, parameter_types,
     traits::{ConstU128, ConstU32, ConstU64},
 };
-use pallet_support::testing::{self, MockMembers, MockRandomness};
+use pallet_testing::{self as testing, MockMembers, MockRandomness};
 use sp_runtime::{DispatchError, DispatchResult};
 
 pub const MODEL: ModelId = 3;
@@ -169,7 +169,7 @@ impl pallet_inference::Config for Test {
     type WeightInfo = ();
 }
 
-pallet_support::impl_authorized_transactions!(Test);
+pallet_testing::impl_authorized_transactions!(Test);
 
 /// A chain with `members` members in block 1.
 pub fn new_test_ext(members: AccountId) -> sp_io::TestExternalities {

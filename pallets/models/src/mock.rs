@@ -12,7 +12,7 @@ use frame_support::{
     traits::{fungible::Mutate, tokens::Preservation, ConstU128, ConstU32},
     BoundedVec, PalletId,
 };
-use pallet_support::testing;
+use pallet_testing as testing;
 use sp_runtime::{DispatchError, DispatchResult};
 
 type Block = frame_system::mocking::MockBlock<Test>;

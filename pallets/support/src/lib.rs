@@ -7,7 +7,6 @@
 //! | [`nested`] | errors of crates without FRAME in a pallet's `Error` |
 //! | [`reports`] | reports that validators sign with their session key: checks, pool parameters, submission |
 //! | [`storage`] | operations on lists in storage |
-//! | `testing` (feature `testing`) | members, keys, externalities and transactions of the mock runtimes |
 //!
 //! This crate has no storage, calls or events of its own.
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -18,8 +17,6 @@ pub mod name;
 pub mod nested;
 pub mod reports;
 pub mod storage;
-#[cfg(feature = "testing")]
-pub mod testing;
 
 pub use nested::Nested;
 pub use reports::{ReportRefusal, SignedReports};

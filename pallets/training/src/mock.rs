@@ -4,7 +4,7 @@
 
 mod rounds;
 
-pub use pallet_support::testing::{refused, AccountId, Failed, Members, TestNode};
+pub use pallet_testing::{refused, AccountId, Failed, Members, TestNode};
 pub use rounds::*;
 
 use crate::{self as pallet_training, plan::PlanDatasets, round::Phase, Plans};
@@ -20,7 +20,7 @@ use frame_support::{
     derive_impl, parameter_types,
     traits::{ConstU128, ConstU32, Contains, Randomness},
 };
-use pallet_support::testing::{self, MockMembers, BOND};
+use pallet_testing::{self as testing, MockMembers, BOND};
 use sp_core::H256;
 use sp_crypto_hashing::blake2_256;
 use sp_runtime::{DispatchError, DispatchResult, Perbill};
@@ -202,7 +202,7 @@ impl pallet_training::Config for Test {
     type WeightInfo = ();
 }
 
-pallet_support::impl_authorized_transactions!(Test);
+pallet_testing::impl_authorized_transactions!(Test);
 
 /// A chain with `members` members in block 1.
 pub fn new_test_ext(members: AccountId) -> sp_io::TestExternalities {

@@ -13,15 +13,12 @@ use frame_support::{
     derive_impl, parameter_types,
     traits::{ConstU32, ConstU64},
 };
-use pallet_support::{
-    impl_authorized_transactions,
-    testing::{key_pair, set_members, MockMembers, MockRandomness},
-    SignedReports,
-};
+use pallet_support::SignedReports;
+use pallet_testing::{impl_authorized_transactions, key_pair, set_members, MockMembers, MockRandomness};
 use sp_core::{Pair, H256};
 use sp_runtime::{BuildStorage, DispatchError, Perbill};
 
-pub use pallet_support::testing::{refused, AccountId, BlockRandomness, Failed, Members, BOND, SESSION};
+pub use pallet_testing::{refused, AccountId, BlockRandomness, Failed, Members, BOND, SESSION};
 
 pub const EXECUTOR: AccountId = 1;
 pub const JOB: JobId = H256([7; 32]);
@@ -39,7 +36,7 @@ frame_support::construct_runtime!(
 
 #[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
 impl frame_system::Config for Test {
-    type Block = pallet_support::testing::Block<RuntimeCall, Test>;
+    type Block = pallet_testing::Block<RuntimeCall, Test>;
 }
 
 impl_authorized_transactions!(Test);
@@ -150,7 +147,7 @@ pub fn differ(trace: Trace) -> Answer {
 
 /// Authorizes and dispatches a call.
 pub fn submit(call: impl Into<RuntimeCall>) -> Result<(), Failed> {
-    pallet_support::testing::submit::<RuntimeCall>(call.into())
+    pallet_testing::submit::<RuntimeCall>(call.into())
 }
 
 pub fn receipt_message(member: AccountId, answer: Answer) -> Message<AccountId, ReceiptBody> {
@@ -196,5 +193,5 @@ pub fn assigned() -> Vec<AccountId> {
 
 /// Whether the event was emitted.
 pub fn emitted(event: crate::Event<Test>) -> bool {
-    pallet_support::testing::emitted::<Test>(event)
+    pallet_testing::emitted::<Test>(event)
 }

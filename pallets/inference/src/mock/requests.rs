@@ -18,10 +18,8 @@ use agorai_primitives::{
     Balance, CommitteeSignature, ModelId, RequestId,
 };
 use frame_support::traits::fungible::InspectHold;
-use pallet_support::{
-    testing::{self, key_pair},
-    SignedReports,
-};
+use pallet_support::SignedReports;
+use pallet_testing::{self as testing, key_pair};
 use sp_core::{Pair, H256};
 use sp_runtime::DispatchResult;
 

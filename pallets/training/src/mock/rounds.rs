@@ -19,10 +19,8 @@ use agorai_primitives::{
     BlobId, CommitteeSignature, JobId,
 };
 use codec::Encode;
-use pallet_support::{
-    testing::{self, key_pair, SESSION},
-    SignedReports,
-};
+use pallet_support::SignedReports;
+use pallet_testing::{self as testing, key_pair, SESSION};
 use sp_core::{Pair, H256};
 
 /// Authorizes and dispatches a call.

@@ -11,7 +11,7 @@ use agorai_primitives::{
     BlobId,
 };
 use frame_support::{assert_ok, traits::OffchainWorker};
-use pallet_support::testing::TestNode;
+use pallet_testing::TestNode;
 
 const THREE: CommitteeRule = CommitteeRule::Drawn { size: 3 };
 

@@ -228,7 +228,7 @@ macro_rules! impl_authorized_transactions {
             <$runtime as frame_system::Config>::RuntimeCall: From<LocalCall>,
         {
             type RuntimeCall = <$runtime as frame_system::Config>::RuntimeCall;
-            type Extrinsic = $crate::testing::Extrinsic<Self::RuntimeCall, $runtime>;
+            type Extrinsic = $crate::Extrinsic<Self::RuntimeCall, $runtime>;
         }
 
         impl<LocalCall> frame_system::offchain::CreateTransaction<LocalCall> for $runtime
