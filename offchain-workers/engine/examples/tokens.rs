@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Encodes texts: `tokens MODEL` reads one JSON string per line and prints its tokens, including special ones, and their
-//! decoding; `tokens MODEL chat` renders each line as a user's message first.
+//! Encodes texts: `tokens MODEL` reads one JSON string per line and prints its tokens, including special ones, and
+//! their decoding; `tokens MODEL chat` renders each line as a user's message first.
 
 use agorai_engine::{
     files::ModelFile,

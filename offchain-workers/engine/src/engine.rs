@@ -73,8 +73,8 @@ impl Engine {
         }
     }
 
-    /// Executes a job on the configured number of threads; blocks until it ends. Other threads may observe `progress` and
-    /// cancel the job.
+    /// Executes a job on the configured number of threads; blocks until it ends. Other threads may observe `progress`
+    /// and cancel the job.
     ///
     /// | failure | condition |
     /// |---|---|

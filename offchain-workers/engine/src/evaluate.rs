@@ -54,7 +54,8 @@ pub fn sequence<B: Backend>(compute: ComputeConfig, decoder: &Decoder<B>, exampl
     Ok(losses)
 }
 
-/// Returns the mean loss over all examples in micro-nats per token. The losses of each example become a leaf of the trace.
+/// Returns the mean loss over all examples in micro-nats per token. The losses of each example become a leaf of the
+/// trace.
 pub fn mean(losses: &[Vec<f32>], recorder: &mut Recorder) -> u64 {
     let mut total = Total::default();
     for losses in losses {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Inference and training of language models on the exact kernels of `agorai-exact`.
 //!
-//! [`Engine::run`] executes a [`JobSpec`](agorai_primitives::job::JobSpec): it generates an answer, checks one, trains a
-//! worker's share of a round, audits it, scores contributions or aggregates them. The result is a function of the spec
-//! and of the blobs it names: the same bits on every machine, for every number of threads and every instruction set.
+//! [`Engine::run`] executes a [`JobSpec`](agorai_primitives::job::JobSpec): it generates an answer, checks one, trains
+//! a worker's share of a round, audits it, scores contributions or aggregates them. The result is a function of the
+//! spec and of the blobs it names: the same bits on every machine, for every number of threads and every instruction
+//! set.
 //!
 //! Modules in the order of their dependencies; each imports from earlier ones only:
 //!

@@ -93,8 +93,8 @@ fn model(architecture: &Architecture) -> u64 {
         .saturating_add(F32 * angles)
 }
 
-/// Returns the bytes of a session of at most `positions` tokens: keys and values, rotary angles, and the activations of a
-/// batch.
+/// Returns the bytes of a session of at most `positions` tokens: keys and values, rotary angles, and the activations of
+/// a batch.
 fn session(config: &ModelConfig, positions: u64, threads: usize) -> u64 {
     let c = config;
     let (query, key) = (c.query_width(), c.key_width());

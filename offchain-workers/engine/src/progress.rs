@@ -36,8 +36,8 @@ impl Progress {
         self.cancelled.store(true, Relaxed);
     }
 
-    /// Returns the completed and the total number of steps: tokens of a generation, inner steps of a training, sequences
-    /// of a score.
+    /// Returns the completed and the total number of steps: tokens of a generation, inner steps of a training,
+    /// sequences of a score.
     pub fn steps(&self) -> (u64, u64) {
         (self.done.load(Relaxed), self.total.load(Relaxed))
     }

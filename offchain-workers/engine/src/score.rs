@@ -20,8 +20,8 @@ use agorai_primitives::{
     BlobId,
 };
 
-/// Minimum gain in micro-nats per token, that of a contribution that is malformed or leads to NaNs: no increase of the loss
-/// is as large.
+/// Minimum gain in micro-nats per token, that of a contribution that is malformed or leads to NaNs: no increase of the
+/// loss is as large.
 pub const MIN_GAIN: i64 = -1_000_000_000;
 
 /// Refuses contributions that are not strictly ascending by worker, and those of workers that do not exist.
@@ -42,8 +42,8 @@ pub(crate) fn outer_rate(spec: &ScoreSpec) -> f32 {
 }
 
 /// Scores every contribution: the loss of the base minus the loss after an outer step with this contribution alone,
-/// `fma(-outer rate, delta, base)`, in micro-nats per token, on held-out data and on an equal amount of the worker's own
-/// data, both selected by the draw.
+/// `fma(-outer rate, delta, base)`, in micro-nats per token, on held-out data and on an equal amount of the worker's
+/// own data, both selected by the draw.
 ///
 /// Leaves of the trace, one for the losses of each sequence: the base on held-out data, then for each contribution the
 /// base on the worker's own data, the contribution on held-out data and on the worker's own.

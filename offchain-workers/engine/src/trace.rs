@@ -5,14 +5,14 @@
 //! and covers the step's outputs: [`merkle::leaf`] of the BLAKE3 hash of the bits of its rows, one after the other. The
 //! intermediate results of a step follow from its inputs and need not be hashed by every validator every time: if two
 //! traces of the same answer first differ in one leaf, both steps had the same inputs, and one of the two cannot show
-//! how its outputs follow from them. (Intermediate results are committed to in a dispute only, as in Verde, Arun et al.,
-//! 2025.)
+//! how its outputs follow from them. (Intermediate results are committed to in a dispute only, as in Verde, Arun et
+//! al., 2025.)
 //!
 //! The trace secret is a keyed BLAKE3 digest of all leaves in order: a validator that computed every step knows it, and
 //! the root does not reveal it, because the root is public but the leaves are not.
 //!
-//! To open a leaf, repeat the computation with [`Recorder::retaining`] and take the [`Opening`]: the bytes that the leaf
-//! covers, its Merkle proof, and the intermediate results of the step.
+//! To open a leaf, repeat the computation with [`Recorder::retaining`] and take the [`Opening`]: the bytes that the
+//! leaf covers, its Merkle proof, and the intermediate results of the step.
 
 use crate::bytes::{extend_le_bytes, le_bytes};
 use agorai_primitives::{

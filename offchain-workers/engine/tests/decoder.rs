@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Decoders of every family: accuracy against a binary64 reference, identical bits with any threads, instruction sets and
-//! batches, and answers that are checked and opened.
+//! Decoders of every family: accuracy against a binary64 reference, identical bits with any threads, instruction sets
+//! and batches, and answers that are checked and opened.
 #![allow(clippy::unwrap_used)]
 
 mod common;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Golden hashes of generations and of a training round: they change with any canonical order, and two versions of a node
-//! with different hashes would disagree.
+//! Golden hashes of generations and of a training round: they change with any canonical order, and two versions of a
+//! node with different hashes would disagree.
 #![allow(clippy::unwrap_used)]
 
 mod common;

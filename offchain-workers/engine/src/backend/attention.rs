@@ -19,8 +19,8 @@ pub trait AttentionOps: Storage {
         value: &Self::Rows,
         cache: &mut Self::KvCache,
     ) -> Result<()>;
-    /// Causal attention: scores, softmax, weighted sum of the values. Row i of `query` is at position `offset + i`; the
-    /// cache must hold all of these positions.
+    /// Computes causal attention: scores, softmax, weighted sum of the values. Row i of `query` is at position
+    /// `offset + i`; the cache must hold all of these positions.
     ///
     /// `query`, `out`: `[rows, query heads, head_dim]`. `out` is resized.
     fn attend(

@@ -6,7 +6,7 @@ use crate::{config::Activation, error::Result};
 
 /// The operations that compute row by row or value by value.
 pub trait RowOps: Storage {
-    /// RMS norm: `out = x / rms(x) * weight`, and 1 / rms of each row in `inv`.
+    /// Computes the RMS norm `out = x / rms(x) * weight`, and 1 / rms of each row in `inv`.
     ///
     /// `x`, `out`: `[rows, width]`; `weight`: `[width]`; `inv`: `[rows]`. `out` and `inv` are resized.
     fn norm(

@@ -54,8 +54,8 @@ pub struct AdamWState<'a, R> {
 pub trait TrainingBackend: RowOps + ProductOps + AttentionOps + Storage<Matrix: Default> {
     /// Packs matrices for products.
     fn pack(&self, packings: Vec<Packing<'_, Self>>) -> Result<()>;
-    /// Cross entropy of each row in nats; `logits` is overwritten by the gradient of the sum of the losses times
-    /// `scale`.
+    /// Computes the cross entropy of each row in nats; `logits` is overwritten by the gradient of the sum of the losses
+    /// times `scale`.
     ///
     /// `logits`: `[rows, vocab]`; `targets`, `losses`: `[rows]`. `losses` is resized.
     fn loss(
@@ -66,7 +66,7 @@ pub trait TrainingBackend: RowOps + ProductOps + AttentionOps + Storage<Matrix: 
         logits: &mut Self::Rows,
         losses: &mut Self::Rows,
     ) -> Result<()>;
-    /// The gradient of [`RowOps::norm`] with respect to its input.
+    /// Computes the gradient of [`RowOps::norm`] with respect to its input.
     ///
     /// `x`, `d_out`, `d_x`: `[rows, width]`; `weight`: `[width]`; `inv`: `[rows]`. `d_x` is resized.
     fn norm_backward(
@@ -77,8 +77,8 @@ pub trait TrainingBackend: RowOps + ProductOps + AttentionOps + Storage<Matrix: 
         d_out: &Self::Rows,
         d_x: &mut Self::Rows,
     ) -> Result<()>;
-    /// The gradients of [`RowOps::gate`] with respect to both factors; all of the same length. `d_gate` and `d_up` are
-    /// resized.
+    /// Computes the gradients of [`RowOps::gate`] with respect to both factors; all of the same length. `d_gate` and
+    /// `d_up` are resized.
     fn gate_backward(
         &self,
         activation: Activation,
@@ -88,11 +88,11 @@ pub trait TrainingBackend: RowOps + ProductOps + AttentionOps + Storage<Matrix: 
         d_gate: &mut Self::Rows,
         d_up: &mut Self::Rows,
     ) -> Result<()>;
-    /// The gradient of [`RowOps::rotate`], in range: the inverse rotation.
+    /// Computes the gradient of [`RowOps::rotate`] in place: the inverse rotation.
     fn rotate_backward(&self, angles: &Self::Angles, offset: usize, rows: &mut Self::Rows, row: usize) -> Result<()>;
-    /// The gradients of [`AttentionOps::attend`] for a whole sequence from position 0. `key` as it was appended,
-    /// `cache` and `attention` as the forward pass left them. Query heads that share a key head are added to its
-    /// gradients in ascending order.
+    /// Computes the gradients of [`AttentionOps::attend`] for a whole sequence from position 0. `key` as it was
+    /// appended, `cache` and `attention` as the forward pass left them. Query heads that share a key head are added to
+    /// its gradients in ascending order.
     ///
     /// `d_out`, `d_query`: `[rows, query heads, head_dim]`; `key`, `d_key`, `d_value`: `[rows, key heads, head_dim]`.
     /// The gradients are resized.

@@ -23,8 +23,8 @@ pub fn write(out: &mut Vec<u8>, bits: u32, numbers: impl IntoIterator<Item = u32
     }
 }
 
-/// Reads `count` numbers from the bytes that [`write`] appends. Returns `None` if the length differs or a padding bit is
-/// set.
+/// Reads `count` numbers from the bytes that [`write()`] appends. Returns `None` if the length differs or a padding bit
+/// is set.
 pub fn read(from: &[u8], bits: u32, count: usize) -> Option<Vec<u32>> {
     if from.len() != bytes(count, bits) {
         return None;

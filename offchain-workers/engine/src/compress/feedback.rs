@@ -17,8 +17,8 @@ pub fn encode_feedback(feedback: &[f32]) -> Vec<u8> {
 
 /// Decodes an untrusted error-feedback buffer: empty, or one finite value for each parameter.
 ///
-/// Any other bytes count as empty. No honest worker stores such a blob, and counting it as empty keeps the worker's next
-/// contribution defined, so that it can still be audited.
+/// Any other bytes count as empty. No honest worker stores such a blob, and counting it as empty keeps the worker's
+/// next contribution defined, so that it can still be audited.
 pub fn decode_feedback(layout: &Layout, bytes: &[u8]) -> Vec<f32> {
     let Some(body) = bytes.strip_prefix(MAGIC) else {
         return Vec::new();

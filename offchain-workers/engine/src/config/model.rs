@@ -57,8 +57,8 @@ impl Heads {
     }
 }
 
-/// The sizes and settings of a decoder. Of a file they are within bounds that any machine can allocate, of a chain model
-/// within those of [`Architecture::validate`](agorai_primitives::model::Architecture::validate).
+/// The sizes and settings of a decoder. Of a file they are within bounds that any machine can allocate, of a chain
+/// model within those of [`Architecture::validate`](agorai_primitives::model::Architecture::validate).
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelConfig {
     /// The model family.

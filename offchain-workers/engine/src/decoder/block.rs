@@ -190,8 +190,8 @@ pub struct Positions<'a, B: Backend> {
 }
 
 impl<B: Backend> Block<B> {
-    /// Computes everything from the residual stream before the block, `[rows, dim]`, to `a.gated`: all that the backward
-    /// pass reads.
+    /// Computes everything from the residual stream before the block, `[rows, dim]`, to `a.gated`: all that the
+    /// backward pass reads.
     #[allow(clippy::too_many_arguments)]
     pub fn feed(
         &self,

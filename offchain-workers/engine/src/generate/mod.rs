@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Generation of answers, and their check by one prefill.
 //!
-//! [`answer`] and [`check_answer`] work on tokens and any decoder; [`generate`] and [`check`] are the chain's jobs on top
-//! of them. Generation and check yield the same trace. Its leaves: for every position and every block what [`Session`]
-//! records; then for each token of the answer the candidates of its draw.
+//! [`answer`] and [`check_answer`] work on tokens and any decoder; [`generate`] and [`check`] are the chain's jobs on
+//! top of them. Generation and check yield the same trace. Its leaves: for every position and every block what
+//! [`Session`] records; then for each token of the answer the candidates of its draw.
 //!
 //! | module | contents |
 //! |---|---|

@@ -2,8 +2,8 @@
 //! The gradients of all parameters, from the tapes of a batch.
 //!
 //! The forward pass runs sequence by sequence, the backward pass block by block for all sequences: after each block the
-//! gradients of its parameters are computed while their operands are in the CPU cache. The gradient of a parameter is one
-//! accumulation along all rows of all sequences in order.
+//! gradients of its parameters are computed while their operands are in the CPU cache. The gradient of a parameter is
+//! one accumulation along all rows of all sequences in order.
 
 use super::{
     parameters::View,
@@ -88,7 +88,8 @@ fn block<'a, B: TrainingBackend>(view: &View<'_, B>, layer: usize, tapes: &'a [T
     terms.into_iter().map(tensor).collect()
 }
 
-/// The operands of a matrix's gradient: `operands` returns a tape's gradient of the outputs, and its packed inputs.
+/// Returns the operands of a matrix's gradient: `operands` returns a tape's gradient of the outputs, and its packed
+/// inputs.
 fn matrix<'a, B: TrainingBackend>(
     tapes: &'a [Tape<B>],
     operands: impl Fn(&'a Tape<B>) -> (&'a B::Rows, &'a B::Matrix),
@@ -96,8 +97,8 @@ fn matrix<'a, B: TrainingBackend>(
     Terms::Matrix(tapes.iter().map(operands).collect())
 }
 
-/// The operands of the gradient of a norm's weight: `operands` returns a tape's input, 1 / rms and gradient of the
-/// output.
+/// Returns the operands of the gradient of a norm's weight: `operands` returns a tape's input, 1 / rms and gradient of
+/// the output.
 fn norm<'a, B: TrainingBackend>(
     tapes: &'a [Tape<B>],
     operands: impl Fn(&'a Tape<B>) -> (&'a B::Rows, &'a B::Rows, &'a B::Rows),

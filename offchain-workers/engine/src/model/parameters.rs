@@ -107,7 +107,7 @@ impl<B: TrainingBackend> Parameters<B> {
     }
 }
 
-/// A block of a chain model without parameters.
+/// Returns a block of a chain model without parameters.
 fn empty<B: TrainingBackend>() -> Block<B> {
     Block {
         local: false,

@@ -2,11 +2,11 @@
 //! Tokenizers of GGUF files.
 //!
 //! Special tokens are split out of a text first ([`Vocabulary::split`]). The remaining text is merged:
-//! - `llama` (SentencePiece): spaces are replaced by U+2581; if the file says so, one is added at the beginning of the text
-//!   and after each token that was split out. Pairs whose concatenation is a token are merged by descending score. A
-//!   character without a token is encoded as its bytes.
-//! - `gpt2` (byte-level BPE): the text is split ([`Splitter`]), its bytes are replaced by characters, and pairs are merged
-//!   in the order of the file's list.
+//! - `llama` (SentencePiece): spaces are replaced by U+2581; if the file says so, one is added at the beginning of the
+//!   text and after each token that was split out. Pairs whose concatenation is a token are merged by descending score.
+//!   A character without a token is encoded as its bytes.
+//! - `gpt2` (byte-level BPE): the text is split ([`Splitter`]), its bytes are replaced by characters, and pairs are
+//!   merged in the order of the file's list.
 
 use super::{
     bytes::{byte_to_char, char_to_byte, Splitter},

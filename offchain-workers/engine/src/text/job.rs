@@ -6,8 +6,8 @@
 //! | 256, no tokenizer | its bytes | 1 byte for each token |
 //! | any other | the tokenizer's encoding | 4 little-endian bytes for each token |
 //!
-//! The output of a model with a tokenizer is its token ids, not text: a text has more than one tokenisation, and the check
-//! needs the sampled tokens.
+//! The output of a model with a tokenizer is its token ids, not text: a text has more than one tokenisation, and the
+//! check needs the sampled tokens.
 
 use super::tokenizer::{Kind, Tokenizer};
 use crate::error::{Error, Result};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Byte-pair encoding: the pieces of a text are initially its characters; the pair of neighbours of lowest rank is merged,
-//! the leftmost on ties, until no pair has a rank.
+//! Byte-pair encoding: the pieces of a text are initially its characters; the pair of neighbours of lowest rank is
+//! merged, the leftmost on ties, until no pair has a rank.
 //!
 //! Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units"; implemented with a heap in
 //! O(n log n) for n characters.
@@ -19,8 +19,8 @@ struct Piece {
 /// The index of no neighbour.
 const NONE: u32 = u32::MAX;
 
-/// Appends the pieces of a text to `out`. `rank` returns the rank of a pair of neighbours, given their concatenation and
-/// the length of the first, or `None` if they must not be merged. A text of 4 GiB or more is one piece.
+/// Appends the pieces of a text to `out`. `rank` returns the rank of a pair of neighbours, given their concatenation
+/// and the length of the first, or `None` if they must not be merged. A text of 4 GiB or more is one piece.
 pub fn merge<'a>(text: &'a str, rank: impl Fn(&'a str, usize) -> Option<i64>, out: &mut Vec<&'a str>) {
     if u32::try_from(text.len()).is_err() {
         out.push(text);

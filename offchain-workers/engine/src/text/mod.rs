@@ -5,7 +5,7 @@
 //! |---|---|
 //! | 256 tokens and no tokenizer | a token is a byte |
 //! | a GGUF file whose `tokenizer.ggml.model` is `llama` | SentencePiece: pieces merged by score ([`merge`]) |
-//! | a GGUF file whose `tokenizer.ggml.model` is `gpt2` | byte-level BPE: bytes merged by a list of merges ([`bytes`]) |
+//! | a GGUF file whose `tokenizer.ggml.model` is `gpt2` | byte-level BPE: bytes merged by a list ([`bytes`]) |
 //! | a `tokenizer.json` | the crate `tokenizers` |
 //!
 //! | module | contents |

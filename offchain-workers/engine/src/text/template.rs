@@ -95,8 +95,8 @@ impl ChatTemplate {
         }
     }
 
-    /// Renders a conversation, to be encoded without adding special tokens. `answer`: whether to append the header of the
-    /// assistant's answer.
+    /// Renders a conversation, to be encoded without adding special tokens. `answer`: whether to append the header of
+    /// the assistant's answer.
     ///
     /// Errors: a failing template, too many steps, too long a text.
     pub fn render(&self, messages: &[Message], answer: bool) -> Result<String> {

@@ -27,8 +27,8 @@ use crate::{
 use agorai_primitives::{job::TrainSpec, training::Contribution, BlobId};
 use run::TrainingRun;
 
-/// Trains a worker's share of a round from `base`. The states after the segments, the payload and the error feedback are
-/// stored as blobs.
+/// Trains a worker's share of a round from `base`. The states after the segments, the payload and the error feedback
+/// are stored as blobs.
 pub fn train(
     compute: ComputeConfig,
     checkpointing: Checkpointing,

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The state of training between two inner steps, and its encoding.
 //!
-//! The moments of AdamW start at zero in every round: a worker need not store them between rounds, and a round depends on
-//! the base weights only.
+//! The moments of AdamW start at zero in every round: a worker need not store them between rounds, and a round depends
+//! on the base weights only.
 
 use crate::bytes::{extend_from_le_bytes, extend_le_bytes};
 
 const MAGIC: &[u8; 16] = b"agorai/state/1\0\0";
 const HEADER: usize = MAGIC.len() + 4;
 
-/// Parameters, optimiser moments and the number of inner steps of the round. `R`: the type that stores the values, during
-/// training a backend's rows.
+/// Parameters, optimiser moments and the number of inner steps of the round. `R`: the type that stores the values,
+/// during training a backend's rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State<R = Vec<f32>> {
     /// The parameters.

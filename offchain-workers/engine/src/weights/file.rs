@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The weights of a chain model as a safetensors file.
 //!
-//! Writing is canonical: the same weights always yield the same bytes, hence the same name. The header lists the tensors
-//! in the layout's order after the optional metadata, without spaces, padded with spaces to a multiple of 8; the data
-//! follow in the same order. Reading accepts any well-formed file with exactly the right tensors.
+//! Writing is canonical: the same weights always yield the same bytes, hence the same name. The header lists the
+//! tensors in the layout's order after the optional metadata, without spaces, padded with spaces to a multiple of 8;
+//! the data follow in the same order. Reading accepts any well-formed file with exactly the right tensors.
 
 use super::{flat::Weights, layout::Layout};
 use crate::{
@@ -33,8 +33,8 @@ pub fn max_bytes(architecture: &Architecture) -> u64 {
 impl Weights {
     /// Reads a safetensors file with Hugging Face's names of a Llama.
     ///
-    /// Errors: an invalid architecture; another set of names, shapes or element types than the architecture's, which are
-    /// all binary32; tensors that overlap or do not cover the data; values that are not finite; a file longer than
+    /// Errors: an invalid architecture; another set of names, shapes or element types than the architecture's, which
+    /// are all binary32; tensors that overlap or do not cover the data; values that are not finite; a file longer than
     /// [`max_bytes`].
     pub fn from_safetensors(architecture: &Architecture, bytes: &[u8]) -> Result<Self> {
         architecture.validate()?;

@@ -13,8 +13,8 @@ use crate::{
 use agorai_primitives::model::Architecture;
 
 impl Weights {
-    /// Reads a safetensors checkpoint of a Llama with Hugging Face's names, in binary32, binary16 or bfloat16. A missing
-    /// head is the embedding matrix; tensors with other names are ignored.
+    /// Reads a safetensors checkpoint of a Llama with Hugging Face's names, in binary32, binary16 or bfloat16. A
+    /// missing head is the embedding matrix; tensors with other names are ignored.
     ///
     /// Errors: an invalid architecture, a malformed file, missing tensors, other shapes or element types, values that
     /// are not finite.

@@ -16,8 +16,8 @@ const TERMS: usize = 12;
 /// Values of one ChaCha20 block of 16 words; its last 4 words are not used.
 const VALUES_PER_BLOCK: usize = 2;
 
-/// Approximately standard normal values: each is the sum of 12 independent uniform 16-bit values minus its mean, divided
-/// by 2^16. Its variance is 1 (to 1e-9), and every operation but the multiplication by the deviation is exact.
+/// Approximately standard normal values: each is the sum of 12 independent uniform 16-bit values minus its mean,
+/// divided by 2^16. Its variance is 1 (to 1e-9), and every operation but the multiplication by the deviation is exact.
 struct Normal {
     key: [u8; 32],
     counter: u64,

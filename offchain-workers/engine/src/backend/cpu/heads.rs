@@ -72,8 +72,8 @@ fn operation(shape: &Heads, rows: usize, offset: usize) -> Attention {
     }
 }
 
-/// Causal attention of every query head to `cache`, one [`HeadCache`] for each key head; `query` and `attended`:
-/// `[rows, query heads, head_dim]`, the first row at position `offset`.
+/// Computes causal attention of every query head to `cache`, one [`HeadCache`] for each key head; `query` and
+/// `attended`: `[rows, query heads, head_dim]`, the first row at position `offset`.
 pub fn attend(
     compute: ComputeConfig,
     shape: &Heads,
@@ -131,8 +131,8 @@ pub struct BackwardScratch {
     scratch: Scratch,
 }
 
-/// The gradients of [`attend`] for a whole sequence from position 0: `key` as it was appended, `cache` and `heads` as
-/// [`attend`] left them. Query heads that share a key head are added to its gradients in ascending order.
+/// Computes the gradients of [`attend`] for a whole sequence from position 0: `key` as it was appended, `cache` and
+/// `heads` as [`attend`] left them. Query heads that share a key head are added to its gradients in ascending order.
 ///
 /// `d_attended`, `d_query`: `[rows, query heads, head_dim]`; `key`, `d_key`, `d_value`: `[rows, key heads, head_dim]`.
 #[allow(clippy::too_many_arguments)]

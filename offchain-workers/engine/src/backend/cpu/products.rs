@@ -16,8 +16,8 @@ use agorai_exact::{
 use rayon::prelude::*;
 use std::{ops::Range, sync::PoisonError};
 
-/// Maximum number of binary32 rows that one task computes: whole tiles of the kernels, which have 12 rows, and few enough
-/// to stay in the second-level cache.
+/// Maximum number of binary32 rows that one task computes: whole tiles of the kernels, which have 12 rows, and few
+/// enough to stay in the second-level cache.
 const MAX_ROWS: usize = 72;
 /// Minimum number of multiply-adds of a task.
 const MIN_TASK: usize = 1 << 17;

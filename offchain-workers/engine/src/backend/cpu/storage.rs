@@ -30,7 +30,7 @@ pub enum Matrix {
 }
 
 impl Default for Matrix {
-    /// A matrix without outputs.
+    /// Returns a matrix without outputs.
     fn default() -> Self {
         Matrix::F32(PackedMatrix::default())
     }

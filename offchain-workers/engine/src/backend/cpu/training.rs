@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Training on the CPU. A sequence is computed on one thread; parameter gradients and updates are split into tasks, each
-//! of which owns its outputs.
+//! Training on the CPU. A sequence is computed on one thread; parameter gradients and updates are split into tasks,
+//! each of which owns its outputs.
 
 use super::{
     heads::{attend_backward, Head, HeadCache},
