@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Causal attention of one head, forward and backward.
 //!
-//! Query i sits at position offset + i and sees the keys up to offset + i: all of them, or the latest
-//! `window`. Nothing is computed from the others. Canonical order:
-//! * scores `x[i][j] = chain over the width of q[i] and k[j], from +0.0, times scale`;
+//! Query i has position offset + i and attends to the keys up to offset + i: to all of them, or to the latest
+//! `window`. These are its visible keys; the others have no influence on it. Canonical order:
+//! * scores `x[i][j] = FMA chain over the width of q[i] and k[j], from +0.0, times scale`;
 //! * `p[i] = softmax(x[i])` over the visible keys ([`crate::softmax`]); the others are +0.0;
-//! * `out[i][c] = chain over the visible j, ascending, of p[i][j] and v[j][c], from +0.0`.
+//! * `out[i][c] = FMA chain over the visible j, ascending, of p[i][j] and v[j][c], from +0.0`.
 //!
-//! So a query's output depends on its position and not on how many queries are computed together:
-//! decoding one by one gives the bits of prefilling all at once. Backward:
-//! * `dp[i][j] = chain over the width of dout[i] and v[j], from +0.0`;
+//! So a query's output depends on its position, not on the number of queries of a call: decoding token by token
+//! gives the same bits as prefilling the whole sequence. Backward:
+//! * `dp[i][j] = FMA chain over the width of dout[i] and v[j], from +0.0`;
 //! * `ds[i] = (softmax backward of dp[i] over the visible keys) * scale`;
-//! * `dq[i][c] = chain over the visible j, ascending, of ds[i][j] and k[j][c], from +0.0`;
-//! * `dk[j][c]` and `dv[j][c]` continue chains over the queries that see j, ascending, of
+//! * `dq[i][c] = FMA chain over the visible j, ascending, of ds[i][j] and k[j][c], from +0.0`;
+//! * `dk[j][c]` and `dv[j][c]` accumulate FMA chains, over the queries to which j is visible, ascending, of
 //!   `ds[i][j]` and `q[i][c]`, and of `p[i][j]` and `dout[i][c]`.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::error::{area, no_nan, shape, Error, Result};
+use crate::error::{no_nan, Error, Operation, Result};
 use crate::matmul::{Accumulate, Left, PackedMatrix, Product, Products, Right, PANEL};
 use crate::reduce::nan_of;
 use crate::simd::{Lanes, LANES};
 use crate::softmax::{softmax_backward_row, softmax_row};
 use crate::Isa;
 
-/// Queries or keys handled together.
+/// The number of queries or keys of a product.
 const BLOCK: usize = 12;
 
 /// The shape of one head's attention.
@@ -35,15 +35,15 @@ pub struct Attention {
     pub queries: usize,
     /// The position of the first query: the number of keys before its own.
     pub offset: usize,
-    /// The elements of a query, key and value.
+    /// The number of elements of a query, a key and a value.
     pub width: usize,
-    /// Multiplies the scores, usually 1 / sqrt(width).
+    /// The factor of the scores, usually 1 / sqrt(width).
     pub scale: f32,
-    /// How many keys a query sees, its own counted and the latest ones; `None` = all before it.
+    /// The number of latest keys, its own included, that a query attends to; `None` for all.
     pub window: Option<usize>,
 }
 
-/// Memory that attention needs, reusable from call to call.
+/// Buffers of attention, reused from call to call.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     left: PackedMatrix,
@@ -51,7 +51,7 @@ pub struct Scratch {
     scores: Vec<f32>,
 }
 
-/// What the forward pass reads.
+/// The operands of the forward pass.
 #[derive(Clone, Copy)]
 struct Forward<'a> {
     q: &'a [f32],
@@ -59,7 +59,7 @@ struct Forward<'a> {
     values: Right<'a>,
 }
 
-/// What the backward pass reads.
+/// The operands of the backward pass.
 #[derive(Clone, Copy)]
 struct Backward<'a> {
     p: &'a [f32],
@@ -68,7 +68,7 @@ struct Backward<'a> {
     values: Right<'a>,
 }
 
-/// Rows as the right operand of a product: as they are, or packed where the width needs padding.
+/// Returns rows as the right operand of a product, packed only if the width needs padding.
 fn rows_or_packed<'a>(data: &'a [f32], rows: usize, width: usize, packed: &'a mut PackedMatrix) -> Result<Right<'a>> {
     if width.is_multiple_of(LANES) {
         return Ok(Right::rows(data, width));
@@ -78,26 +78,27 @@ fn rows_or_packed<'a>(data: &'a [f32], rows: usize, width: usize, packed: &'a mu
 }
 
 impl Attention {
-    /// The number of keys that the last query sees.
+    /// Returns the number of keys up to the last query's own.
     pub fn keys(&self) -> usize {
         self.offset.saturating_add(self.queries)
     }
 
-    /// The end of the keys that query i sees.
+    /// Returns the end of the visible keys of query i.
     #[inline(always)]
-    fn visible(&self, i: usize) -> usize {
+    fn visible_end(&self, i: usize) -> usize {
         self.offset + i + 1
     }
 
-    /// The first key that query i sees.
+    /// Returns the first visible key of query i.
     #[inline(always)]
-    fn oldest(&self, i: usize) -> usize {
-        self.window.map_or(0, |window| self.visible(i).saturating_sub(window))
+    fn first_visible(&self, i: usize) -> usize {
+        self.window
+            .map_or(0, |window| self.visible_end(i).saturating_sub(window))
     }
 
-    /// The queries that see key j.
+    /// Returns the queries to which key j is visible.
     #[inline(always)]
-    fn seeing(&self, j: usize) -> Range<usize> {
+    fn queries_of(&self, j: usize) -> Range<usize> {
         let first = j.saturating_sub(self.offset);
         let last = match self.window {
             None => self.queries,
@@ -106,19 +107,20 @@ impl Attention {
         first..last.max(first)
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, operation: Operation) -> Result<()> {
         if !self.scale.is_finite() || self.window == Some(0) {
             return Err(Error::Parameter);
         }
-        // Together these also say that no index into [queries, keys] overflows.
-        shape(self.width > 0 && self.offset.checked_add(self.queries).is_some())?;
-        area(self.queries, self.keys())?;
+        // Together these also ensure that no index into [queries, keys] overflows.
+        operation.at_least("width", 1, self.width)?;
+        operation.sum("keys", self.offset, self.queries)?;
+        operation.area("elements of p", self.queries, self.keys())?;
         Ok(())
     }
 
-    /// Attention of `q` [queries, width] over `keys` (columns of `width`, packed out by in) and
-    /// `values` [keys, width]; both may hold more keys than the last query sees. Leaves the
-    /// probabilities in `p` [queries, keys] for the backward pass; writes `out` [queries, width].
+    /// Computes the attention of `q` [queries, width] over `keys` (one output feature per key, `width` input features)
+    /// and `values` [keys, width]; both may hold keys after the last query's own. Writes `out` [queries, width], and the
+    /// probabilities to `p` [queries, keys] for the backward pass.
     #[allow(clippy::too_many_arguments)]
     pub fn forward(
         &self,
@@ -141,11 +143,22 @@ impl Attention {
             shape.weighted_sum_of::<V>(p, forward.values, out)?;
             no_nan(nan_of::<V>(out))
         }
-        self.check()?;
+        let operation = Operation("Attention::forward");
+        self.check(operation)?;
         let (n, width) = (self.keys(), self.width);
-        shape(q.len() == area(self.queries, width)? && out.len() == q.len())?;
-        shape(p.len() == area(self.queries, n)? && keys.in_features() == width && keys.out_features() >= n)?;
-        let values = values.get(..area(n, width)?).ok_or(Error::Shape)?;
+        let queries = operation.area("elements of q", self.queries, width)?;
+        operation.exactly("elements of q", queries, q.len())?;
+        operation.exactly("elements of out", queries, out.len())?;
+        operation.exactly(
+            "elements of p",
+            operation.area("elements of p", self.queries, n)?,
+            p.len(),
+        )?;
+        operation.exactly("input features of the keys", width, keys.in_features())?;
+        operation.at_least("keys", n, keys.out_features())?;
+        let visible = operation.area("elements of the values", n, width)?;
+        operation.at_least("elements of the values", visible, values.len())?;
+        let values = &values[..visible];
         let forward = Forward {
             q,
             keys: keys.right(0),
@@ -163,9 +176,10 @@ impl Attention {
         )
     }
 
-    /// The gradient of [`Attention::forward`]: `q` [queries, width], `k` and `values` [keys, width],
-    /// `p` as it left them, `dout` [queries, width]. Writes `dq`; continues the chains in `dk` and
-    /// `dv`, so that heads that share keys accumulate in the order in which they are called.
+    /// The gradient of [`Attention::forward`] for the output gradient `dout` [queries, width]: `q` [queries, width], `k`
+    /// and `values` [keys, width], `p` [queries, keys] as the forward pass wrote it. Writes `dq` [queries, width];
+    /// accumulates in `dk` and `dv` [keys, width], so that query heads that share keys add up in the order of their
+    /// calls.
     #[allow(clippy::too_many_arguments)]
     pub fn backward(
         &self,
@@ -180,16 +194,22 @@ impl Attention {
         dv: &mut [f32],
         scratch: &mut Scratch,
     ) -> Result<()> {
-        self.check()?;
-        if self.queries == 0 {
-            return shape(q.is_empty() && p.is_empty() && dout.is_empty() && dq.is_empty());
-        }
+        let operation = Operation("Attention::backward");
+        self.check(operation)?;
         let (m, n, width) = (self.queries, self.keys(), self.width);
-        let queries = area(m, width)?;
-        let keys = area(n, width)?;
-        shape(q.len() == queries && dout.len() == queries && dq.len() == queries)?;
-        shape(k.len() == keys && values.len() == keys && dk.len() == keys && dv.len() == keys)?;
-        shape(p.len() == area(m, n)?)?;
+        let queries = operation.area("elements of q", m, width)?;
+        operation.exactly("elements of q", queries, q.len())?;
+        operation.exactly("elements of dout", queries, dout.len())?;
+        operation.exactly("elements of dq", queries, dq.len())?;
+        operation.exactly("elements of p", operation.area("elements of p", m, n)?, p.len())?;
+        if m == 0 {
+            return Ok(());
+        }
+        let keys = operation.area("elements of k", n, width)?;
+        operation.exactly("elements of k", keys, k.len())?;
+        operation.exactly("elements of the values", keys, values.len())?;
+        operation.exactly("elements of dk", keys, dk.len())?;
+        operation.exactly("elements of dv", keys, dv.len())?;
         let Scratch { left, right, scores } = scratch;
         scores.resize(p.len(), 0.0);
         left.pack_out_in(n, width, values)?;
@@ -204,6 +224,7 @@ impl Attention {
         self.weighted_sum_transposed(isa, p, rows_or_packed(dout, m, width, right)?, dv)
     }
 
+    /// Writes the gradients of the scores, ds, for all queries.
     fn score_gradients(&self, isa: Isa, b: Backward<'_>, ds: &mut [f32]) -> Result<()> {
         #[inline(always)]
         fn body<V: Lanes + Products>(shape: &Attention, b: Backward<'_>, ds: &mut [f32]) -> Result<()> {
@@ -214,9 +235,9 @@ impl Attention {
                 let last = shape.queries.min(first + BLOCK);
                 shape.block_scores::<V>(b.dout, b.values, first, last, ds)?;
                 for i in first..last {
-                    let seen = i * n + shape.oldest(i)..i * n + shape.visible(i);
-                    let d = &mut ds[seen.clone()];
-                    nan |= softmax_backward_row::<V>(&b.p[seen], d);
+                    let visible = i * n + shape.first_visible(i)..i * n + shape.visible_end(i);
+                    let d = &mut ds[visible.clone()];
+                    nan |= softmax_backward_row::<V>(&b.p[visible], d);
                     nan |= elementwise!(V, d.len(), [x: d], [y: d], { let y = x.mul(scale); });
                 }
             }
@@ -229,7 +250,7 @@ impl Attention {
         )
     }
 
-    /// [`Attention::weighted_sum_of`] on an instruction set.
+    /// Dispatches [`Attention::weighted_sum_of`] to an instruction set.
     fn weighted_sum(&self, isa: Isa, weights: &[f32], right: Right<'_>, out: &mut [f32]) -> Result<()> {
         #[inline(always)]
         fn body<V: Lanes + Products>(
@@ -253,7 +274,7 @@ impl Attention {
         )
     }
 
-    /// [`Attention::weighted_sum_transposed_of`] on an instruction set.
+    /// Dispatches [`Attention::weighted_sum_transposed_of`] to an instruction set.
     fn weighted_sum_transposed(&self, isa: Isa, weights: &[f32], right: Right<'_>, out: &mut [f32]) -> Result<()> {
         #[inline(always)]
         fn body<V: Lanes + Products>(
@@ -277,8 +298,8 @@ impl Attention {
         )
     }
 
-    /// The chains of rows first..last of `left` [queries, width] with the keys that any of them sees (and
-    /// some before them), into `out` [queries, keys].
+    /// Writes the products of rows first..last of `left` [queries, width] with the keys visible to any of them (and
+    /// some earlier ones) to `out` [queries, keys].
     #[inline(always)]
     fn block_scores<V: Lanes + Products>(
         &self,
@@ -289,11 +310,11 @@ impl Attention {
         out: &mut [f32],
     ) -> Result<()> {
         let n = self.keys();
-        // Whole panels.
-        let skipped = self.oldest(first) / PANEL * PANEL;
+        // Only whole panels can be skipped.
+        let skipped = self.first_visible(first) / PANEL * PANEL;
         let product = Product {
             m: last - first,
-            n: self.visible(last - 1) - skipped,
+            n: self.visible_end(last - 1) - skipped,
             k: self.width,
             left: Left::rows(&left[first * self.width..], self.width),
             right: right.skip_columns(skipped),
@@ -302,6 +323,7 @@ impl Attention {
         product.run::<V>(&mut out[first * n + skipped..], n)
     }
 
+    /// Writes the probabilities of all queries to `p` [queries, keys].
     #[inline(always)]
     fn probabilities<V: Lanes + Products>(&self, f: Forward<'_>, p: &mut [f32]) -> Result<()> {
         let n = self.keys();
@@ -311,51 +333,51 @@ impl Attention {
             let last = self.queries.min(first + BLOCK);
             self.block_scores::<V>(f.q, f.keys, first, last, p)?;
             for i in first..last {
-                let (before, unseen) = p[i * n..][..n].split_at_mut(self.visible(i));
-                let (unseen_before, seen) = before.split_at_mut(self.oldest(i));
-                unseen_before.fill(0.0);
-                nan |= elementwise!(V, seen.len(), [x: seen], [y: seen], { let y = x.mul(scale); });
-                nan |= softmax_row::<V>(seen).0;
-                unseen.fill(0.0);
+                let (before, future) = p[i * n..][..n].split_at_mut(self.visible_end(i));
+                let (past, visible) = before.split_at_mut(self.first_visible(i));
+                past.fill(0.0);
+                nan |= elementwise!(V, visible.len(), [x: visible], [y: visible], { let y = x.mul(scale); });
+                nan |= softmax_row::<V>(visible).0;
+                future.fill(0.0);
             }
         }
         no_nan(nan)
     }
 
-    /// `out[i] = chain over the visible j of weights[i][j] right[j]`: for each query the keys before
-    /// those that a whole block of queries sees, then these in one product, then those after them.
+    /// Writes `out[i] = FMA chain over the visible j of weights[i][j] right[j]`. For each query: first the keys before
+    /// those visible to the whole block of queries, then the latter in one product, then the keys after them.
     #[inline(always)]
     fn weighted_sum_of<V: Lanes + Products>(&self, weights: &[f32], right: Right<'_>, out: &mut [f32]) -> Result<()> {
         let (n, width) = (self.keys(), self.width);
         for first in (0..self.queries).step_by(BLOCK) {
             let last = self.queries.min(first + BLOCK);
-            let common = middle(self.oldest(last - 1)..self.visible(first));
-            let accumulate = |keys: Range<usize>, rows: Range<usize>, accumulate| Product {
+            let common = or_empty(self.first_visible(last - 1)..self.visible_end(first));
+            let product = |keys: Range<usize>, rows: Range<usize>, accumulate| Product {
                 m: rows.len(),
                 n: width,
                 k: keys.len(),
                 left: Left::rows(&weights[rows.start * n + keys.start..], n),
-                right: right.skip(keys.start),
+                right: right.skip_rows(keys.start),
                 accumulate,
             };
-            let together = accumulate(common.clone(), first..last, Accumulate::Add);
+            let shared = product(common.clone(), first..last, Accumulate::Add);
             for i in first..last {
-                let before = self.oldest(i)..common.start.min(self.visible(i));
-                let before = accumulate(before, i..i + 1, Accumulate::Overwrite);
+                let before = self.first_visible(i)..common.start.min(self.visible_end(i));
+                let before = product(before, i..i + 1, Accumulate::Overwrite);
                 before.run::<V>(&mut out[i * width..], width)?;
             }
-            together.run::<V>(&mut out[first * width..], width)?;
+            shared.run::<V>(&mut out[first * width..], width)?;
             for i in first..last {
-                let after = common.end.max(self.oldest(i))..self.visible(i);
-                let after = accumulate(after, i..i + 1, Accumulate::Add);
+                let after = common.end.max(self.first_visible(i))..self.visible_end(i);
+                let after = product(after, i..i + 1, Accumulate::Add);
                 after.run::<V>(&mut out[i * width..], width)?;
             }
         }
         Ok(())
     }
 
-    /// `out[j] += chain over the queries i that see j of weights[i][j] right[i]`: as in
-    /// [`Attention::weighted_sum_of`], the queries that see a whole block of keys in one product.
+    /// Accumulates `out[j] += FMA chain over the queries i to which j is visible of weights[i][j] right[i]`: as in
+    /// [`Attention::weighted_sum_of`], the queries to which a whole block of keys is visible are one product.
     #[inline(always)]
     fn weighted_sum_transposed_of<V: Lanes + Products>(
         &self,
@@ -366,33 +388,33 @@ impl Attention {
         let (n, width) = (self.keys(), self.width);
         for first in (0..n).step_by(BLOCK) {
             let last = n.min(first + BLOCK);
-            let common = middle(self.seeing(last - 1).start..self.seeing(first).end);
-            let accumulate = |queries: Range<usize>, keys: Range<usize>| Product {
+            let common = or_empty(self.queries_of(last - 1).start..self.queries_of(first).end);
+            let product = |queries: Range<usize>, keys: Range<usize>| Product {
                 m: keys.len(),
                 n: width,
                 k: queries.len(),
                 left: Left::columns(weights.get(queries.start * n + keys.start..).unwrap_or(&[]), n),
-                right: right.skip(queries.start),
+                right: right.skip_rows(queries.start),
                 accumulate: Accumulate::Add,
             };
             for j in first..last {
-                let seeing = self.seeing(j);
-                let before = seeing.start..common.start.min(seeing.end);
-                accumulate(before, j..j + 1).run::<V>(&mut out[j * width..], width)?;
+                let queries = self.queries_of(j);
+                let before = queries.start..common.start.min(queries.end);
+                product(before, j..j + 1).run::<V>(&mut out[j * width..], width)?;
             }
-            accumulate(common.clone(), first..last).run::<V>(&mut out[first * width..], width)?;
+            product(common.clone(), first..last).run::<V>(&mut out[first * width..], width)?;
             for j in first..last {
-                let seeing = self.seeing(j);
-                let after = common.end.max(seeing.start)..seeing.end;
-                accumulate(after, j..j + 1).run::<V>(&mut out[j * width..], width)?;
+                let queries = self.queries_of(j);
+                let after = common.end.max(queries.start)..queries.end;
+                product(after, j..j + 1).run::<V>(&mut out[j * width..], width)?;
             }
         }
         Ok(())
     }
 }
 
-/// A range, or the empty one at its start where it ends before it.
+/// Returns the range, or the empty range at its start if it ends before it.
 #[inline(always)]
-fn middle(range: Range<usize>) -> Range<usize> {
+fn or_empty(range: Range<usize>) -> Range<usize> {
     range.start..range.end.max(range.start)
 }

@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use crate::error::{shape, Error, Result};
+use crate::error::{Operation, Result};
 
 /// A block format: consecutive weights of a row that share scales.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,12 +79,12 @@ impl BlockFormat {
         }
     }
 
-    /// The size in bytes of a row of `k` weights; [`Error::Shape`] unless `k` is a multiple of the block length.
+    /// Returns the size in bytes of a row of `k` weights; [`Error::Shape`](crate::Error::Shape) unless `k` is a multiple
+    /// of the block length.
     pub fn row_bytes(self, k: usize) -> Result<usize> {
-        shape(k.is_multiple_of(self.block_len()))?;
-        (k / self.block_len())
-            .checked_mul(self.block_bytes())
-            .ok_or(Error::Shape)
+        let operation = Operation("row_bytes");
+        operation.multiple_of("weights of a row", self.block_len(), k)?;
+        operation.area("blocks of a row", self.block_bytes(), k / self.block_len())
     }
 }
 

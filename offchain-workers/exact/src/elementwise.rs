@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Elementwise arithmetic: one rounding (or one per operation named) for each element.
+//! Elementwise arithmetic: each named operation rounds once per element.
 
-use crate::error::{no_nan, shape, Result};
+use crate::error::{no_nan, Operation, Result};
 use crate::simd::Lanes;
 use crate::Isa;
 
-/// An operation of two inputs of the same length into an output.
+/// Defines an operation that combines two inputs of the same length into an output.
 macro_rules! binary {
     ($(#[$doc:meta])* $name:ident, |$x:ident, $y:ident| $value:expr) => {
         $(#[$doc])*
@@ -14,7 +14,9 @@ macro_rules! binary {
             fn body<V: Lanes>(a: &[f32], b: &[f32], out: &mut [f32]) -> u16 {
                 elementwise!(V, out.len(), [$x: a, $y: b], [z: out], { let z = $value; })
             }
-            shape(a.len() == out.len() && b.len() == out.len())?;
+            let operation = Operation(stringify!($name));
+            operation.exactly("elements of a", out.len(), a.len())?;
+            operation.exactly("elements of b", out.len(), b.len())?;
             no_nan(dispatch!(isa, body(a: &[f32], b: &[f32], out: &mut [f32]) -> u16))
         }
     };
@@ -39,7 +41,7 @@ pub fn add_assign(isa: Isa, y: &mut [f32], x: &[f32]) -> Result<()> {
     fn body<V: Lanes>(y: &mut [f32], x: &[f32]) -> u16 {
         elementwise!(V, y.len(), [a: y, b: x], [c: y], { let c = a.add(b); })
     }
-    shape(x.len() == y.len())?;
+    Operation("add_assign").exactly("elements of x", y.len(), x.len())?;
     no_nan(dispatch!(isa, body(y: &mut [f32], x: &[f32]) -> u16))
 }
 
@@ -53,7 +55,7 @@ pub fn add_bias(isa: Isa, y: &mut [f32], bias: &[f32]) -> Result<()> {
         }
         nan
     }
-    shape(!bias.is_empty() && y.len().is_multiple_of(bias.len()))?;
+    Operation("add_bias").rows_of("elements of y", bias.len(), y.len())?;
     no_nan(dispatch!(isa, body(y: &mut [f32], bias: &[f32]) -> u16))
 }
 
@@ -64,18 +66,18 @@ pub fn axpy(isa: Isa, alpha: f32, x: &[f32], y: &mut [f32]) -> Result<()> {
         let alpha = V::splat(alpha);
         elementwise!(V, y.len(), [a: x, b: y], [c: y], { let c = alpha.fma(a, b); })
     }
-    shape(x.len() == y.len())?;
+    Operation("axpy").exactly("elements of x", y.len(), x.len())?;
     no_nan(dispatch!(isa, body(alpha: f32, x: &[f32], y: &mut [f32]) -> u16))
 }
 
-/// `y = fma(alpha, y, x)`: decay and add, as momentum and error feedback do.
+/// `y = fma(alpha, y, x)`: decays y and adds x, as momentum and error feedback do.
 pub fn decay_add(isa: Isa, alpha: f32, y: &mut [f32], x: &[f32]) -> Result<()> {
     #[inline(always)]
     fn body<V: Lanes>(alpha: f32, y: &mut [f32], x: &[f32]) -> u16 {
         let alpha = V::splat(alpha);
         elementwise!(V, y.len(), [a: x, b: y], [c: y], { let c = alpha.fma(b, a); })
     }
-    shape(x.len() == y.len())?;
+    Operation("decay_add").exactly("elements of x", y.len(), x.len())?;
     no_nan(dispatch!(isa, body(alpha: f32, y: &mut [f32], x: &[f32]) -> u16))
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Fused multiply-add and square root, correctly rounded with or without hardware for them.
+//! Correctly rounded fused multiply-add and square root, in hardware and in software.
 
-/// `a * b + c`, rounded once.
+/// Returns `a * b + c`, rounded once.
 #[inline(always)]
 pub fn fma(a: f32, b: f32, c: f32) -> f32 {
     #[cfg(feature = "std")]
@@ -14,7 +14,7 @@ pub fn fma(a: f32, b: f32, c: f32) -> f32 {
     }
 }
 
-/// The square root, correctly rounded.
+/// Returns the square root, correctly rounded.
 #[inline(always)]
 pub fn sqrt(x: f32) -> f32 {
     #[cfg(feature = "std")]
@@ -27,7 +27,7 @@ pub fn sqrt(x: f32) -> f32 {
     }
 }
 
-/// `a * b + c`, rounded once, from binary64 additions and multiplications only (wasm has no fused
+/// Returns `a * b + c`, rounded once, with binary64 additions and multiplications only (WebAssembly has no fused
 /// multiply-add).
 ///
 /// The product of two binary32 numbers is exact in binary64. Their sum with `c` is rounded *to odd*:
@@ -54,7 +54,7 @@ pub fn fma_software(a: f32, b: f32, c: f32) -> f32 {
     f64::from_bits(odd) as f32
 }
 
-/// The square root, correctly rounded, from integer arithmetic only.
+/// Returns the square root, correctly rounded, with integer arithmetic only.
 pub fn sqrt_software(x: f32) -> f32 {
     const MANTISSA: u32 = 0x007f_ffff;
     if x == 0.0 || x.is_nan() || x == f32::INFINITY {

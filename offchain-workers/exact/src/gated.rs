@@ -4,12 +4,12 @@
 //!
 //! Canonical order: `out = f(gate) * up`; `dgate = (dout * up) * f'(gate)`, `dup = dout * f(gate)`.
 
-use crate::error::{no_nan, shape, Result};
+use crate::error::{no_nan, Operation, Result};
 use crate::math::{gelu_and_derivative_of, gelu_of, silu_and_derivative_of, silu_of};
 use crate::simd::Lanes;
 use crate::Isa;
 
-/// A gated activation and its gradient from the bodies of the function.
+/// Defines a gated activation and its gradient from the kernels of the activation function.
 macro_rules! gated {
     (
         $(#[$doc:meta])* $name:ident, $value:ident;
@@ -23,7 +23,9 @@ macro_rules! gated {
                     let y = $value(g).mul(u);
                 })
             }
-            shape(gate.len() == out.len() && up.len() == out.len())?;
+            let operation = Operation(stringify!($name));
+            operation.exactly("elements of gate", out.len(), gate.len())?;
+            operation.exactly("elements of up", out.len(), up.len())?;
             no_nan(dispatch!(isa, body(gate: &[f32], up: &[f32], out: &mut [f32]) -> u16))
         }
 
@@ -51,7 +53,11 @@ macro_rules! gated {
                 })
             }
             let n = dout.len();
-            shape(gate.len() == n && up.len() == n && dgate.len() == n && dup.len() == n)?;
+            let operation = Operation(stringify!($backward));
+            operation.exactly("elements of gate", n, gate.len())?;
+            operation.exactly("elements of up", n, up.len())?;
+            operation.exactly("elements of dgate", n, dgate.len())?;
+            operation.exactly("elements of dup", n, dup.len())?;
             no_nan(dispatch!(
                 isa,
                 body(
@@ -67,14 +73,14 @@ macro_rules! gated {
 }
 
 gated! {
-    /// `out = silu(gate) * up`.
+    /// `out = silu(gate) * up`, all of the same length.
     swiglu, silu_of;
-    /// The gradient of [`swiglu`]: writes `dgate` and `dup`.
+    /// The gradient of [`swiglu`] for the output gradient `dout`: writes `dgate` and `dup`.
     swiglu_backward, silu_and_derivative_of
 }
 gated! {
-    /// `out = gelu(gate) * up`, with the tanh form of gelu ([`crate::math::gelu`]).
+    /// `out = gelu(gate) * up`, all of the same length, with the tanh form of gelu ([`crate::math::gelu`]).
     geglu, gelu_of;
-    /// The gradient of [`geglu`]: writes `dgate` and `dup`.
+    /// The gradient of [`geglu`] for the output gradient `dout`: writes `dgate` and `dup`.
     geglu_backward, gelu_and_derivative_of
 }

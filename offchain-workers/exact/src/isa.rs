@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The instruction sets that the kernels are written for.
+//! The instruction sets that the kernels support.
 
-/// An instruction set. The choice changes the speed of an operation, never its bits.
+/// An instruction set. The choice changes the speed of an operation, never the bits of its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Isa {
-    /// Plain Rust, one lane at a time.
+    /// Portable Rust, one lane at a time.
     Scalar,
     /// AVX2 and FMA, eight lanes.
     Avx2,
     /// AVX-512F, sixteen lanes.
     Avx512,
-    /// AVX-512 with VNNI, and the tiles of AMX where small integers are multiplied.
+    /// AVX-512 with VNNI, and AMX tiles for products of 8-bit integers.
     Amx,
 }
 
@@ -18,17 +18,17 @@ impl Isa {
     /// All instruction sets, slowest first.
     pub const ALL: [Isa; 4] = [Isa::Scalar, Isa::Avx2, Isa::Avx512, Isa::Amx];
 
-    /// The fastest instruction set of this processor (without the `std` feature: scalar).
+    /// Returns the fastest instruction set of this processor; [`Isa::Scalar`] without the `std` feature.
     pub fn detect() -> Isa {
         Isa::available().last().unwrap_or(Isa::Scalar)
     }
 
-    /// The instruction sets that this processor has, slowest first.
+    /// Returns the instruction sets of this processor, slowest first.
     pub fn available() -> impl Iterator<Item = Isa> {
         Isa::ALL.into_iter().filter(|isa| isa.is_available())
     }
 
-    /// Whether this processor has the instruction set.
+    /// Returns whether this processor has the instruction set.
     #[inline]
     pub fn is_available(self) -> bool {
         match self {
@@ -44,9 +44,9 @@ impl Isa {
         }
     }
 
-    /// The instruction set that an operation asked to use this one really uses: itself, or scalar
-    /// where the processor lacks it. Every dispatch goes through here, which is what makes the
-    /// vector code sound.
+    /// Returns this instruction set, or [`Isa::Scalar`] if the processor lacks it.
+    ///
+    /// Every dispatch to vector code calls this function; the soundness of that code relies on it.
     #[inline]
     pub fn or_scalar(self) -> Isa {
         if self.is_available() {

@@ -1,32 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Cross entropy over a vocabulary, forward and backward.
 //!
-//! Canonical order, for one row x with target t: `m = max(x)`, `s = sum16(exp(x - m))`,
+//! Canonical order of one row x with target t: `m = max(x)`, `s = sum16(exp(x - m))`,
 //! `loss = ln(s) - (x[t] - m)`; gradient `(p[i] - [i = t]) * scale` with `p[i] = exp(x[i] - m) / s`.
-//! The mean is the canonical sum of the losses of the rows that count, in row order with +0.0 for
-//! the others, divided by their number.
+//! The mean is the canonical sum of the losses in row order, with +0.0 for rows without a target, divided by the
+//! number of rows with a target.
 
-use crate::error::{area, no_nan, shape, Error, Result};
+use crate::error::{no_nan, Operation, Result};
 use crate::math::{exp_of, ln_of};
 use crate::reduce::{max_of, sum16};
 use crate::simd::{fold, Lanes};
 use crate::softmax::softmax_row;
 use crate::Isa;
 
-/// The target of a row that does not count: its loss is +0.0, its gradient zero.
+/// The target of a row without one: its loss is +0.0, its gradient zero.
 pub const IGNORE_INDEX: u32 = u32::MAX;
 
-fn check(logits: &[f32], width: usize, targets: &[u32]) -> Result<()> {
-    shape(width > 0 && logits.len() == area(targets.len(), width)?)?;
-    let inside = |&t: &u32| t == IGNORE_INDEX || (t as usize) < width;
-    if targets.iter().all(inside) {
-        Ok(())
-    } else {
-        Err(Error::IndexOutOfRange)
+fn check(logits: &[f32], width: usize, targets: &[u32], losses: &[f32]) -> Result<()> {
+    let operation = Operation("cross_entropy");
+    operation.at_least("width", 1, width)?;
+    let elements = operation.area("elements of logits", targets.len(), width)?;
+    operation.exactly("elements of logits", elements, logits.len())?;
+    operation.exactly("elements of losses", targets.len(), losses.len())?;
+    let outside = |&t: &u32| t != IGNORE_INDEX && t as usize >= width;
+    match targets.iter().copied().find(outside) {
+        Some(target) => operation.index(target as usize, width),
+        None => Ok(()),
     }
 }
 
-/// The loss of each row of `logits` [rows, width] in nats, into `losses` `[rows]`.
+/// Writes the loss in nats of each row of `logits` [rows, width] with `targets` `[rows]` to `losses` `[rows]`.
 pub fn cross_entropy(isa: Isa, logits: &[f32], width: usize, targets: &[u32], losses: &mut [f32]) -> Result<()> {
     #[inline(always)]
     fn body<V: Lanes>(logits: &[f32], width: usize, targets: &[u32], losses: &mut [f32]) -> u16 {
@@ -54,16 +57,15 @@ pub fn cross_entropy(isa: Isa, logits: &[f32], width: usize, targets: &[u32], lo
         }
         bad
     }
-    check(logits, width, targets)?;
-    shape(losses.len() == targets.len())?;
+    check(logits, width, targets, losses)?;
     no_nan(dispatch!(
         isa,
         body(logits: &[f32], width: usize, targets: &[u32], losses: &mut [f32]) -> u16
     ))
 }
 
-/// The loss and its gradient at once: `logits` [rows, width] become the gradient times `scale`
-/// (1 / number of rows that count, for the mean); the same bits in `losses` as [`cross_entropy`].
+/// Computes the loss and its gradient: replaces `logits` [rows, width] by the gradient times `scale` (for the mean
+/// loss, 1 / number of rows with a target), and writes the same bits to `losses` `[rows]` as [`cross_entropy`].
 pub fn cross_entropy_backward(
     isa: Isa,
     logits: &mut [f32],
@@ -93,18 +95,18 @@ pub fn cross_entropy_backward(
         }
         bad
     }
-    check(logits, width, targets)?;
-    shape(losses.len() == targets.len())?;
+    check(logits, width, targets, losses)?;
     no_nan(dispatch!(
         isa,
         body(logits: &mut [f32], width: usize, targets: &[u32], scale: f32, losses: &mut [f32]) -> u16
     ))
 }
 
-/// The mean loss over the rows that count. No such row: [`Error::Shape`].
+/// Returns the mean loss over the rows with a target; [`Error::Shape`](crate::Error::Shape) if there are none.
 pub fn mean_loss(isa: Isa, losses: &[f32], targets: &[u32]) -> Result<f32> {
-    shape(losses.len() == targets.len())?;
+    let operation = Operation("mean_loss");
+    operation.exactly("elements of losses", targets.len(), losses.len())?;
     let counted = targets.iter().filter(|&&t| t != IGNORE_INDEX).count();
-    shape(counted > 0)?;
+    operation.at_least("rows with a target", 1, counted)?;
     Ok(sum16(isa, losses)? / counted as f32)
 }

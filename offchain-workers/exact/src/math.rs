@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! exp, ln, sin, cos, tanh, sigmoid, silu and gelu: one fixed evaluation each, the same in every lane.
+//! exp, ln, sin, cos, tanh, sigmoid, silu and gelu, each evaluated by one fixed sequence of operations.
 //!
-//! The polynomials are minimax fits of this project (Remez exchange in 120 bits, coefficients
-//! rounded to binary32 one after the other, lowest power first, the rest refitted), evaluated by
-//! Horner's rule with fused multiply-adds. The bounds on the error were measured against binary64
-//! (`tests/math.rs`).
+//! The polynomials are minimax approximations (Remez exchange in 120 bits, coefficients rounded to binary32 one at a
+//! time, lowest power first, and the remaining ones refitted), evaluated by Horner's rule with fused multiply-adds.
+//! The error bounds are measured against binary64 (`tests/math.rs`).
 //!
 //! | function | error | domain |
 //! |---|---|---|
@@ -18,15 +17,15 @@
 //! | [`gelu`] | 4 ulp of x | all but -infinity |
 //! | [`gelu_derivative`] | 8 ulp of 1 | \|x\| <= 2^40 |
 //!
-//! Outside its domain a scalar function gives NaN and a slice function [`Error::NotANumber`].
+//! Outside its domain a scalar function returns NaN and a slice function [`Error::NotANumber`].
 //!
 //! [`Error::NotANumber`]: crate::Error::NotANumber
 
-use crate::error::{no_nan, shape, Result};
+use crate::error::{no_nan, Operation, Result};
 use crate::simd::{Lanes, Num};
 use crate::Isa;
 
-/// 1.5 * 2^23: adding it rounds to an integer, left in the low bits.
+/// 1.5 * 2^23: adding it rounds to an integer, which is in the low bits of the sum.
 const TO_INTEGER: f32 = 12_582_912.0;
 const LOG2_E: f32 = f32::from_bits(0x3fb8_aa3b);
 const LN_2_HIGH: f32 = f32::from_bits(0x3f31_7218);
@@ -67,6 +66,7 @@ const COS: [u32; 3] = [0x37cc_f406, 0xbab6_0614, 0x3d2a_aaa5];
 /// (tanh(x) - x) / x^3 in x^2 for |x| <= 0.625, highest power first.
 const TANH: [u32; 5] = [0xbbba_8662, 0x3ca8_fc66, 0xbd5c_1ad2, 0x3e08_837b, 0xbeaa_aa99];
 
+/// Evaluates a polynomial, highest power first.
 #[inline(always)]
 fn horner<V: Num, const N: usize>(x: V, coefficients: &[u32; N]) -> V {
     let mut sum = V::splat_bits(coefficients[0]);
@@ -114,7 +114,8 @@ pub(crate) fn ln_of<V: Num>(x: V) -> V {
     let y = ff.fma(V::splat(-0.5), y);
     let y = f.add(y);
     let y = k.fma(V::splat(LN_2_HIGH), y);
-    // Infinity and NaN stand for themselves; zero and the negatives have no exponent to speak of.
+    // The computation above holds for positive finite x only: infinity and NaN map to themselves, negative numbers to
+    // NaN, zeros to -infinity.
     let y = V::select_lt(x, V::splat(f32::INFINITY), y, x);
     let y = V::select_lt(x, V::splat(0.0), V::splat(f32::NAN), y);
     let smallest = V::splat_bits(1);
@@ -122,7 +123,7 @@ pub(crate) fn ln_of<V: Num>(x: V) -> V {
 }
 
 /// n = round(x 2/pi) by adding 1.5 * 2^23; r = x - n pi/2 in three steps; s = r + r^3 S(r^2);
-/// c = (1 - r^2/2) + r^4 C(r^2). Gives (s, c, bits whose last two are the quadrant).
+/// c = (1 - r^2/2) + r^4 C(r^2). Returns (s, c, bits of which the last two are the quadrant).
 #[inline(always)]
 fn reduced_sin_cos<V: Num>(x: V) -> (V, V, V) {
     let quadrant = x.fma(V::splat(TWO_OVER_PI), V::splat(TO_INTEGER));
@@ -137,7 +138,7 @@ fn reduced_sin_cos<V: Num>(x: V) -> (V, V, V) {
     (s, c, quadrant)
 }
 
-/// Takes the sine or the cosine by the quadrant and sets the sign.
+/// Selects the sine or the cosine by the quadrant and sets the sign.
 #[inline(always)]
 fn by_quadrant<V: Num>(x: V, even: V, odd: V, quadrant: V) -> V {
     let is_odd = quadrant.and(1).int_to_float();
@@ -155,7 +156,7 @@ pub(crate) fn sin_of<V: Num>(x: V) -> V {
 #[inline(always)]
 pub(crate) fn cos_of<V: Num>(x: V) -> V {
     let (s, c, quadrant) = reduced_sin_cos(x);
-    // The sine a quarter turn further on.
+    // cos(x) = sin(x + pi/2): the next quadrant.
     by_quadrant(x, s, c, quadrant.add_bits(V::splat_bits(1)))
 }
 
@@ -187,7 +188,7 @@ pub(crate) fn silu_of<V: Num>(x: V) -> V {
 }
 
 /// e = exp(-|x|), d = 1 + e, s = sigmoid(x), t = sigmoid(-x), both over d; s * (1 + x t).
-/// Gives (silu, its derivative).
+/// Returns (silu, its derivative).
 #[inline(always)]
 pub(crate) fn silu_and_derivative_of<V: Num>(x: V) -> (V, V) {
     let one = V::splat(1.0);
@@ -200,8 +201,8 @@ pub(crate) fn silu_and_derivative_of<V: Num>(x: V) -> (V, V) {
 }
 
 /// z = x * (x x A + B), e = exp(-|z|), d = 1 + e, s = sigmoid(z), t = sigmoid(-z), both over d; x * s.
-/// For 0.5 (1 + tanh(z / 2)) is sigmoid(z), this is the tanh form of gelu.
-/// Gives (gelu, its derivative s * (1 + (x t) z'), z' = x x 3A + B).
+/// Since 0.5 (1 + tanh(z / 2)) = sigmoid(z), this is the tanh form of gelu.
+/// Returns (gelu, its derivative s * (1 + (x t) z'), z' = x x 3A + B).
 #[inline(always)]
 pub(crate) fn gelu_and_derivative_of<V: Num>(x: V) -> (V, V) {
     let one = V::splat(1.0);
@@ -216,7 +217,7 @@ pub(crate) fn gelu_and_derivative_of<V: Num>(x: V) -> (V, V) {
     (x.mul(s), s.mul(x.mul(t).fma(slope, one)))
 }
 
-/// The first of [`gelu_and_derivative_of`].
+/// The first result of [`gelu_and_derivative_of`].
 #[inline(always)]
 pub(crate) fn gelu_of<V: Num>(x: V) -> V {
     let z = x.mul(x.mul(x).fma(V::splat(GELU[1]), V::splat(GELU[0])));
@@ -233,7 +234,7 @@ fn silu_derivative_of<V: Num>(x: V) -> V {
     silu_and_derivative_of(x).1
 }
 
-/// A scalar function and its form over slices, from one body.
+/// Defines a scalar function and its form over slices from one kernel.
 macro_rules! function {
     ($(#[$doc:meta])* $name:ident, $slice:ident, $body:ident) => {
         $(#[$doc])*
@@ -241,13 +242,13 @@ macro_rules! function {
             $body::<f32>(x)
         }
 
-        #[doc = concat!("[`", stringify!($name), "`] of every element of `x`, into `out` of the same length.")]
+        #[doc = concat!("Writes [`", stringify!($name), "`] of every element of `x` to `out`, of the same length.")]
         pub fn $slice(isa: Isa, x: &[f32], out: &mut [f32]) -> Result<()> {
             #[inline(always)]
             fn body<V: Lanes>(x: &[f32], out: &mut [f32]) -> u16 {
                 elementwise!(V, x.len(), [v: x], [y: out], { let y = $body(v); })
             }
-            shape(x.len() == out.len())?;
+            Operation(stringify!($slice)).exactly("elements of out", x.len(), out.len())?;
             no_nan(dispatch!(isa, body(x: &[f32], out: &mut [f32]) -> u16))
         }
     };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Root mean square normalisation (Zhang and Sennrich, 2019), forward and backward.
 //!
-//! Canonical order, for one row x of n elements:
+//! Canonical order of one row x of n elements:
 //! * forward: `inv = 1 / sqrt(sum_sq16(x) / n + eps)`, `y[j] = (x[j] * inv) * w[j]`;
 //! * backward, input: `g[j] = dy[j] * w[j]`, `c = ((dot16(g, x) * inv) * inv) * inv / n`,
 //!   `dx[j] = fma(-c, x[j], g[j] * inv)`;
@@ -9,18 +9,20 @@
 
 use core::ops::Range;
 
-use crate::error::{area, no_nan, shape, Error, Result};
+use crate::error::{no_nan, Error, Operation, Result};
 use crate::fma::sqrt;
 use crate::reduce::dot_of;
 use crate::simd::{fold, Lanes};
 use crate::Isa;
 
-fn check(x: &[f32], width: usize, inv: &[f32]) -> Result<()> {
-    shape(width > 0 && x.len() == area(inv.len(), width)?)
+fn check(operation: Operation, x: &[f32], width: usize, inv: &[f32]) -> Result<()> {
+    operation.at_least("width", 1, width)?;
+    let elements = operation.area("elements of x", inv.len(), width)?;
+    operation.exactly("elements of x", elements, x.len())
 }
 
-/// `y = rmsnorm(x) * weight` for each row of `x` [rows, width]; `weight` `[width]`. Leaves
-/// 1 / rms of each row in `inv` `[rows]` for the backward pass.
+/// Writes `y = rmsnorm(x) * weight` for each row of `x` [rows, width], `weight` `[width]`, and 1 / rms of each row to
+/// `inv` `[rows]` for the backward pass. `eps` is not negative.
 pub fn rmsnorm(isa: Isa, x: &[f32], weight: &[f32], eps: f32, y: &mut [f32], inv: &mut [f32]) -> Result<()> {
     #[inline(always)]
     fn body<V: Lanes>(x: &[f32], weight: &[f32], eps: f32, y: &mut [f32], inv: &mut [f32]) -> u16 {
@@ -34,8 +36,9 @@ pub fn rmsnorm(isa: Isa, x: &[f32], weight: &[f32], eps: f32, y: &mut [f32], inv
         }
         nan
     }
-    check(x, weight.len(), inv)?;
-    shape(y.len() == x.len())?;
+    let operation = Operation("rmsnorm");
+    check(operation, x, weight.len(), inv)?;
+    operation.exactly("elements of y", x.len(), y.len())?;
     if eps.is_nan() || eps < 0.0 {
         return Err(Error::Parameter);
     }
@@ -45,7 +48,8 @@ pub fn rmsnorm(isa: Isa, x: &[f32], weight: &[f32], eps: f32, y: &mut [f32], inv
     ))
 }
 
-/// The gradient of [`rmsnorm`] by its input: writes `dx` [rows, width].
+/// The gradient of [`rmsnorm`] with respect to its input, for the output gradient `dy`: writes `dx`, all
+/// [rows, width]; `inv` `[rows]` as [`rmsnorm`] wrote it.
 pub fn rmsnorm_backward_input(
     isa: Isa,
     x: &[f32],
@@ -73,16 +77,18 @@ pub fn rmsnorm_backward_input(
         }
         nan
     }
-    check(x, weight.len(), inv)?;
-    shape(dy.len() == x.len() && dx.len() == x.len())?;
+    let operation = Operation("rmsnorm_backward_input");
+    check(operation, x, weight.len(), inv)?;
+    operation.exactly("elements of dy", x.len(), dy.len())?;
+    operation.exactly("elements of dx", x.len(), dx.len())?;
     no_nan(dispatch!(
         isa,
         body(x: &[f32], weight: &[f32], inv: &[f32], dy: &[f32], dx: &mut [f32]) -> u16
     ))
 }
 
-/// The gradient of [`rmsnorm`] by its weight, for a range of columns: continues the chains in `dw`
-/// `[columns]`. `x` and `dy` are whole, [rows, width]; threads take different columns.
+/// The gradient of [`rmsnorm`] with respect to its weight, for a range of columns: accumulates in `dw` `[columns]`.
+/// `x` and `dy` are whole, [rows, width], so that threads can compute different columns.
 pub fn rmsnorm_backward_weight(
     isa: Isa,
     x: &[f32],
@@ -106,9 +112,11 @@ pub fn rmsnorm_backward_weight(
         }
         nan
     }
-    check(x, width, inv)?;
-    shape(dy.len() == x.len())?;
-    shape(columns.start <= columns.end && columns.end <= width && dw.len() == columns.len())?;
+    let operation = Operation("rmsnorm_backward_weight");
+    check(operation, x, width, inv)?;
+    operation.exactly("elements of dy", x.len(), dy.len())?;
+    operation.range_within("columns", width, &columns)?;
+    operation.exactly("elements of dw", columns.len(), dw.len())?;
     no_nan(dispatch!(
         isa,
         body(

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Sums, dot products and maxima.
 //!
-//! Canonical order of a sum: sixteen partial sums start at +0.0; element `i` goes to partial
-//! `i mod 16`, i ascending; the end is padded with +0.0 to a multiple of sixteen (the padding is
-//! added too, which matters only for a partial of -0.0); then `p[i] += p[i + 8]` for i < 8,
-//! `p[i] += p[i + 4]` for i < 4, `p[i] += p[i + 2]` for i < 2, and `p[0] + p[1]`.
+//! Canonical order of a sum: sixteen partial sums start at +0.0; element `i` is added to partial sum
+//! `i mod 16`, i ascending; the elements are padded with +0.0 to a multiple of sixteen (the padding is
+//! added too, which matters only for a partial sum of -0.0); then `p[i] += p[i + 8]` for i < 8,
+//! `p[i] += p[i + 4]` for i < 4, `p[i] += p[i + 2]` for i < 2, and the result is `p[0] + p[1]`.
 
-use crate::error::{no_nan, shape, Error, Result};
+use crate::error::{no_nan, Error, Operation, Result};
 use crate::simd::{fold, Lanes};
 use crate::Isa;
 
+/// Returns the canonical sum.
 #[inline(always)]
 pub(crate) fn sum_of<V: Lanes>(x: &[f32]) -> f32 {
     let mut partials = V::splat(0.0);
@@ -17,7 +18,7 @@ pub(crate) fn sum_of<V: Lanes>(x: &[f32]) -> f32 {
     fold(partials.to_array(), |a, b| a + b)
 }
 
-/// The slices have the same length.
+/// Returns the canonical dot product of two slices of the same length.
 #[inline(always)]
 pub(crate) fn dot_of<V: Lanes>(a: &[f32], b: &[f32]) -> f32 {
     let mut partials = V::splat(0.0);
@@ -25,7 +26,7 @@ pub(crate) fn dot_of<V: Lanes>(a: &[f32], b: &[f32]) -> f32 {
     fold(partials.to_array(), |a, b| a + b)
 }
 
-/// The maximum with -0.0 taken as +0.0, and whether there was a NaN; -infinity for no elements.
+/// Returns the maximum (-infinity for no elements, +0.0 for a zero of either sign) and whether an element is NaN.
 #[inline(always)]
 pub(crate) fn max_of<V: Lanes>(x: &[f32]) -> (f32, bool) {
     let mut nan = 0;
@@ -50,31 +51,31 @@ fn number(x: f32) -> Result<f32> {
     }
 }
 
-/// The canonical sum; +0.0 for no elements.
+/// Returns the canonical sum; +0.0 for no elements.
 pub fn sum16(isa: Isa, x: &[f32]) -> Result<f32> {
     number(dispatch!(isa, sum_of(x: &[f32]) -> f32))
 }
 
-/// The canonical sum divided by the number of elements as a float. No elements: [`Error::Shape`].
+/// Returns the canonical sum divided by the number of elements as a binary32; [`Error::Shape`] for no elements.
 pub fn mean(isa: Isa, x: &[f32]) -> Result<f32> {
-    shape(!x.is_empty())?;
+    Operation("mean").at_least("elements", 1, x.len())?;
     Ok(sum16(isa, x)? / x.len() as f32)
 }
 
-/// The canonical dot product: like the sum, with `p = fma(a[i], b[i], p)`.
+/// Returns the canonical dot product: like the sum, with `p = fma(a[i], b[i], p)`.
 pub fn dot16(isa: Isa, a: &[f32], b: &[f32]) -> Result<f32> {
-    shape(a.len() == b.len())?;
+    Operation("dot16").exactly("elements of b", a.len(), b.len())?;
     number(dispatch!(isa, dot_of(a: &[f32], b: &[f32]) -> f32))
 }
 
-/// The canonical sum of squares: `dot16(x, x)`.
+/// Returns the canonical sum of squares, `dot16(x, x)`.
 pub fn sum_sq16(isa: Isa, x: &[f32]) -> Result<f32> {
     dot16(isa, x, x)
 }
 
-/// The largest element, +0.0 where it is a zero of either sign. No elements: [`Error::Shape`].
+/// Returns the largest element, +0.0 if it is a zero of either sign; [`Error::Shape`] for no elements.
 pub fn max(isa: Isa, x: &[f32]) -> Result<f32> {
-    shape(!x.is_empty())?;
+    Operation("max").at_least("elements", 1, x.len())?;
     let (best, nan) = dispatch!(isa, max_of(x: &[f32]) -> (f32, bool));
     if nan {
         return Err(Error::NotANumber);
@@ -82,7 +83,7 @@ pub fn max(isa: Isa, x: &[f32]) -> Result<f32> {
     Ok(best)
 }
 
-/// The largest absolute value; +0.0 for no elements.
+/// Returns the largest absolute value; +0.0 for no elements.
 pub fn max_abs(isa: Isa, x: &[f32]) -> Result<f32> {
     #[inline(always)]
     fn body<V: Lanes>(x: &[f32]) -> (f32, bool) {
@@ -99,12 +100,11 @@ pub fn max_abs(isa: Isa, x: &[f32]) -> Result<f32> {
     Ok(best)
 }
 
-/// The index of the largest element, the lowest of several. -0.0 and +0.0 are equal. No elements:
-/// [`Error::Shape`].
+/// Returns the lowest index of the largest element; -0.0 and +0.0 are equal. [`Error::Shape`] for no elements.
 pub fn argmax(isa: Isa, x: &[f32]) -> Result<usize> {
     let best = max(isa, x)?;
-    // Found by equality, so the lowest index comes by itself; max has excluded NaN. Whether a run has it is a
-    // question for many lanes, where in the run is not.
+    // The first element equal to the maximum; `max` has excluded NaN. Testing a whole run vectorises, the search
+    // for the position does not.
     let mut first = 0;
     for run in x.chunks(256) {
         if run.iter().fold(false, |found, &v| found | (v == best)) {
@@ -116,7 +116,7 @@ pub fn argmax(isa: Isa, x: &[f32]) -> Result<usize> {
     Err(Error::NotANumber)
 }
 
-/// A bit for each lane in which there is a NaN.
+/// Returns a mask of the lanes that hold a NaN.
 #[inline(always)]
 pub(crate) fn nan_of<V: Lanes>(x: &[f32]) -> u16 {
     let mut nan = 0;
@@ -124,7 +124,7 @@ pub(crate) fn nan_of<V: Lanes>(x: &[f32]) -> u16 {
     nan
 }
 
-/// [`Error::NotANumber`] if any element is.
+/// Returns [`Error::NotANumber`] if an element is NaN.
 pub fn reject_nan(isa: Isa, x: &[f32]) -> Result<()> {
     no_nan(dispatch!(isa, nan_of(x: &[f32]) -> u16))
 }

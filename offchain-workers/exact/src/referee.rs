@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the last referee recomputes: a short segment of one chain, with software arithmetic only.
+//! Recomputation of a short segment of one output's chain, in software arithmetic only.
 //!
-//! A chain's running accumulator after every [`MAX_TERMS`] terms is well defined, so two parties who
-//! disagree about an element can be bisected to one segment, which this recomputes without any
-//! fused multiply-add in the processor (wasm has none). Products with quantised weights have
-//! [`quant_segment`](crate::quant::quant_segment).
+//! The accumulator after every [`MAX_TERMS`] terms of a chain is well defined, so a dispute about one output element
+//! can be narrowed down to one segment. [`dot_segment`] recomputes a segment of a binary32 product,
+//! [`quant_segment`](crate::quant::quant_segment) one of a product with quantised weights. Neither needs a hardware
+//! fused multiply-add, which WebAssembly lacks.
 
-use crate::error::{shape, Error, Result};
+use crate::error::{Error, Operation, Result};
 use crate::fma::fma_software;
 
-/// The most terms of a segment.
+/// The maximum number of terms of a segment.
 pub const MAX_TERMS: usize = 256;
 
-/// The accumulator after a segment of a chain: `acc = fma(a[i], b[i], acc)`, i ascending, from
-/// `start`. Refuses more than [`MAX_TERMS`] terms, slices of different lengths, and NaN: in the
-/// operands, in the start, or arising on the way.
+/// Returns the accumulator after a segment of a chain: `acc = fma(a[i], b[i], acc)`, i ascending, from `start`.
+///
+/// [`Error::Shape`] if the slices differ in length; [`Error::TooManyTerms`] for more than [`MAX_TERMS`] terms;
+/// [`Error::NotANumber`] for NaN in the operands, in `start` or in the result.
 pub fn dot_segment(start: f32, a: &[f32], b: &[f32]) -> Result<f32> {
-    shape(a.len() == b.len())?;
+    Operation("dot_segment").exactly("elements of b", a.len(), b.len())?;
     if a.len() > MAX_TERMS {
         return Err(Error::TooManyTerms);
     }
@@ -25,7 +26,7 @@ pub fn dot_segment(start: f32, a: &[f32], b: &[f32]) -> Result<f32> {
         return Err(Error::NotANumber);
     }
     let end = a.iter().zip(b).fold(start, |acc, (&x, &y)| fma_software(x, y, acc));
-    // A chain never leaves NaN once it is there, so the end tells.
+    // An accumulator that is NaN stays NaN, so checking the last one is enough.
     if end.is_nan() {
         return Err(Error::NotANumber);
     }

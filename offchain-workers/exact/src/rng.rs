@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Random words by counter: ChaCha20 (RFC 8439) keyed by the seed, its nonce the position.
+//! Counter-based random numbers: ChaCha20 (RFC 8439) with the seed as key and the position as nonce.
 //!
-//! Any word can be made alone, so a checker that looks at one position needs no others.
+//! Any word can be computed without the others, so checking one position needs no other position.
 
 use crate::error::Result;
 use crate::simd::{Lanes, LANES};
 use crate::Isa;
 
-/// The state of ChaCha20 before its rounds (RFC 8439, section 2.3).
+/// Returns the state of ChaCha20 before its rounds (RFC 8439, section 2.3).
 fn initial(key: &[u8; 32], counter: u32, nonce: &[u8; 12]) -> [u32; 16] {
     let mut input = [0u32; 16];
     // "expand 32-byte k"
@@ -23,7 +23,7 @@ fn initial(key: &[u8; 32], counter: u32, nonce: &[u8; 12]) -> [u32; 16] {
     input
 }
 
-/// The sixteen words of a ChaCha20 block (RFC 8439, section 2.3).
+/// Returns the sixteen words of a ChaCha20 block (RFC 8439, section 2.3).
 pub fn chacha20_block(key: &[u8; 32], counter: u32, nonce: &[u8; 12]) -> [u32; 16] {
     let input = initial(key, counter, nonce);
     let mut state = input;
@@ -53,8 +53,8 @@ fn quarter_round(s: &mut [u32; 16], [a, b, c, d]: [usize; 4]) {
     s[b] = (s[b] ^ s[c]).rotate_left(7);
 }
 
-/// Sixteen blocks with consecutive counters: word w of block b at `[w][b]`. Lane by lane what
-/// [`chacha20_block`] does; in this form the compiler makes each line a vector instruction.
+/// Returns sixteen blocks with consecutive counters: word w of block b at `[w][b]`. Each lane computes
+/// [`chacha20_block`]; in this form the compiler vectorises each statement.
 #[inline(always)]
 fn blocks(input: &[u32; 16]) -> [[u32; LANES]; 16] {
     let mut first = input.map(|word| [word; LANES]);
@@ -92,14 +92,13 @@ fn quarter_rounds(s: &mut [[u32; LANES]; 16], [a, b, c, d]: [usize; 4]) {
     }
 }
 
-/// The number strictly between 0 and 1 that a word stands for: its upper 23 bits and a half, times
-/// 2^-23 (exact in binary32).
+/// Returns the number strictly between 0 and 1 of a word: (its upper 23 bits + 1/2) * 2^-23, exact in binary32.
 #[inline(always)]
 fn uniform(word: u32) -> f32 {
     (((word >> 9) << 1) | 1) as i32 as f32 * (1.0 / 16_777_216.0)
 }
 
-/// [`Words::uniform`] of the indices `first`, `first + 1`, ...: `first` a multiple of 256.
+/// Writes [`Words::uniform`] of the indices `first`, `first + 1`, ... to `out`; `first` is a multiple of 256.
 pub(crate) fn uniforms(isa: Isa, seed: &[u8; 32], position: u64, first: u32, out: &mut [f32]) {
     #[inline(always)]
     fn body<V: Lanes>(mut input: [u32; 16], out: &mut [f32]) -> Result<()> {
@@ -115,18 +114,18 @@ pub(crate) fn uniforms(isa: Isa, seed: &[u8; 32], position: u64, first: u32, out
         Ok(())
     }
     let input = initial(seed, first / 16, &nonce(position));
-    // It has no way to fail.
+    // The body always succeeds.
     let _ = dispatch!(isa, body(input: [u32; 16], out: &mut [f32]) -> Result<()>);
 }
 
-/// Four zero bytes and the position, little endian.
+/// Returns the nonce of a position: four zero bytes and the position, little endian.
 fn nonce(position: u64) -> [u8; 12] {
     let mut nonce = [0; 12];
     nonce[4..].copy_from_slice(&position.to_le_bytes());
     nonce
 }
 
-/// The random words of one position: word `i` is word `i mod 16` of block `i / 16`.
+/// The random words of one position: word `i` is word `i mod 16` of ChaCha20 block `i / 16`.
 #[derive(Clone, Debug)]
 pub struct Words {
     seed: [u8; 32],
@@ -135,8 +134,8 @@ pub struct Words {
 }
 
 impl Words {
-    /// The words of a position: the key is the seed, the nonce four zero bytes and the position,
-    /// little endian.
+    /// Creates the generator of a position: the key is the seed, the nonce four zero bytes and the position, little
+    /// endian.
     pub fn new(seed: [u8; 32], position: u64) -> Words {
         Words {
             seed,
@@ -145,7 +144,7 @@ impl Words {
         }
     }
 
-    /// The word with this index.
+    /// Returns the word with this index.
     pub fn word(&mut self, index: u32) -> u32 {
         let counter = index / 16;
         let block = match self.block {
@@ -156,8 +155,8 @@ impl Words {
         block[index as usize % 16]
     }
 
-    /// A number strictly between 0 and 1 from the word with this index: its upper 23 bits and a
-    /// half, times 2^-23 (exact in binary32).
+    /// Returns a number strictly between 0 and 1 from the word with this index: (its upper 23 bits + 1/2) * 2^-23,
+    /// exact in binary32.
     pub fn uniform(&mut self, index: u32) -> f32 {
         uniform(self.word(index))
     }

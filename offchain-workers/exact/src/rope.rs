@@ -1,42 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Rotary position embedding (Su et al., 2021) in the rotate-half form of Llama's published weights.
 //!
-//! Canonical order: the frequency of pair i of h / 2 is `theta^(-2i/h)`, made once in pairs of
-//! binary32 (below) and rounded to one; `angle = position as f32 * frequency`; cos and sin of
+//! Canonical order: the frequency of pair i of h / 2 is `theta^(-2i/h)`, computed in double-binary32 arithmetic
+//! ([`frequencies`]) and rounded to binary32; `angle = position as f32 * frequency`; cos and sin of
 //! [`crate::math`]. A head x of h elements is rotated by
 //! `y[i] = fma(x[i], cos, -(x[i + h/2] * sin))`, `y[i + h/2] = fma(x[i + h/2], cos, x[i] * sin)`.
-//! The inverse, which is also the gradient, takes -sin for sin.
+//! The inverse, which is also the gradient, uses -sin for sin.
 //!
-//! [`Scaling`] changes the frequencies of models that were trained further on longer contexts.
+//! [`Scaling`] changes the frequencies of models whose context was extended after pre-training.
 //!
-//! An angle errs by the rounding of its frequency and of the product, at most 2^-23 of itself: less than
-//! 1/64 radian below position 131,072. The binary32 tables with which such models are trained err as
-//! much; this one is the same on every machine.
+//! The relative error of an angle is that of rounding its frequency and the product, at most 2^-23: less than
+//! 1/64 radian below position 131,072. The binary32 tables used in training have errors of the same size; this table
+//! has the same bits on every machine.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::error::{area, no_nan, shape, Error, Result};
+use crate::error::{no_nan, Error, Operation, Result};
 use crate::fma::fma;
 use crate::math::{cos_slice, ln, sin_slice};
 use crate::simd::Lanes;
 use crate::Isa;
 
-/// Upper bound of theta, the base of the frequencies; its lower bound, 1, is excluded.
+/// The maximum of theta, the base of the frequencies; its minimum, 1, is excluded.
 pub const MAX_THETA: f32 = 1e9;
-/// Upper bound of the positions of a [`RopeTable`].
+/// The maximum number of positions of a [`RopeTable`].
 pub const MAX_POSITIONS: usize = 1 << 20;
 
-/// 2pi.
+/// 2 pi.
 const TWO_PI: f32 = f32::from_bits(0x40c9_0fdb);
 
-/// An unevaluated sum of two binary32 numbers, the second at most half an ulp of the first: some
-/// 48 bits (Dekker, 1971).
+/// An unevaluated sum of two binary32 numbers, the second at most half an ulp of the first: about 48 bits
+/// (Dekker, 1971).
 #[derive(Clone, Copy)]
 struct DoubleF32(f32, f32);
 
 impl DoubleF32 {
-    /// `a + b` for |a| >= |b|.
+    /// Returns `a + b` for |a| >= |b|.
     fn renormalised(a: f32, b: f32) -> DoubleF32 {
         let high = a + b;
         DoubleF32(high, b - (high - a))
@@ -56,13 +56,13 @@ impl DoubleF32 {
         DoubleF32::renormalised(high, error + cross)
     }
 
-    /// `a / b` of two binary32 numbers.
+    /// Returns `a / b` of two binary32 numbers.
     fn quotient(a: f32, b: f32) -> DoubleF32 {
         let high = a / b;
         DoubleF32::renormalised(high, fma(-high, b, a) / b)
     }
 
-    /// e^self by its Taylor series of a 256th, squared eight times.
+    /// Returns e^self: the Taylor series at self / 256, squared eight times.
     fn exp(self) -> DoubleF32 {
         const TERMS: u32 = 9;
         let small = DoubleF32(self.0 / 256.0, self.1 / 256.0);
@@ -77,10 +77,15 @@ impl DoubleF32 {
     }
 }
 
-/// The frequencies `theta^(-2i/head)` for i < head / 2: `l = ln(theta)` refined by one Newton step
-/// in pairs, `e^(-l * 2i/head)` in pairs, rounded to binary32. `head` even; 1 < theta <= 10^9.
+/// Returns the frequencies `theta^(-2i/head)` for i < head / 2: `l = ln(theta)` refined by one Newton step and
+/// `e^(-l * 2i/head)`, both in double-binary32 arithmetic, rounded to binary32.
+///
+/// `head`, the elements of a head, is even, at least 2 and at most 2^16; 1 < theta <= [`MAX_THETA`].
 pub fn frequencies(head: usize, theta: f32) -> Result<Vec<f32>> {
-    shape(head > 0 && head.is_multiple_of(2) && head <= 1 << 16)?;
+    let operation = Operation("frequencies");
+    operation.at_least("head", 2, head)?;
+    operation.multiple_of("head", 2, head)?;
+    operation.at_most("head", 1 << 16, head)?;
     parameter(theta > 1.0 && theta <= MAX_THETA)?;
     let approximate = ln(theta);
     let residual = DoubleF32(theta, 0.0)
@@ -94,19 +99,19 @@ pub fn frequencies(head: usize, theta: f32) -> Result<Vec<f32>> {
     Ok((0..head / 2).map(frequency).collect())
 }
 
-/// How frequencies are scaled. Every quotient and product below is one binary32 operation.
+/// A scaling of the frequencies. Every quotient and product below is one binary32 operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scaling<'a> {
     /// `f / factor` (Chen et al., 2023). `factor` finite, at least 1.
     Linear {
-        /// How much longer the context became.
+        /// The ratio of the extended to the original context length.
         factor: f32,
     },
-    /// That of Llama 3.1. With `turns = (context as f32 * f) / 2pi`, those of a frequency over the
-    /// original context, 2pi = 0x40c90fdb: more than `high` turns: f; less than `low`: `slow = f / factor`;
-    /// else `fma((turns - low) / (high - low), f - slow, slow)`.
+    /// The scaling of Llama 3.1. With `turns = (context as f32 * f) / 2pi`, the turns of a frequency over the
+    /// original context, 2pi = 0x40c90fdb: f if `turns > high`; `slow = f / factor` if `turns < low`;
+    /// otherwise `fma((turns - low) / (high - low), f - slow, slow)`.
     Llama3 {
-        /// How much longer the context became. Finite, at least 1.
+        /// The ratio of the extended to the original context length. Finite, at least 1.
         factor: f32,
         /// `low_freq_factor`, positive.
         low: f32,
@@ -115,18 +120,18 @@ pub enum Scaling<'a> {
         /// `original_max_position_embeddings`, from 1 to 2^24.
         context: u32,
     },
-    /// `f[i] / divisors[i]`, the divisors of a GGUF file's tensor `rope_freqs.weight`, head / 2 of them,
-    /// each finite and positive.
+    /// `f[i] / divisors[i]`: the divisors are the tensor `rope_freqs.weight` of a GGUF file, head / 2 of them, each
+    /// finite and positive.
     Divisors(&'a [f32]),
 }
 
 impl Scaling<'_> {
-    /// Scales frequencies in place.
+    /// Scales `frequencies` `[head / 2]` in place.
     pub fn apply(&self, frequencies: &mut [f32]) -> Result<()> {
-        let lengthens = |factor: f32| factor >= 1.0 && factor.is_finite();
+        let is_factor = |factor: f32| factor >= 1.0 && factor.is_finite();
         match *self {
             Scaling::Linear { factor } => {
-                parameter(lengthens(factor))?;
+                parameter(is_factor(factor))?;
                 for f in frequencies {
                     *f /= factor;
                 }
@@ -137,7 +142,7 @@ impl Scaling<'_> {
                 high,
                 context,
             } => {
-                parameter(lengthens(factor) && low > 0.0 && high > low && high.is_finite())?;
+                parameter(is_factor(factor) && low > 0.0 && high > low && high.is_finite())?;
                 parameter((1..=1 << 24).contains(&context))?;
                 for f in frequencies {
                     let turns = (context as f32 * *f) / TWO_PI;
@@ -150,7 +155,7 @@ impl Scaling<'_> {
                 }
             }
             Scaling::Divisors(divisors) => {
-                shape(divisors.len() == frequencies.len())?;
+                Operation("Scaling::apply").exactly("divisors", frequencies.len(), divisors.len())?;
                 parameter(divisors.iter().all(|d| *d > 0.0 && d.is_finite()))?;
                 for (f, d) in frequencies.iter_mut().zip(divisors) {
                     *f /= d;
@@ -161,6 +166,7 @@ impl Scaling<'_> {
     }
 }
 
+/// Returns [`Error::Parameter`] unless the condition holds.
 fn parameter(fits: bool) -> Result<()> {
     if fits {
         Ok(())
@@ -169,7 +175,7 @@ fn parameter(fits: bool) -> Result<()> {
     }
 }
 
-/// The cosines and sines of positions 0, 1, ..., made once.
+/// The cosines and sines of the angles of positions 0, 1, ....
 #[derive(Clone, Debug)]
 pub struct RopeTable {
     half: usize,
@@ -178,17 +184,19 @@ pub struct RopeTable {
 }
 
 impl RopeTable {
-    /// The table for heads of `head` elements (even) and `positions` positions (at most 2^20).
+    /// Computes the table for heads of `head` elements (even) and `positions` positions, at most [`MAX_POSITIONS`].
     pub fn new(head: usize, theta: f32, positions: usize) -> Result<RopeTable> {
         RopeTable::from_frequencies(&frequencies(head, theta)?, positions)
     }
 
-    /// The table from given frequencies (see [`Scaling`]), head / 2 of them, each in [0, 1].
+    /// Computes the table from `frequencies` `[head / 2]`, each in [0, 1], scaled if needed (see [`Scaling`]).
     pub fn from_frequencies(frequencies: &[f32], positions: usize) -> Result<RopeTable> {
-        shape(!frequencies.is_empty() && positions <= MAX_POSITIONS)?;
+        let operation = Operation("RopeTable::from_frequencies");
+        operation.at_least("frequencies", 1, frequencies.len())?;
+        operation.at_most("positions", MAX_POSITIONS, positions)?;
         parameter(frequencies.iter().all(|f| (0.0..=1.0).contains(f)))?;
         let half = frequencies.len();
-        let length = area(positions, half)?;
+        let length = operation.area("elements of the table", positions, half)?;
         let mut table = RopeTable {
             half,
             cos: Vec::new(),
@@ -212,12 +220,12 @@ impl RopeTable {
         Ok(table)
     }
 
-    /// The elements of a head.
+    /// Returns the number of elements of a head.
     pub fn head(&self) -> usize {
         2 * self.half
     }
 
-    /// The number of positions.
+    /// Returns the number of positions.
     pub fn positions(&self) -> usize {
         self.cos.len() / self.half
     }
@@ -227,7 +235,7 @@ impl RopeTable {
         self.rotate_by(isa, positions, x, false)
     }
 
-    /// The inverse of [`RopeTable::rotate`], up to rounding, and its gradient.
+    /// The inverse of [`RopeTable::rotate`] up to rounding; also its gradient.
     pub fn rotate_inverse(&self, isa: Isa, positions: &[u32], x: &mut [f32]) -> Result<()> {
         self.rotate_by(isa, positions, x, true)
     }
@@ -260,13 +268,16 @@ impl RopeTable {
             }
             nan
         }
+        let operation = Operation("rotate");
         if positions.is_empty() {
-            return shape(x.is_empty());
+            return operation.exactly("elements of x", 0, x.len());
         }
         let width = x.len() / positions.len();
-        shape(x.len() == width * positions.len() && width > 0 && width.is_multiple_of(self.head()))?;
-        if positions.iter().any(|&p| p as usize >= self.positions()) {
-            return Err(Error::IndexOutOfRange);
+        operation.multiple_of("elements of x", positions.len(), x.len())?;
+        operation.at_least("width", 1, width)?;
+        operation.multiple_of("width", self.head(), width)?;
+        for &position in positions {
+            operation.index(position as usize, self.positions())?;
         }
         no_nan(dispatch!(
             isa,

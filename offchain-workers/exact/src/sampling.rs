@@ -1,53 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Choosing the next token: temperature, top-k, top-p, Gumbel-max.
+//! Sampling of the next token: temperature, top-k, top-p, Gumbel-max.
 //!
-//! Canonical order, for one row of logits:
-//! 1. temperature 0: the index of the largest logit, the lowest of several;
+//! Canonical order of one row of logits:
+//! 1. temperature 0: the token is the lowest index of the largest logit;
 //! 2. `z[i] = logit[i] / temperature`;
-//! 3. candidates are ordered by z descending, equal ones by index ascending; top-k keeps the first k;
-//! 4. top-p: softmax over the candidates in that order, its probabilities added one after the other
-//!    from +0.0; the candidates up to and with the first whose running sum reaches p are kept;
-//! 5. for each kept candidate `g = z - ln(-ln(u))`, u uniform from the word with the token's index
-//!    ([`crate::rng::Words`]); the largest g wins, of equal ones the lowest index.
+//! 3. candidates are ordered by z descending, equal ones by index ascending; top-k retains the first k;
+//! 4. top-p: softmax over the candidates in that order; its probabilities are added sequentially
+//!    from +0.0; the candidates up to and including the first whose running sum reaches p are retained;
+//! 5. for each retained candidate `g = z - ln(-ln(u))`, u uniform from the word with the token's index
+//!    ([`crate::rng::Words`]); the token is the one with the largest g, the lowest index among equal ones.
 //!
-//! Gumbel-max draws from exactly the softmax of the kept candidates, with no running sum to compare.
+//! Gumbel-max samples from exactly the softmax of the retained candidates without a cumulative sum.
 
 use alloc::vec::Vec;
 
-use crate::error::{shape, Error, Result};
+use crate::error::{Error, Operation, Result};
 use crate::math::{ln, ln_slice};
 use crate::reduce::argmax;
 use crate::rng::{uniforms, Words};
 use crate::softmax::softmax;
 use crate::Isa;
 
-/// Tokens of a part of a row (the last may be shorter). Traces hold the [best](Candidate::best) of each part, so this
-/// size is agreed upon.
+/// The number of logits of a chunk of a row (the last may be shorter). Traces contain the [best](Candidate::best)
+/// candidate of each chunk, so this size is part of the protocol.
 pub const CHUNK: usize = 4096;
 
-/// Candidates handled together: a multiple of the 256 words of sixteen blocks.
+/// The number of Gumbel variates computed at a time: a multiple of the 256 words of sixteen ChaCha20 blocks.
 const GUMBEL_BATCH: usize = 1024;
 
-/// How tokens are chosen.
+/// The parameters of sampling.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampling {
-    /// Divides the logits; 0 means the most likely token. Finite and not negative.
+    /// The divisor of the logits, finite and not negative; 0 selects the most likely token.
     pub temperature: f32,
-    /// Keeps this many candidates; 0 keeps all.
+    /// The number of most likely candidates to retain; 0 retains all.
     pub top_k: u32,
-    /// Keeps the most likely candidates that together reach this probability; in (0, 1], 1 keeps all.
+    /// Retains the most likely candidates whose probabilities add up to this one; in (0, 1], 1 retains all.
     pub top_p: f32,
 }
 
 impl Sampling {
-    /// Always the most likely token.
+    /// Greedy decoding: always the most likely token.
     pub const GREEDY: Sampling = Sampling {
         temperature: 0.0,
         top_k: 0,
         top_p: 1.0,
     };
 
-    /// [`Error::Parameter`] unless every parameter lies in its domain.
+    /// Returns [`Error::Parameter`] unless every parameter lies in its domain.
     pub fn validate(&self) -> Result<()> {
         let fits = self.temperature >= 0.0 && self.temperature.is_finite() && self.top_p > 0.0 && self.top_p <= 1.0;
         if fits {
@@ -57,8 +57,7 @@ impl Sampling {
         }
     }
 
-    /// The token for a position, from its row of logits. The same seed, position and logits give
-    /// the same token.
+    /// Samples the token of a position from its row of logits. The token is a function of seed, position and logits.
     pub fn sample(&self, isa: Isa, seed: [u8; 32], position: u64, logits: &[f32]) -> Result<u32> {
         let draw = Draw::new(*self, seed, position)?;
         let mut candidates = Vec::new();
@@ -66,49 +65,50 @@ impl Sampling {
         draw.sample(draw.truncate(isa, candidates)?)
     }
 
-    /// Whether steps 3 and 4 keep every candidate.
-    fn samples_all(&self) -> bool {
+    /// Returns whether steps 3 and 4 retain every candidate.
+    fn retains_all(&self) -> bool {
         self.top_k == 0 && self.top_p == 1.0
     }
 }
 
-/// A token that may be drawn.
+/// A token that can be sampled.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
-    /// What candidates are compared by, as far as a part of a row tells: the logit where the temperature is 0, g where
-    /// every candidate is kept, else z. Zeros are +0.0.
+    /// The value by which the candidates of a chunk are compared: the logit if the temperature is 0, g if every candidate
+    /// is retained, otherwise z. Zeros are +0.0.
     value: f32,
     token: u32,
 }
 
 impl Candidate {
-    /// The token.
+    /// Returns the token.
     pub fn token(&self) -> u32 {
         self.token
     }
 
-    /// The one that comes first: the largest value, of equal ones the lowest token.
+    /// Returns the candidate with the largest value, the lowest token among equal ones.
     pub fn best(candidates: &[Candidate]) -> Option<Candidate> {
         candidates.iter().copied().min_by(Candidate::order)
     }
 
-    /// The token and the bits of the value, little endian.
+    /// Returns the token and the bits of the value, little endian.
     pub fn to_le_bytes(&self) -> [u8; 8] {
         let [a, b, c, d] = self.token.to_le_bytes();
         let [e, f, g, h] = self.value.to_le_bytes();
         [a, b, c, d, e, f, g, h]
     }
 
-    /// Descending values, equal ones by token ascending.
+    /// Orders by value descending, then by token ascending.
     fn order(&self, other: &Candidate) -> core::cmp::Ordering {
         let values = other.value.total_cmp(&self.value);
         values.then(self.token.cmp(&other.token))
     }
 }
 
-/// The draw of one token from a row of logits that is seen in parts, in any order: [`Draw::add_candidates`] takes out of
-/// each part the candidates that may win, [`Draw::truncate`] keeps those of all parts that may be drawn, and
-/// [`Draw::sample`] draws.
+/// Sampling of one token from a row of logits that is computed in chunks, in any order and never as a whole.
+///
+/// [`Draw::add_candidates`] collects from each chunk the candidates that can be sampled, [`Draw::truncate`] applies top-k
+/// and top-p to those of all chunks, and [`Draw::sample`] selects the token.
 #[derive(Clone, Copy, Debug)]
 pub struct Draw {
     sampling: Sampling,
@@ -117,7 +117,7 @@ pub struct Draw {
 }
 
 impl Draw {
-    /// The draw for a position.
+    /// Creates the draw of a position; [`Error::Parameter`] as [`Sampling::validate`].
     pub fn new(sampling: Sampling, seed: [u8; 32], position: u64) -> Result<Draw> {
         sampling.validate()?;
         Ok(Draw {
@@ -127,34 +127,35 @@ impl Draw {
         })
     }
 
-    /// Adds the candidates among the tokens from `first` on, a multiple of 256, whose logits are `part`. None
-    /// are lost: where nothing is [cut](Draw::truncates) one is added, with top-k at most k, else all.
-    pub fn add_candidates(&self, isa: Isa, first: u32, part: &[f32], candidates: &mut Vec<Candidate>) -> Result<()> {
-        let last = u32::try_from(part.len()).ok().and_then(|len| first.checked_add(len));
-        shape(first.is_multiple_of(256) && last.is_some())?;
-        if part.is_empty() {
+    /// Adds to `candidates` those among the tokens from `first` on, a multiple of 256, whose logits are `chunk`: one if
+    /// the draw does not [truncate](Draw::truncates), at most k with top-k, otherwise all.
+    pub fn add_candidates(&self, isa: Isa, first: u32, chunk: &[f32], candidates: &mut Vec<Candidate>) -> Result<()> {
+        let operation = Operation("add_candidates");
+        operation.multiple_of("first token", 256, first as usize)?;
+        operation.at_most("logits of the chunk", (u32::MAX - first) as usize, chunk.len())?;
+        if chunk.is_empty() {
             return Ok(());
         }
         if self.sampling.temperature == 0.0 {
-            let index = argmax(isa, part)?;
+            let index = argmax(isa, chunk)?;
             candidates.push(Candidate {
-                // Zeros of both signs are equal.
-                value: part[index] + 0.0,
+                // Adding +0.0 makes zeros of both signs equal.
+                value: chunk[index] + 0.0,
                 token: first + index as u32,
             });
             return Ok(());
         }
-        match self.sampling.samples_all() {
-            true => self.add_sampled(isa, first, part, candidates),
-            false => self.add_largest(first, part, candidates),
+        match self.sampling.retains_all() {
+            true => self.add_sampled(isa, first, chunk, candidates),
+            false => self.add_largest(first, chunk, candidates),
         }
     }
 
-    /// Steps 2 and 5 for all tokens of a part, some at a time: the one that wins.
-    fn add_sampled(&self, isa: Isa, first: u32, part: &[f32], candidates: &mut Vec<Candidate>) -> Result<()> {
+    /// Steps 2 and 5 for all tokens of a chunk: adds the one with the largest g.
+    fn add_sampled(&self, isa: Isa, first: u32, chunk: &[f32], candidates: &mut Vec<Candidate>) -> Result<()> {
         let mut best: Option<Candidate> = None;
         let mut buffers = [[0.0f32; GUMBEL_BATCH]; 2];
-        for (index, logits) in part.chunks(GUMBEL_BATCH).enumerate() {
+        for (index, logits) in chunk.chunks(GUMBEL_BATCH).enumerate() {
             let first = first + (index * GUMBEL_BATCH) as u32;
             let [a, b] = &mut buffers;
             let (a, b) = (&mut a[..logits.len()], &mut b[..logits.len()]);
@@ -176,11 +177,11 @@ impl Draw {
         Ok(())
     }
 
-    /// Step 2, and step 3 as far as a part tells.
-    fn add_largest(&self, first: u32, part: &[f32], candidates: &mut Vec<Candidate>) -> Result<()> {
+    /// Step 2, and step 3 within a chunk: adds the candidates with the largest z.
+    fn add_largest(&self, first: u32, chunk: &[f32], candidates: &mut Vec<Candidate>) -> Result<()> {
         let before = candidates.len();
-        for (token, &logit) in (first..).zip(part) {
-            // Adding +0.0 makes a -0.0 equal to +0.0 in the order.
+        for (token, &logit) in (first..).zip(chunk) {
+            // Adding +0.0 makes zeros of both signs equal.
             let value = logit / self.sampling.temperature + 0.0;
             if value.is_nan() {
                 return Err(Error::NotANumber);
@@ -188,19 +189,19 @@ impl Draw {
             candidates.push(Candidate { value, token });
         }
         let k = self.sampling.top_k as usize;
-        if k > 0 && k < part.len() {
+        if k > 0 && k < chunk.len() {
             candidates[before..].select_nth_unstable_by(k - 1, Candidate::order);
             candidates.truncate(before + k);
         }
         Ok(())
     }
 
-    /// Whether steps 3 and 4 keep less than every candidate: there is a top-k or a top-p, and a temperature.
+    /// Returns whether steps 3 and 4 may remove candidates: top-k or top-p is set, and the temperature is not 0.
     pub fn truncates(&self) -> bool {
-        self.sampling.temperature > 0.0 && !self.sampling.samples_all()
+        self.sampling.temperature > 0.0 && !self.sampling.retains_all()
     }
 
-    /// The candidates that steps 3 and 4 keep, in any order, of those of all parts of the row.
+    /// Returns the candidates, of those of all chunks of the row, that steps 3 and 4 retain, in any order.
     pub fn truncate(&self, isa: Isa, mut candidates: Vec<Candidate>) -> Result<Vec<Candidate>> {
         if self.truncates() && !candidates.is_empty() {
             self.apply_top_k_top_p(isa, &mut candidates)?;
@@ -208,17 +209,18 @@ impl Draw {
         Ok(candidates)
     }
 
-    /// The token, from the candidates that are kept. No candidates: [`Error::Shape`].
-    pub fn sample(&self, mut kept: Vec<Candidate>) -> Result<u32> {
+    /// Samples the token from the retained candidates; [`Error::Shape`] if there are none.
+    pub fn sample(&self, mut retained: Vec<Candidate>) -> Result<u32> {
         if self.truncates() {
             let mut words = Words::new(self.seed, self.position);
-            for candidate in &mut kept {
+            for candidate in &mut retained {
                 candidate.value -= ln(-ln(words.uniform(candidate.token)));
                 candidate.value += 0.0;
             }
         }
-        let first = Candidate::best(&kept).ok_or(Error::Shape)?;
-        Ok(first.token)
+        Operation("sample").at_least("candidates", 1, retained.len())?;
+        let best = Candidate::best(&retained).ok_or(Error::NotANumber)?;
+        Ok(best.token)
     }
 
     /// Steps 3 and 4.

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Softmax over rows, forward and backward.
 //!
-//! Canonical order, for one row: `m = max(x)` (a zero is +0.0), `e[i] = exp(x[i] - m)`,
+//! Canonical order of one row: `m = max(x)` (a zero is +0.0), `e[i] = exp(x[i] - m)`,
 //! `s = sum16(e)`, `p[i] = e[i] / s`. Backward: `d = dot16(p, dp)`, `dx[i] = p[i] * (dp[i] - d)`.
-//! A row whose maximum is infinite has no softmax and is [`Error::NotANumber`](crate::Error::NotANumber).
+//! A row whose maximum is infinite is rejected with [`Error::NotANumber`](crate::Error::NotANumber).
 
-use crate::error::{no_nan, shape, Result};
+use crate::error::{no_nan, Operation, Result};
 use crate::math::exp_of;
 use crate::reduce::{dot_of, max_of, sum_of};
 use crate::simd::Lanes;
 use crate::Isa;
 
-/// Softmax of one row in place. Gives (NaN lanes, maximum, sum of the exponentials).
+/// Replaces one row by its softmax. Returns (mask of NaN lanes, maximum, sum of the exponentials).
 #[inline(always)]
 pub(crate) fn softmax_row<V: Lanes>(x: &mut [f32]) -> (u16, f32, f32) {
     let (largest, nan) = max_of::<V>(x);
@@ -24,7 +24,7 @@ pub(crate) fn softmax_row<V: Lanes>(x: &mut [f32]) -> (u16, f32, f32) {
     (nan, largest, sum)
 }
 
-/// Softmax of each row of `x` [rows, width] in place.
+/// Replaces each row of `x` [rows, width] by its softmax.
 pub fn softmax(isa: Isa, x: &mut [f32], width: usize) -> Result<()> {
     #[inline(always)]
     fn body<V: Lanes>(x: &mut [f32], width: usize) -> u16 {
@@ -34,19 +34,19 @@ pub fn softmax(isa: Isa, x: &mut [f32], width: usize) -> Result<()> {
         }
         nan
     }
-    shape(width > 0 && x.len().is_multiple_of(width))?;
+    Operation("softmax").rows_of("elements of x", width, x.len())?;
     no_nan(dispatch!(isa, body(x: &mut [f32], width: usize) -> u16))
 }
 
-/// The gradient of one row, in place: `d` is dp and becomes dx.
+/// The gradient of one row in place: `d` holds dp before and dx after. Returns the mask of NaN lanes.
 #[inline(always)]
 pub(crate) fn softmax_backward_row<V: Lanes>(p: &[f32], d: &mut [f32]) -> u16 {
     let dot = V::splat(dot_of::<V>(p, d));
     elementwise!(V, d.len(), [a: p, b: d], [c: d], { let c = a.mul(b.sub(dot)); })
 }
 
-/// The gradient of [`softmax`]: `p` [rows, width] is its result, `d` its gradient, replaced by the
-/// gradient of the input.
+/// The gradient of [`softmax`]: `p` [rows, width] is its result; `d` [rows, width] holds the gradient of the result
+/// before and the gradient of the input after.
 pub fn softmax_backward(isa: Isa, p: &[f32], d: &mut [f32], width: usize) -> Result<()> {
     #[inline(always)]
     fn body<V: Lanes>(p: &[f32], d: &mut [f32], width: usize) -> u16 {
@@ -56,6 +56,8 @@ pub fn softmax_backward(isa: Isa, p: &[f32], d: &mut [f32], width: usize) -> Res
         }
         nan
     }
-    shape(width > 0 && p.len() == d.len() && p.len().is_multiple_of(width))?;
+    let operation = Operation("softmax_backward");
+    operation.rows_of("elements of p", width, p.len())?;
+    operation.exactly("elements of d", p.len(), d.len())?;
     no_nan(dispatch!(isa, body(p: &[f32], d: &mut [f32], width: usize) -> u16))
 }

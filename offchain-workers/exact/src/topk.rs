@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The largest elements by absolute value, for compression.
+//! The elements of largest absolute value, for gradient compression.
 
 use alloc::vec::Vec;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Operation, Result};
 
-/// The indices of the `k` elements of `chunk` with the largest absolute values (all, if it has no
-/// more), ascending; of equal values the lower index is taken. Replaces the contents of `indices`.
+/// Replaces the contents of `indices` by the indices of the `k` elements of `chunk` with the largest absolute values
+/// (all if it has no more), ascending; among equal values the lower index comes first.
+///
+/// [`Error::Shape`] if `chunk` has more than `u32::MAX` elements.
 pub fn top_k_abs(chunk: &[f32], k: usize, indices: &mut Vec<u32>) -> Result<()> {
     indices.clear();
-    let length = u32::try_from(chunk.len()).map_err(|_| Error::Shape)?;
+    Operation("top_k_abs").at_most("elements of the chunk", u32::MAX as usize, chunk.len())?;
+    let length = chunk.len() as u32;
     if chunk.iter().any(|v| v.is_nan()) {
         return Err(Error::NotANumber);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Attention: its literal order on every instruction set, and decode = prefill.
+//! Attention follows its canonical order on every instruction set; decoding equals prefilling.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -24,8 +24,8 @@ impl Case {
         &x[i * self.shape.width..][..self.shape.width]
     }
 
-    /// The keys that a query sees.
-    fn seen(&self, i: usize) -> std::ops::Range<usize> {
+    /// The visible keys of a query.
+    fn visible(&self, i: usize) -> std::ops::Range<usize> {
         let end = self.shape.offset + i + 1;
         end.saturating_sub(self.shape.window.unwrap_or(end))..end
     }
@@ -44,8 +44,8 @@ impl Case {
         (p, out)
     }
 
-    /// Probabilities and output, literally.
-    fn literal_forward(&self) -> (Vec<f32>, Vec<f32>) {
+    /// Probabilities and output, computed naively.
+    fn reference_forward(&self) -> (Vec<f32>, Vec<f32>) {
         let Attention {
             queries, width, scale, ..
         } = self.shape;
@@ -56,49 +56,49 @@ impl Case {
                 let terms = q.iter().copied().zip(self.row(&self.k, j).iter().copied());
                 chain(0.0, terms) * scale
             };
-            let seen = self.seen(i);
-            let scores: Vec<f32> = seen.clone().map(score).collect();
+            let visible = self.visible(i);
+            let scores: Vec<f32> = visible.clone().map(score).collect();
             let row = softmax(&scores);
             for c in 0..width {
                 let terms = row
                     .iter()
                     .enumerate()
-                    .map(|(j, &p)| (p, self.v[(seen.start + j) * width + c]));
+                    .map(|(j, &p)| (p, self.v[(visible.start + j) * width + c]));
                 out.push(chain(0.0, terms));
             }
-            p.extend(vec![0.0; seen.start]);
+            p.extend(vec![0.0; visible.start]);
             p.extend(&row);
             p.extend(vec![0.0; queries - 1 - i]);
         }
         (p, out)
     }
 
-    /// dq, dk and dv from given starts, literally.
-    fn literal_backward(&self, p: &[f32], mut dk: Vec<f32>, mut dv: Vec<f32>) -> [Vec<f32>; 3] {
+    /// dq, dk and dv, accumulated from the given dk and dv, computed naively.
+    fn reference_backward(&self, p: &[f32], mut dk: Vec<f32>, mut dv: Vec<f32>) -> [Vec<f32>; 3] {
         let Attention {
             queries, width, scale, ..
         } = self.shape;
         let n = self.shape.keys();
         let mut dq = vec![];
         for i in 0..queries {
-            let seen = self.seen(i);
-            let p = &p[i * n..][seen.clone()];
+            let visible = self.visible(i);
+            let p = &p[i * n..][visible.clone()];
             let dout = self.row(&self.dout, i);
             let score = |j| {
                 let terms = dout.iter().copied().zip(self.row(&self.v, j).iter().copied());
                 chain(0.0, terms)
             };
-            let dp: Vec<f32> = seen.clone().map(score).collect();
+            let dp: Vec<f32> = visible.clone().map(score).collect();
             let dot = dot16(p, &dp);
             let ds: Vec<f32> = p.iter().zip(&dp).map(|(p, d)| (p * (d - dot)) * scale).collect();
             for (c, &d) in dout.iter().enumerate() {
                 let terms = ds
                     .iter()
                     .enumerate()
-                    .map(|(j, &ds)| (ds, self.k[(seen.start + j) * width + c]));
+                    .map(|(j, &ds)| (ds, self.k[(visible.start + j) * width + c]));
                 dq.push(chain(0.0, terms));
-                for j in 0..seen.len() {
-                    let at = (seen.start + j) * width + c;
+                for j in 0..visible.len() {
+                    let at = (visible.start + j) * width + c;
                     dk[at] = fma(ds[j], self.q[i * width + c], dk[at]);
                     dv[at] = fma(p[j], d, dv[at]);
                 }
@@ -108,10 +108,10 @@ impl Case {
     }
 
     fn check(&self) {
-        let (p, out) = self.literal_forward();
+        let (p, out) = self.reference_forward();
         let keys = self.shape.keys() * self.shape.width;
         let starts = [numbers(keys, 20), numbers(keys, 21)];
-        let [dq, dk, dv] = self.literal_backward(&p, starts[0].clone(), starts[1].clone());
+        let [dq, dk, dv] = self.reference_backward(&p, starts[0].clone(), starts[1].clone());
         for isa in Isa::available() {
             let ours = self.forward(isa);
             assert_eq!(bits(&ours.0), bits(&p), "{isa:?}");
@@ -166,7 +166,7 @@ fn cases() -> impl Strategy<Value = Case> {
                 window,
                 ..shape(t, offset, width)
             },
-            // Huge queries would make every score infinite.
+            // With huge queries every score would be infinite.
             q: q.into_iter().map(|x| x.clamp(-100.0, 100.0)).collect(),
             k,
             v,
@@ -179,13 +179,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
-    fn attention_follows_its_literal_order(case in cases()) {
+    fn attention_follows_its_canonical_order(case in cases()) {
         case.check();
     }
 }
 
 #[test]
-fn attention_follows_its_literal_order_over_long_contexts() {
+fn attention_follows_its_canonical_order_over_long_contexts() {
     for (t, offset, width) in [(70, 0, 64), (1, 700, 64), (30, 300, 48), (270, 13, 16)] {
         for window in [None, Some(1), Some(64), Some(200)] {
             Case {
@@ -204,7 +204,7 @@ fn attention_follows_its_literal_order_over_long_contexts() {
 }
 
 #[test]
-fn decode_is_prefill_bit_for_bit() {
+fn decoding_equals_prefilling_bit_for_bit() {
     let shaped = |window, t, offset, width| Attention {
         window,
         ..shape(t, offset, width)
@@ -231,7 +231,7 @@ fn decode_is_prefill_bit_for_bit() {
                     .unwrap();
                 assert_eq!(bits(&out), bits(whole.row(&prefill, i)), "{isa:?} {i}");
             }
-            // In two parts.
+            // Prefill in two parts.
             let cut = 17;
             let rest = Case {
                 shape: shaped(window, t - cut, cut, width),
@@ -271,7 +271,7 @@ fn no_queries_give_no_output() {
 }
 
 #[test]
-fn wrong_shapes_are_refused() {
+fn wrong_shapes_are_rejected() {
     let keys = PackedMatrix::from_out_in(3, 4, &[0.5; 12]).unwrap();
     let mut scratch = Scratch::default();
     let (mut p, mut out) = ([0.0; 64], [0.0; 64]);
@@ -281,21 +281,24 @@ fn wrong_shapes_are_refused() {
         shape.forward(isa, &q, &keys, &v, &mut p[..np], &mut out[..q.len()], &mut scratch)
     };
     assert_eq!(run(shape(2, 1, 4), 8, 12, 6), Ok(()));
-    assert_eq!(run(shape(2, 1, 4), 7, 12, 6), Err(Error::Shape));
-    assert_eq!(run(shape(2, 1, 4), 8, 11, 6), Err(Error::Shape));
-    assert_eq!(run(shape(2, 1, 4), 8, 12, 5), Err(Error::Shape));
-    assert_eq!(run(shape(2, 2, 4), 8, 16, 8), Err(Error::Shape));
-    let nothing = Attention {
+    assert!(matches!(run(shape(2, 1, 4), 7, 12, 6), Err(Error::Shape { .. })));
+    assert!(matches!(run(shape(2, 1, 4), 8, 11, 6), Err(Error::Shape { .. })));
+    assert!(matches!(run(shape(2, 1, 4), 8, 12, 5), Err(Error::Shape { .. })));
+    assert!(matches!(run(shape(2, 2, 4), 8, 16, 8), Err(Error::Shape { .. })));
+    let zero_width = Attention {
         width: 0,
         ..shape(2, 1, 4)
     };
-    assert_eq!(run(nothing, 0, 0, 6), Err(Error::Shape));
-    assert_eq!(run(shape(usize::MAX, 1, 4), 8, 12, 6), Err(Error::Shape));
-    let endless = Attention {
+    assert!(matches!(run(zero_width, 0, 0, 6), Err(Error::Shape { .. })));
+    assert!(matches!(
+        run(shape(usize::MAX, 1, 4), 8, 12, 6),
+        Err(Error::Shape { .. })
+    ));
+    let nan_scale = Attention {
         scale: f32::NAN,
         ..shape(2, 1, 4)
     };
-    assert_eq!(run(endless, 8, 12, 6), Err(Error::Parameter));
-    let blind = windowed(0, shape(2, 1, 4));
-    assert_eq!(run(blind, 8, 12, 6), Err(Error::Parameter));
+    assert_eq!(run(nan_scale, 8, 12, 6), Err(Error::Parameter));
+    let empty_window = windowed(0, shape(2, 1, 4));
+    assert_eq!(run(empty_window, 8, 12, 6), Err(Error::Parameter));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Software fused multiply-add and square root against the hardware's.
+//! Compares software fused multiply-add and square root with hardware.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -18,19 +18,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(20_000))]
 
     #[test]
-    fn fma_is_the_hardwares_for_any_numbers(a in any_number(), b in any_number(), c in any_number()) {
+    fn fma_equals_the_hardware_for_any_numbers(a in any_number(), b in any_number(), c in any_number()) {
         check_fma(a, b, c);
     }
 
     #[test]
-    fn fma_is_the_hardwares_for_any_bits(a: u32, b: u32, c: u32) {
+    fn fma_equals_the_hardware_for_any_bits(a: u32, b: u32, c: u32) {
         check_fma(f32::from_bits(a), f32::from_bits(b), f32::from_bits(c));
     }
 
-    /// The addend within a few ulp of half an ulp of the product and the other way round: ties and
-    /// near ties, where rounding twice goes wrong.
+    /// The addend is within a few ulp of half an ulp of the product, or the reverse: ties and near ties, where double
+    /// rounding gives a wrong result.
     #[test]
-    fn fma_is_the_hardwares_near_ties(
+    fn fma_equals_the_hardware_near_ties(
         a in 0x0080_0000u32..0x0100_0000, b in 0x0080_0000u32..0x0100_0000,
         c in 0x0080_0000u32..0x0100_0000, low in 0u32..4, shift in -60i32..60, signs in 0u32..8,
         scale in -80i32..40,
@@ -48,16 +48,16 @@ proptest! {
         check_fma(a, f32::from_bits(0x3f80_0001), c);
     }
 
-    /// Results among the denormals.
+    /// The results are denormal.
     #[test]
-    fn fma_is_the_hardwares_for_tiny_results(a: u32, b: u32, c in 0u32..0x0100_0000, ea in 20u32..127) {
+    fn fma_equals_the_hardware_for_tiny_results(a: u32, b: u32, c in 0u32..0x0100_0000, ea in 20u32..127) {
         let with_exponent = |x: u32, e: u32| f32::from_bits((x & 0x807f_ffff) | (e << 23));
         check_fma(with_exponent(a, ea), with_exponent(b, 127 - ea + 10), f32::from_bits(c));
         check_fma(with_exponent(a, ea), with_exponent(b, 127u32.saturating_sub(ea)), -f32::from_bits(c));
     }
 
     #[test]
-    fn sqrt_is_the_hardwares_for_any_bits(x: u32) {
+    fn sqrt_equals_the_hardware_for_any_bits(x: u32) {
         check_sqrt(x);
     }
 }
@@ -70,9 +70,9 @@ fn check_sqrt(x: u32) {
 }
 
 #[test]
-fn sqrt_is_the_hardwares_over_the_whole_range() {
+fn sqrt_equals_the_hardware_over_the_whole_range() {
     (0..=u32::MAX).step_by(1009).for_each(check_sqrt);
-    // Every mantissa of two neighbouring exponents, which is every case but for scaling.
+    // Mantissas of two consecutive exponents: all other exponents differ by scaling only.
     (0x3f80_0000..0x4080_0000).step_by(3).for_each(check_sqrt);
     [
         0,

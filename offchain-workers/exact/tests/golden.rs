@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Fingerprints of all operations on fixed inputs: the same on every machine, with and without the
-//! `std` feature, today and tomorrow. A change here is a change of the numerics that models are
-//! defined in, and needs a new profile.
+//! Golden hashes of all operations on fixed inputs, the same on every machine, with and without the `std` feature.
+//! A change of a hash is a change of the numerics that models are defined in, and requires a new profile.
 #![allow(clippy::unwrap_used)]
 
 mod common;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Every backward pass against central differences of a binary64 forward pass.
+//! Compares every backward pass with central differences of a binary64 forward pass.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -49,7 +49,7 @@ fn softmax_wide(x: &[f64]) -> Vec<f64> {
 }
 
 #[test]
-fn matmul_gradients_are_the_differences() {
+fn matmul_gradients_equal_the_central_differences() {
     let (m, n, k) = (5, 19, 7);
     let (x, w, dy) = (numbers(m * k, 1), numbers(n * k, 2), numbers(m * n, 3));
     let product = |x: &[f64], w: &[f64]| -> Vec<f64> {
@@ -69,7 +69,7 @@ fn matmul_gradients_are_the_differences() {
 }
 
 #[test]
-fn rmsnorm_gradients_are_the_differences() {
+fn rmsnorm_gradients_equal_the_central_differences() {
     let (rows, width, eps) = (3, 21, 1e-5f32);
     let (x, w, dy) = (numbers(rows * width, 1), numbers(width, 2), numbers(rows * width, 3));
     let norm = |x: &[f64], w: &[f64]| -> Vec<f64> {
@@ -94,7 +94,7 @@ fn rmsnorm_gradients_are_the_differences() {
 }
 
 #[test]
-fn softmax_gradient_is_the_differences() {
+fn softmax_gradient_equal_the_central_differences() {
     let width = 13;
     let (x, dp) = (numbers(2 * width, 1), numbers(2 * width, 2));
     for isa in Isa::available() {
@@ -109,7 +109,7 @@ fn softmax_gradient_is_the_differences() {
 }
 
 #[test]
-fn swiglu_gradients_are_the_differences() {
+fn swiglu_gradients_equal_the_central_differences() {
     let (gate, up, d) = (numbers(37, 1), numbers(37, 2), numbers(37, 3));
     let gate: Vec<f32> = gate.iter().map(|x| 6.0 * x).collect();
     let forward = |gate: &[f64], up: &[f64]| -> Vec<f64> {
@@ -125,7 +125,7 @@ fn swiglu_gradients_are_the_differences() {
 }
 
 #[test]
-fn geglu_gradients_are_the_differences() {
+fn geglu_gradients_equal_the_central_differences() {
     let (gate, up, d) = (numbers(37, 1), numbers(37, 2), numbers(37, 3));
     let gate: Vec<f32> = gate.iter().map(|x| 4.0 * x).collect();
     let c = (2.0 / std::f64::consts::PI).sqrt();
@@ -141,7 +141,7 @@ fn geglu_gradients_are_the_differences() {
 }
 
 #[test]
-fn cross_entropy_gradient_is_the_differences() {
+fn cross_entropy_gradient_equal_the_central_differences() {
     let width = 23;
     let logits: Vec<f32> = numbers(3 * width, 1).iter().map(|x| 3.0 * x).collect();
     let targets = [5, loss::IGNORE_INDEX, 22];
@@ -163,7 +163,7 @@ fn cross_entropy_gradient_is_the_differences() {
 }
 
 #[test]
-fn rope_gradient_is_the_differences() {
+fn rope_gradient_equal_the_central_differences() {
     let (half, positions) = (6, [3u32, 11]);
     let table = RopeTable::new(2 * half, 100.0, 12).unwrap();
     let (x, dy) = (numbers(2 * 4 * half, 1), numbers(2 * 4 * half, 2));
@@ -189,7 +189,7 @@ fn rope_gradient_is_the_differences() {
 }
 
 #[test]
-fn attention_gradients_are_the_differences() {
+fn attention_gradients_equal_the_central_differences() {
     for (queries, offset, width) in [(14, 0, 16), (5, 4, 7)] {
         let shape = Attention {
             queries,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Products: the literal chain on every instruction set, however the outputs are split.
+//! Products are the reference chain on every instruction set, for any split of the outputs.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -7,12 +7,12 @@ mod common;
 use agorai_exact::matmul::{
     matmul, matmul_accumulate, matmul_panels, matmul_transposed_a, Accumulate, PackedMatrix, PANEL,
 };
-use agorai_exact::{Error, Isa};
+use agorai_exact::{Error, Expected, Isa};
 use common::{any_number, bits, chain, numbers, same_on_every_isa, vector};
 use proptest::prelude::*;
 
-/// The product with w [n, k], literally.
-fn literal(a: &[f32], w: &[f32], m: usize, k: usize, n: usize, start: Option<&[f32]>) -> Vec<f32> {
+/// The product with w [n, k], computed naively.
+fn reference(a: &[f32], w: &[f32], m: usize, k: usize, n: usize, start: Option<&[f32]>) -> Vec<f32> {
     let mut out = Vec::new();
     for i in 0..m {
         for j in 0..n {
@@ -29,7 +29,7 @@ fn transposed(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
 }
 
 fn check(a: &[f32], w: &[f32], m: usize, k: usize, n: usize) {
-    let expected = literal(a, w, m, k, n, None);
+    let expected = reference(a, w, m, k, n, None);
     let packed = PackedMatrix::from_out_in(n, k, w).unwrap();
     assert_eq!(packed, PackedMatrix::from_in_out(k, n, &transposed(w, n, k)).unwrap());
     let (_, out) = same_on_every_isa(|isa| {
@@ -55,7 +55,7 @@ fn check(a: &[f32], w: &[f32], m: usize, k: usize, n: usize) {
                 assert_eq!(bits(&part[i * columns..][..columns]), bits(from));
             }
         }
-        // The transpose of the left operand, whole and column by column.
+        // The transposed left operand, as a whole and column by column.
         let at = transposed(a, m, k);
         let mut out = vec![9.0; m * n];
         matmul_transposed_a(isa, Accumulate::Overwrite, &at, m, 0..m, &packed, &mut out).unwrap();
@@ -72,7 +72,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
-    fn product_is_the_literal_chain_for_any_shape(
+    fn product_is_the_reference_chain_for_any_shape(
         (m, k, n, a, w) in (1usize..30, 1usize..40, 1usize..140)
             .prop_flat_map(|(m, k, n)| (Just(m), Just(k), Just(n), vector(m * k), vector(n * k)))
     ) {
@@ -80,14 +80,14 @@ proptest! {
     }
 
     #[test]
-    fn product_is_the_same_or_refused_for_huge_numbers(
+    fn product_is_the_same_or_rejected_for_huge_numbers(
         (m, k, n, a, w) in (1usize..16, 1usize..6, 1usize..70).prop_flat_map(|(m, k, n)| {
             let v = |n| prop::collection::vec(any_number(), n);
             (Just(m), Just(k), Just(n), v(m * k), v(n * k))
         })
     ) {
         let packed = PackedMatrix::from_out_in(n, k, &w).unwrap();
-        let expected = literal(&a, &w, m, k, n, None);
+        let expected = reference(&a, &w, m, k, n, None);
         let result = same_on_every_isa(|isa| {
             let mut out = vec![9.0; m * n];
             matmul(isa, &a, &packed, &mut out).map(|()| ((), out))
@@ -103,7 +103,7 @@ proptest! {
 }
 
 #[test]
-fn product_is_the_literal_chain_when_k_and_m_span_blocks() {
+fn product_is_the_reference_chain_when_k_and_m_span_blocks() {
     for (m, k, n) in [
         (1, 700, 300),
         (13, 513, 48),
@@ -116,10 +116,10 @@ fn product_is_the_literal_chain_when_k_and_m_span_blocks() {
 }
 
 #[test]
-fn chains_continue_as_one_when_terms_come_in_parts() {
+fn chains_accumulated_in_parts_equal_the_whole_chain() {
     let (m, k, n) = (17, 300, 45);
     let (a, w) = (numbers(m * k, 3), numbers(n * k, 4));
-    let expected = literal(&a, &w, m, k, n, None);
+    let expected = reference(&a, &w, m, k, n, None);
     let (at, wt) = (transposed(&a, m, k), transposed(&w, n, k));
     for isa in Isa::available() {
         for cut in [1, 128, 299] {
@@ -139,7 +139,7 @@ fn chains_continue_as_one_when_terms_come_in_parts() {
 }
 
 #[test]
-fn packing_again_leaves_nothing_of_what_was_packed_before() {
+fn packing_again_overwrites_everything() {
     let mut packed = PackedMatrix::from_out_in(70, 9, &numbers(630, 1)).unwrap();
     for (n, k) in [(33, 5), (64, 20), (1, 1), (95, 7)] {
         let w = numbers(n * k, 8);
@@ -150,9 +150,9 @@ fn packing_again_leaves_nothing_of_what_was_packed_before() {
     }
 }
 
-/// Rows whose lines fall into the same sets of a cache are packed, and long chains visit the output more than once.
+/// Rows whose cache lines map to the same sets are packed, and long chains store their accumulators in between.
 #[test]
-fn rows_a_multiple_of_four_kibibytes_apart_are_multiplied_as_others() {
+fn rows_a_multiple_of_four_kibibytes_apart_give_the_same_bits() {
     for (m, k, n) in [
         (2, 1024, 65),
         (29, 1024, 100),
@@ -165,10 +165,10 @@ fn rows_a_multiple_of_four_kibibytes_apart_are_multiplied_as_others() {
 }
 
 #[test]
-fn pushed_columns_are_those_packed_at_once() {
+fn pushed_columns_equal_those_packed_at_once() {
     let (n, k) = (170, 18);
     let w = numbers(n * k, 5);
-    // Rows of which the columns are a part.
+    // The columns are slices of longer rows.
     let (stride, first) = (k + 7, 3);
     let mut rows = vec![-1.0; n * stride];
     for (row, w) in rows.chunks_exact_mut(stride).zip(w.chunks_exact(k)) {
@@ -190,35 +190,53 @@ fn pushed_columns_are_those_packed_at_once() {
 }
 
 #[test]
-fn wrong_shapes_are_refused() {
+fn wrong_shapes_are_rejected() {
     let packed = PackedMatrix::from_out_in(3, 2, &[1.0; 6]).unwrap();
     for isa in Isa::ALL {
         let mut out = [0.0; 6];
-        assert_eq!(matmul(isa, &[1.0; 3], &packed, &mut out), Err(Error::Shape));
-        assert_eq!(matmul(isa, &[1.0; 4], &packed, &mut out[..5]), Err(Error::Shape));
-        assert_eq!(matmul(isa, &[1.0; 2], &packed, &mut out), Err(Error::Shape));
+        let error = matmul(isa, &[1.0; 3], &packed, &mut out).unwrap_err();
+        let expected = Expected::Exactly(4);
+        assert_eq!(error, Error::shape("matmul", "elements of a", expected, 3));
+        assert_eq!(error.to_string(), "matmul: elements of a: expected 4, found 3");
+        assert!(matches!(
+            matmul(isa, &[1.0; 4], &packed, &mut out[..5]),
+            Err(Error::Shape { .. })
+        ));
+        assert!(matches!(
+            matmul(isa, &[1.0; 2], &packed, &mut out),
+            Err(Error::Shape { .. })
+        ));
         let past = matmul_panels(isa, Accumulate::Overwrite, &[1.0; 2], &packed, 0..2, &mut out);
-        assert_eq!(past, Err(Error::Shape));
+        assert!(matches!(past, Err(Error::Shape { .. })));
         let at = matmul_transposed_a(isa, Accumulate::Overwrite, &[1.0; 4], 2, 0..3, &packed, &mut out);
-        assert_eq!(at, Err(Error::Shape));
+        assert!(matches!(at, Err(Error::Shape { .. })));
         assert_eq!(matmul(isa, &[], &packed, &mut []), Ok(()));
     }
-    assert_eq!(PackedMatrix::from_out_in(2, 3, &[0.0; 5]), Err(Error::Shape));
-    assert_eq!(PackedMatrix::from_out_in(usize::MAX, 2, &[]), Err(Error::Shape));
-    assert_eq!(PackedMatrix::from_out_in(0, usize::MAX, &[]), Err(Error::Shape));
+    assert!(matches!(
+        PackedMatrix::from_out_in(2, 3, &[0.0; 5]),
+        Err(Error::Shape { .. })
+    ));
+    assert!(matches!(
+        PackedMatrix::from_out_in(usize::MAX, 2, &[]),
+        Err(Error::Shape { .. })
+    ));
+    assert!(matches!(
+        PackedMatrix::from_out_in(0, usize::MAX, &[]),
+        Err(Error::Shape { .. })
+    ));
     let mut empty = PackedMatrix::default();
-    assert_eq!(empty.push_columns(&[], 0, 0), Err(Error::Shape));
+    assert!(matches!(empty.push_columns(&[], 0, 0), Err(Error::Shape { .. })));
     let mut two = PackedMatrix::with_capacity(2, 1).unwrap();
     for (rows, stride, first) in [(3, 3, 2), (3, 2, 0), (2, 1, 0), (2, 2, 1), (2, 2, usize::MAX)] {
         let pushed = two.push_columns(&[1.0; 3][..rows], stride, first);
-        assert_eq!(pushed, Err(Error::Shape), "{rows} {stride} {first}");
+        assert!(matches!(pushed, Err(Error::Shape { .. })), "{rows} {stride} {first}");
     }
     assert!(PackedMatrix::with_capacity(1 << 20, 1 << 40).is_err());
     assert!(PackedMatrix::with_capacity(usize::MAX, 1).is_err());
 }
 
 #[test]
-fn product_over_no_terms_is_zero_or_what_was_there() {
+fn product_over_no_terms_is_zero_or_leaves_the_output_unchanged() {
     let packed = PackedMatrix::from_out_in(5, 0, &[]).unwrap();
     let mut out = [3.0; 10];
     matmul_accumulate(Isa::detect(), Accumulate::Add, &[], &packed, &mut out).unwrap();
@@ -227,13 +245,13 @@ fn product_over_no_terms_is_zero_or_what_was_there() {
     assert_eq!(out, [0.0; 10]);
 }
 
-/// Rows over threads, and the panels of one row over threads.
+/// Rows, and the panels of one row, are distributed over threads.
 #[test]
 fn product_is_the_same_on_one_two_and_four_threads() {
     let (m, k, n) = (37, 300, 130);
     let (a, w) = (numbers(m * k, 6), numbers(n * k, 7));
     let packed = PackedMatrix::from_out_in(n, k, &w).unwrap();
-    let expected = literal(&a, &w, m, k, n, None);
+    let expected = reference(&a, &w, m, k, n, None);
     for isa in Isa::available() {
         for threads in [1usize, 2, 4] {
             let packed = &packed;
@@ -262,7 +280,7 @@ fn product_is_the_same_on_one_two_and_four_threads() {
 }
 
 #[test]
-fn matrix_set_some_rows_at_a_time_is_the_one_packed_at_once_and_gives_its_rows_back() {
+fn matrix_set_in_parts_equals_the_one_packed_at_once_and_returns_its_rows() {
     for (n, k) in [(1, 1), (33, 5), (64, 40), (100, 17)] {
         let w = numbers(n * k, 7);
         let whole = PackedMatrix::from_out_in(n, k, &w).unwrap();
@@ -276,8 +294,11 @@ fn matrix_set_some_rows_at_a_time_is_the_one_packed_at_once_and_gives_its_rows_b
             whole.row(i, &mut row).unwrap();
             assert_eq!(bits(&row), bits(&w[i * k..(i + 1) * k]));
         }
-        assert_eq!(whole.row(n, &mut row), Err(Error::IndexOutOfRange));
-        assert_eq!(parts.set_rows(1, &w), Err(Error::Shape));
-        assert_eq!(parts.set_rows(0, &numbers((n + 32) * k, 1)), Err(Error::Shape));
+        assert!(matches!(whole.row(n, &mut row), Err(Error::IndexOutOfRange { .. })));
+        assert!(matches!(parts.set_rows(1, &w), Err(Error::Shape { .. })));
+        assert!(matches!(
+            parts.set_rows(0, &numbers((n + 32) * k, 1)),
+            Err(Error::Shape { .. })
+        ));
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Sums, maxima and elementwise operations: their literal order on every instruction set.
+//! Sums, maxima and elementwise operations follow their canonical order on every instruction set.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -28,7 +28,7 @@ type Binary = (
     fn(Isa, &[f32], &[f32], &mut [f32]) -> agorai_exact::Result<()>,
 );
 
-/// An operation on the second slice in place, and what it does to one element of each.
+/// An operation that updates a slice in place, and the same operation on one element of each slice.
 type InPlace<'a> = &'a dyn Fn(Isa, &mut [f32]) -> agorai_exact::Result<()>;
 type Function<'a> = &'a dyn Fn(f32, f32) -> f32;
 
@@ -40,7 +40,7 @@ const BINARIES: [Binary; 3] = [
 
 proptest! {
     #[test]
-    fn sums_follow_their_literal_order((a, b) in pairs(100)) {
+    fn sums_follow_their_canonical_order((a, b) in pairs(100)) {
         for isa in Isa::available() {
             let sum = reduce::sum16(isa, &a).map(f32::to_bits);
             prop_assert_eq!(sum, number(sum16(&a)));
@@ -104,7 +104,7 @@ proptest! {
     }
 
     #[test]
-    fn nan_is_refused_wherever_it_lies(mut x in prop::collection::vec(finite(), 1..80), at: usize) {
+    fn nan_is_rejected_at_any_position(mut x in prop::collection::vec(finite(), 1..80), at: usize) {
         let at = at % x.len();
         x[at] = f32::NAN;
         for isa in Isa::available() {
@@ -124,9 +124,9 @@ fn empty_slices_have_a_sum_but_no_mean_or_maximum() {
     for isa in Isa::ALL {
         assert_eq!(reduce::sum16(isa, &[]), Ok(0.0));
         assert_eq!(reduce::max_abs(isa, &[]), Ok(0.0));
-        assert_eq!(reduce::mean(isa, &[]), Err(Error::Shape));
-        assert_eq!(reduce::max(isa, &[]), Err(Error::Shape));
-        assert_eq!(reduce::argmax(isa, &[]), Err(Error::Shape));
-        assert_eq!(reduce::dot16(isa, &[1.0], &[]), Err(Error::Shape));
+        assert!(matches!(reduce::mean(isa, &[]), Err(Error::Shape { .. })));
+        assert!(matches!(reduce::max(isa, &[]), Err(Error::Shape { .. })));
+        assert!(matches!(reduce::argmax(isa, &[]), Err(Error::Shape { .. })));
+        assert!(matches!(reduce::dot16(isa, &[1.0], &[]), Err(Error::Shape { .. })));
     }
 }

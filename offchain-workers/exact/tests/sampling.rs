@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Choosing tokens, the random words behind it, the referee's segments and top-k.
+//! Sampling of tokens, its random words, the referee's segments and top-k.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 /// RFC 8439, section 2.3.2.
 #[test]
-fn chacha20_block_is_the_rfcs() {
+fn chacha20_block_is_that_of_rfc_8439() {
     let key: [u8; 32] = std::array::from_fn(|i| i as u8);
     let nonce = [0, 0, 0, 9, 0, 0, 0, 0x4a, 0, 0, 0, 0];
     let expected = [
@@ -40,7 +40,7 @@ fn chacha20_block_is_the_rfcs() {
 
 /// RFC 8439, appendix A.1, test vector 1: the key stream of zeros.
 #[test]
-fn chacha20_block_of_zeros_is_the_rfcs() {
+fn chacha20_block_of_zeros_is_that_of_rfc_8439() {
     let stream = "76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7\
                   da41597c5157488d7724e03fb8d84a376a43b8f41518a11cc387b669b2ee6586";
     let words = chacha20_block(&[0; 32], 0, &[0; 12]);
@@ -82,7 +82,7 @@ fn tokens(sampling: Sampling, logits: &[f32], draws: u64) -> Vec<u32> {
 }
 
 #[test]
-fn greedy_takes_the_lowest_of_equal_tokens() {
+fn greedy_sampling_returns_the_lowest_of_equal_tokens() {
     assert_eq!(tokens(Sampling::GREEDY, &[0.0, 2.0, -1.0, 2.0], 1), [1]);
     assert_eq!(tokens(Sampling::GREEDY, &[-0.0, 0.0], 1), [0]);
 }
@@ -108,9 +108,9 @@ fn draws_follow_the_softmax() {
     }
 }
 
-/// Step 5 literally: `z - ln(-ln(u))` of every candidate, the largest, of equal ones the lowest index.
+/// Step 5, computed naively: the lowest index of the largest `z - ln(-ln(u))` of all candidates.
 #[test]
-fn draw_from_a_large_vocabulary_is_the_literal_gumbel_max() {
+fn draw_from_a_large_vocabulary_is_the_gumbel_max_of_every_candidate() {
     for n in [1, 255, 1024, 5000, 40_000] {
         let logits = numbers(n, 3);
         let sampling = Sampling {
@@ -136,7 +136,7 @@ fn draw_from_a_large_vocabulary_is_the_literal_gumbel_max() {
 }
 
 #[test]
-fn top_k_keeps_the_lower_index_of_equal_tokens() {
+fn top_k_retains_the_lower_index_of_equal_tokens() {
     let sampling = Sampling {
         temperature: 1.0,
         top_k: 2,
@@ -149,7 +149,7 @@ fn top_k_keeps_the_lower_index_of_equal_tokens() {
 }
 
 #[test]
-fn top_p_keeps_the_first_that_reach_it() {
+fn top_p_retains_the_first_that_reach_it() {
     // Probabilities 1/2, 1/4, 1/8, 1/8.
     let half = std::f32::consts::LN_2;
     let logits = [-3.0 * half, -half, -3.0 * half, -2.0 * half];
@@ -167,7 +167,7 @@ fn top_p_keeps_the_first_that_reach_it() {
 }
 
 #[test]
-fn sampling_refuses_bad_parameters_and_logits() {
+fn sampling_rejects_bad_parameters_and_logits() {
     let sample = |s: Sampling, x: &[f32]| s.sample(Isa::detect(), [0; 32], 0, x);
     let good = Sampling {
         temperature: 1.0,
@@ -196,7 +196,7 @@ fn sampling_refuses_bad_parameters_and_logits() {
     ] {
         assert_eq!(sample(bad, &[1.0]), Err(Error::Parameter));
     }
-    assert_eq!(sample(good, &[]), Err(Error::Shape));
+    assert!(matches!(sample(good, &[]), Err(Error::Shape { .. })));
     assert_eq!(sample(good, &[1.0, f32::NAN]), Err(Error::NotANumber));
     assert_eq!(sample(Sampling::GREEDY, &[1.0, f32::NAN]), Err(Error::NotANumber));
     assert_eq!(sample(good, &[f32::NEG_INFINITY, 3.0]), Ok(1));
@@ -217,7 +217,7 @@ proptest! {
     }
 
     #[test]
-    fn segments_put_together_are_the_chain(x in prop::collection::vec((finite(), finite()), 0..600)) {
+    fn consecutive_segments_equal_the_chain(x in prop::collection::vec((finite(), finite()), 0..600)) {
         let (a, b): (Vec<f32>, Vec<f32>) = x.into_iter().unzip();
         let mut acc = 0.0;
         for (a, b) in a.chunks(MAX_TERMS).zip(b.chunks(MAX_TERMS)) {
@@ -238,7 +238,7 @@ proptest! {
     }
 
     #[test]
-    fn draw_from_the_parts_of_a_row_in_any_order_is_the_draw_from_the_row(
+    fn draw_from_the_chunks_of_a_row_in_any_order_equals_the_draw_from_the_row(
         x in prop::collection::vec(finite(), 1..1500), temperature in 0u8..3, top_k in 0u32..40, top_p in 0.3f32..1.3,
         lengths in prop::collection::vec(1usize..4, 6), position: u64, backward: bool,
     ) {
@@ -271,11 +271,14 @@ proptest! {
 }
 
 #[test]
-fn segments_are_refused_when_too_long_or_not_numbers() {
+fn segments_are_rejected_when_too_long_or_not_numbers() {
     let ones = vec![1.0; MAX_TERMS + 1];
     assert_eq!(dot_segment(0.0, &ones[1..], &ones[1..]), Ok(256.0));
     assert_eq!(dot_segment(0.0, &ones, &ones), Err(Error::TooManyTerms));
-    assert_eq!(dot_segment(0.0, &ones[..2], &ones[..1]), Err(Error::Shape));
+    assert!(matches!(
+        dot_segment(0.0, &ones[..2], &ones[..1]),
+        Err(Error::Shape { .. })
+    ));
     assert_eq!(dot_segment(f32::NAN, &[], &[]), Err(Error::NotANumber));
     assert_eq!(dot_segment(0.0, &[f32::NAN], &[1.0]), Err(Error::NotANumber));
     assert_eq!(dot_segment(0.0, &[1.0], &[f32::NAN]), Err(Error::NotANumber));
@@ -288,9 +291,9 @@ fn segments_are_refused_when_too_long_or_not_numbers() {
     assert_eq!(top_k_abs(&[1.0, f32::NAN], 1, &mut indices), Err(Error::NotANumber));
 }
 
-/// Recomputing one output of a product is what the referee exists for.
+/// The referee recomputes one output of a product.
 #[test]
-fn segment_is_what_a_product_computed() {
+fn segments_recompute_an_output_of_a_product() {
     let (k, n) = (700, 40);
     let (a, w) = (numbers(k, 1), numbers(n * k, 2));
     let packed = agorai_exact::PackedMatrix::from_out_in(n, k, &w).unwrap();

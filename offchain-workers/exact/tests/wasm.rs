@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Every operation compiled to wasm, which has neither vectors nor a fused multiply-add here, gives the
-//! bits of every instruction set: on drawn shapes, on adversarial numbers, and in what it refuses.
+//! Every operation compiled to WebAssembly, without vectors and fused multiply-adds, gives the same bits and the
+//! same errors as on every instruction set, for random shapes and adversarial numbers.
 #![allow(clippy::unwrap_used)]
 
 extern crate alloc;
@@ -18,7 +18,7 @@ use wasmtime::{Engine, Instance, Module, Store};
 const TARGET: &str = "wasm32v1-none";
 const SEEDS: u64 = 300;
 
-/// Builds the module with the toolchain that the runtime is built with (see `scripts/wasm-target.sh`).
+/// Builds the module with the toolchain of the runtime (see `scripts/wasm-target.sh`).
 fn build() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("exact-wasm");
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("wasm/Cargo.toml");
@@ -36,7 +36,7 @@ fn build() -> PathBuf {
         .arg(manifest)
         .arg("--target-dir")
         .arg(&target)
-        // What is meant for this machine's processor is not for wasm.
+        // Flags for the host's processor do not apply to WebAssembly.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
     let built = cargo.output().expect("cargo starts");
@@ -53,9 +53,9 @@ fn wasm_has_the_bits_of_every_instruction_set() {
     let engine = Engine::default();
     let module = Module::from_file(&engine, build()).unwrap();
     for (case, (name, _)) in CASES.iter().enumerate() {
-        let mut taken = 0;
+        let mut accepted = 0;
         for seed in 0..SEEDS {
-            // Each case draws from seeds of its own.
+            // Each case has seeds of its own.
             let seed = seed << 16 | case as u64;
             let mut store = Store::new(&engine, ());
             let instance = Instance::new(&mut store, &module, &[]).unwrap();
@@ -67,10 +67,10 @@ fn wasm_has_the_bits_of_every_instruction_set() {
             for isa in Isa::available() {
                 let native = cases::run(case, isa, seed);
                 assert_eq!(native.digest, digest, "{name}, seed {seed}, {isa:?}");
-                taken += u64::from(native.taken && isa == Isa::Scalar);
+                accepted += u64::from(native.accepted && isa == Isa::Scalar);
             }
         }
-        println!("{name}: {taken} of {SEEDS} taken");
-        assert!(2 * taken > SEEDS, "{name}: only {taken} were taken");
+        println!("{name}: {accepted} of {SEEDS} accepted");
+        assert!(2 * accepted > SEEDS, "{name}: only {accepted} were accepted");
     }
 }

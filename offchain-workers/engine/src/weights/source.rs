@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     files::ModelFile,
 };
-use agorai_exact::element::ElementType;
+use agorai_exact::{element::ElementType, Operation};
 
 /// The tensors of a model; their shapes follow from the configuration.
 pub trait WeightSource {
@@ -119,9 +119,10 @@ impl MatrixRows for FlatRows<'_> {
     }
 
     fn read(&mut self, first: usize, count: usize, to: &mut Vec<u8>) -> Result<()> {
-        let rows = self.values.get(first * self.k..(first + count) * self.k);
+        let rows = first * self.k..(first + count) * self.k;
+        Operation("read").range_within("elements of the matrix", self.values.len(), &rows)?;
         to.clear();
-        extend_le_bytes(to, rows.ok_or(agorai_exact::Error::Shape)?);
+        extend_le_bytes(to, &self.values[rows]);
         Ok(())
     }
 }

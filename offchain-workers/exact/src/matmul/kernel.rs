@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The tiled product, generic over the vector type.
 //!
-//! A tile keeps its outputs in registers and runs over a block of k, the accumulators waiting in the
-//! output between two blocks, which changes nothing in any chain. The blocks are long, because visits to the
-//! output cost more than a right operand that comes from the second-level cache: there a block of one panel
-//! stays while the tiles of some rows pass over it, and so do those rows while they pass over all panels.
+//! A tile keeps its outputs in registers over a block of k; between two blocks the accumulators are stored in the
+//! output, which does not change any chain. The blocks are long, because reloading the accumulators costs more than
+//! reading the right operand from the L2 cache: a block of one panel stays there while the tiles of a block of rows
+//! use it, and so does the block of rows while all panels are processed.
 
 use alloc::vec::Vec;
 use core::{cell::Cell, ops::Range};
@@ -12,21 +12,21 @@ use core::{cell::Cell, ops::Range};
 use super::{Accumulate, Left, Product, PANEL};
 use crate::simd::{PointerLanes, LANES};
 
-/// Terms of a chain between two visits to the output.
+/// The number of terms of a chain between two accesses to the output.
 const K_BLOCK: usize = 1024;
-/// Elements of the left operand that stay in the second-level cache.
+/// The number of elements of the left operand that stay in the L2 cache.
 const LEFT_BLOCK: usize = 1 << 17;
-/// Elements after which addresses fall into the same set of the first-level cache (4 KiB): rows a multiple of this
-/// apart evict each other from it.
+/// The distance in elements of addresses that map to the same set of the L1 cache (4 KiB): rows a multiple of it apart
+/// evict each other.
 const SAME_SET: usize = 1024;
 
 std::thread_local! {
-    /// Where a thread packs left operands: about a left block of elements, kept because new
-    /// memory of this size would be asked from the system, and faulted in, at every product.
+    /// A thread's buffer for packed left operands, about `LEFT_BLOCK` elements. It is kept because the allocator maps and
+    /// faults in new memory of this size at every product.
     static LEFT: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// Where a tile reads and writes.
+/// The addresses of a tile.
 #[derive(Clone, Copy)]
 struct Tile {
     k: usize,
@@ -37,9 +37,12 @@ struct Tile {
     b_row: usize,
     c: *mut f32,
     c_row: usize,
-    start: bool,
+    /// Whether the accumulators begin at +0.0, not at the values in the output.
+    overwrite: bool,
 }
 
+/// Computes a product in tiles of MR rows and NV vectors, a single row in NB vectors.
+///
 /// # Safety
 /// As [`super::Products::product`]; the processor has the instructions of `V`.
 #[inline(always)]
@@ -51,8 +54,8 @@ pub(super) unsafe fn product<V: PointerLanes, const MR: usize, const NV: usize, 
     let out = out.as_mut_ptr();
     let k_block = K_BLOCK.min(p.k);
     let m_block = (LEFT_BLOCK / k_block).next_multiple_of(MR).min(p.m);
-    // A transposed left operand is packed tile by tile, and so are rows that evict each other where there are enough
-    // panels for it to pay; other rows are read where they are.
+    // A transposed left operand is packed tile by tile, and so are rows that evict each other if there are enough
+    // panels for packing to pay off; other rows are read in place.
     let evict = p.left.row.is_multiple_of(SAME_SET) && p.n > 2 * PANEL;
     let pack_left = p.m > 1 && (p.left.step != 1 || evict);
     let mut packed = Vec::new();
@@ -95,7 +98,7 @@ pub(super) unsafe fn product<V: PointerLanes, const MR: usize, const NV: usize, 
                         b_row: p.right.row,
                         c: unsafe { out.add((m0 + i) * stride + j) },
                         c_row: stride,
-                        start: k0 == 0 && p.accumulate == Accumulate::Overwrite,
+                        overwrite: k0 == 0 && p.accumulate == Accumulate::Overwrite,
                     };
                     if wide {
                         unsafe { wide_row::<V, NB>(&tile, p.right.panel) };
@@ -113,6 +116,8 @@ pub(super) unsafe fn product<V: PointerLanes, const MR: usize, const NV: usize, 
     }
 }
 
+/// Returns a pointer to element (k, j) of the right operand.
+///
 /// # Safety
 /// The element exists.
 #[inline(always)]
@@ -122,7 +127,7 @@ unsafe fn right_at(p: &Product<'_>, j: usize, k: usize) -> *const f32 {
     unsafe { p.right.data.as_ptr().add(at) }
 }
 
-/// The height of the next tile.
+/// Returns the number of rows of the next tile.
 #[inline(always)]
 fn tile_rows<const MR: usize>(left: usize) -> usize {
     match left {
@@ -134,13 +139,13 @@ fn tile_rows<const MR: usize>(left: usize) -> usize {
     }
 }
 
-/// Packs m rows from m0 of a left operand, some of their k, tile by tile: `[k][rows of the tile]`.
+/// Packs the terms `all` of m rows of a left operand from m0 on, tile by tile: `[k][rows of the tile]`.
 #[inline(always)]
 fn pack<const MR: usize>(left: &Left<'_>, m0: usize, m: usize, all: Range<usize>, to: &mut [f32]) {
-    // So many k at a time, each line of a transposed operand is read once.
-    const TOGETHER: usize = 256;
-    for k0 in all.clone().step_by(TOGETHER) {
-        let block = k0..all.end.min(k0 + TOGETHER);
+    // Few enough terms at a time that each cache line of a transposed operand is read from memory once.
+    const PACK_BLOCK: usize = 256;
+    for k0 in all.clone().step_by(PACK_BLOCK) {
+        let block = k0..all.end.min(k0 + PACK_BLOCK);
         let mut i = 0;
         while i < m {
             let rows = tile_rows::<MR>(m - i);
@@ -159,17 +164,17 @@ fn pack<const MR: usize>(left: &Left<'_>, m0: usize, m: usize, all: Range<usize>
     }
 }
 
-/// Packs some k of R rows, the first of which begins at `from`.
+/// Packs a block of terms of R rows, the first of which begins at `from`.
 #[inline(always)]
 fn pack_tile<const R: usize>(left: &Left<'_>, from: &[f32], block: Range<usize>, tile: &mut [f32]) {
     if left.row == 1 {
         for (k, row) in block.zip(tile.chunks_exact_mut(R)) {
-            // Of a length known here: a copy of registers and not a call.
+            // A constant length, so that the compiler emits vector moves instead of a call.
             row.copy_from_slice(&from[k * left.step..][..R]);
         }
         return;
     }
-    // A line of each row at a time: the rows may evict each other.
+    // One cache line of each row at a time, because the rows may evict each other.
     for (part, tile) in tile.chunks_mut(LANES * R).enumerate() {
         let first = block.start + part * LANES;
         for r in 0..R {
@@ -181,6 +186,8 @@ fn pack_tile<const R: usize>(left: &Left<'_>, from: &[f32], block: Range<usize>,
     }
 }
 
+/// Computes a tile of `rows` rows from column j on.
+///
 /// # Safety
 /// The tile's addresses exist for `rows` rows; `rows` comes from [`tile_rows`].
 #[inline(always)]
@@ -203,7 +210,7 @@ unsafe fn tile_of_rows<V: PointerLanes, const MR: usize, const NV: usize>(
     }
 }
 
-/// A tile of which only `valid` columns belong to the output: the others are computed into a buffer.
+/// Computes a tile of which `valid` columns belong to the output; a partial tile is computed in a buffer.
 ///
 /// # Safety
 /// The tile's addresses exist for R rows.
@@ -215,7 +222,7 @@ unsafe fn tile_columns<V: PointerLanes, const R: usize, const NV: usize>(tile: &
             return full_tile::<V, R, NV>(tile);
         }
         let mut buffer = [[0.0f32; PANEL]; R];
-        if !tile.start {
+        if !tile.overwrite {
             for (i, row) in buffer.iter_mut().enumerate() {
                 let from = core::slice::from_raw_parts(tile.c.add(i * tile.c_row), valid);
                 row[..valid].copy_from_slice(from);
@@ -238,7 +245,7 @@ unsafe fn tile_columns<V: PointerLanes, const R: usize, const NV: usize>(tile: &
     }
 }
 
-/// R rows of 16 NV outputs, each one chain.
+/// Computes R rows of 16 NV outputs, one chain each.
 ///
 /// # Safety
 /// The tile's addresses exist for R rows and 16 NV columns.
@@ -247,7 +254,7 @@ unsafe fn full_tile<V: PointerLanes, const R: usize, const NV: usize>(tile: &Til
     // SAFETY (whole function): the caller's promise.
     unsafe {
         let mut acc = [[V::splat(0.0); NV]; R];
-        if !tile.start {
+        if !tile.overwrite {
             for (i, row) in acc.iter_mut().enumerate() {
                 for (v, acc) in row.iter_mut().enumerate() {
                     *acc = V::load_at(tile.c.add(i * tile.c_row + v * LANES));
@@ -278,7 +285,7 @@ unsafe fn full_tile<V: PointerLanes, const R: usize, const NV: usize>(tile: &Til
     }
 }
 
-/// One row of 16 NB outputs over several panels: enough chains to hide the latency of one.
+/// Computes one row of 16 NB outputs over several panels: enough independent chains to hide the latency of the FMA.
 ///
 /// # Safety
 /// The tile's addresses exist for one row and 16 NB columns, panels `panel` elements apart.
@@ -287,7 +294,7 @@ unsafe fn wide_row<V: PointerLanes, const NB: usize>(tile: &Tile, panel: usize) 
     // SAFETY (whole function): the caller's promise.
     unsafe {
         let mut acc = [V::splat(0.0); NB];
-        if !tile.start {
+        if !tile.overwrite {
             for (v, acc) in acc.iter_mut().enumerate() {
                 *acc = V::load_at(tile.c.add(v * LANES));
             }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Matrix products.
 //!
-//! Canonical order of one output: one accumulator, `acc = fma(a[k], b[k], acc)`, k ascending, from
-//! +0.0 ([`Accumulate::Overwrite`]) or from what the output holds ([`Accumulate::Add`]). Every output is
-//! such a chain of its own, so the bits depend neither on the number of rows multiplied together nor
-//! on how outputs are spread over lanes, tiles or threads.
+//! Canonical order of one output element: an FMA chain `acc = fma(a[k], b[k], acc)`, k ascending, from
+//! +0.0 ([`Accumulate::Overwrite`]) or from the value in the output ([`Accumulate::Add`]). Every output element has a
+//! chain of its own, so the bits depend neither on the number of rows of a call nor on the distribution of outputs
+//! over lanes, tiles or threads.
 //!
-//! To use several threads, split the *outputs*: give each thread some rows of `a` and of `out`, or
-//! (for one row) some panels with [`matmul_panels`], or some columns with [`matmul_transposed_a`].
+//! To use several threads, split the *outputs*: give each thread a range of rows of `a` and `out`, or
+//! (for one row) a range of panels with [`matmul_panels`], or a range of columns with [`matmul_transposed_a`].
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod avx2;
@@ -27,22 +27,22 @@ pub use panel::PANEL;
 pub use product::Accumulate;
 pub(crate) use product::{Left, Product, Products, Right};
 
-use crate::error::{area, shape, Result};
+use crate::error::{Operation, Result};
 use crate::simd::Lanes;
 use crate::Isa;
 
-/// `out = a b`: `a` [m, k] with m from its length, `b` packed [k, n], `out` [m, n].
+/// Computes `out = a b`: `a` [rows, in_features], `b` packed, `out` [rows, out_features].
 pub fn matmul(isa: Isa, a: &[f32], b: &PackedMatrix, out: &mut [f32]) -> Result<()> {
     matmul_accumulate(isa, Accumulate::Overwrite, a, b, out)
 }
 
-/// [`matmul`] with a choice of where the chains begin.
+/// Computes [`matmul`], overwriting or adding to `out`.
 pub fn matmul_accumulate(isa: Isa, accumulate: Accumulate, a: &[f32], b: &PackedMatrix, out: &mut [f32]) -> Result<()> {
     matmul_panels(isa, accumulate, a, b, 0..b.panels(), out)
 }
 
-/// The columns of [`matmul`] that lie in some panels of `b`, densely: `out` [m, columns] with the
-/// columns `32 * panels.start .. min(32 * panels.end, n)`. For one row that is a part of its output.
+/// Computes the columns of [`matmul`] in a range of panels of `b`: `out` [rows, columns] holds the columns
+/// `32 * panels.start .. min(32 * panels.end, out_features)`. For one row that is a slice of its output.
 pub fn matmul_panels(
     isa: Isa,
     accumulate: Accumulate,
@@ -51,14 +51,14 @@ pub fn matmul_panels(
     panels: Range<usize>,
     out: &mut [f32],
 ) -> Result<()> {
+    let operation = Operation("matmul");
     let k = b.in_features();
     let columns = b.columns(panels.clone())?;
-    if columns == 0 {
-        return shape(out.is_empty());
-    }
-    shape(out.len().is_multiple_of(columns))?;
-    let m = out.len() / columns;
-    shape(a.len() == area(m, k)?)?;
+    operation.multiple_of("elements of out", columns, out.len())?;
+    let Some(m) = out.len().checked_div(columns) else {
+        return Ok(());
+    };
+    operation.exactly("elements of a", operation.area("elements of a", m, k)?, a.len())?;
     let product = Product {
         m,
         n: columns,
@@ -70,10 +70,10 @@ pub fn matmul_panels(
     run(isa, &product, out, columns)
 }
 
-/// `out = a^T b` for a range of columns of `a`: the gradient of a weight, `a` [rows, n] the output's
-/// gradient, `b` [rows, k] the input packed with [`PackedMatrix::pack_in_out`]`(rows, k, ..)`,
-/// `out` [columns, k]. The chain of an output runs over the rows, ascending, so
-/// [`Accumulate::Add`] accumulates over batches as if they were one.
+/// Computes `out = a^T b` for a range of columns of `a`: the gradient of a weight matrix, with `a` [rows, n] the
+/// gradient of the output, `b` [rows, k] the input packed with [`PackedMatrix::pack_in_out`]`(rows, k, ..)`, and
+/// `out` [columns, k]. The chain of an output element runs over the rows, ascending, so
+/// [`Accumulate::Add`] accumulates several batches as if they were one.
 pub fn matmul_transposed_a(
     isa: Isa,
     accumulate: Accumulate,
@@ -83,8 +83,12 @@ pub fn matmul_transposed_a(
     b: &PackedMatrix,
     out: &mut [f32],
 ) -> Result<()> {
-    shape(columns.start <= columns.end && columns.end <= n)?;
-    shape(a.len() == area(b.in_features(), n)? && out.len() == area(columns.len(), b.out_features())?)?;
+    let operation = Operation("matmul_transposed_a");
+    operation.range_within("columns", n, &columns)?;
+    let elements = operation.area("elements of a", b.in_features(), n)?;
+    operation.exactly("elements of a", elements, a.len())?;
+    let elements = operation.area("elements of out", columns.len(), b.out_features())?;
+    operation.exactly("elements of out", elements, out.len())?;
     if out.is_empty() {
         return Ok(());
     }
@@ -99,7 +103,7 @@ pub fn matmul_transposed_a(
     run(isa, &product, out, b.out_features())
 }
 
-/// Dispatches a product and refuses NaN in its output.
+/// Dispatches a product to an instruction set and checks its output for NaN.
 fn run(isa: Isa, product: &Product<'_>, out: &mut [f32], stride: usize) -> Result<()> {
     #[inline(always)]
     fn body<V: Lanes + Products>(product: &Product<'_>, out: &mut [f32], stride: usize) -> Result<()> {

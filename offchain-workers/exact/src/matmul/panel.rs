@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Panels: the layout of packed weights.
+//! The layout of packed weights.
 
-/// The columns of a panel.
+/// The number of columns of a panel.
 pub const PANEL: usize = 32;

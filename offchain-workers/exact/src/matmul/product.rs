@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A product as the kernels see it, and the check that makes their pointers sound.
+//! The operands of a product, and the bounds check on which the soundness of the kernels' pointers relies.
 
 use super::panel::PANEL;
-use crate::error::{shape, Error, Result};
+use crate::error::{Error, Expected, Result};
 use crate::simd::LANES;
 
-/// Where the chains of a product begin.
+/// What a product does with the values in its output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accumulate {
-    /// At +0.0.
+    /// Ignores them: the chains begin at +0.0.
     Overwrite,
-    /// At what the output holds: one longer chain, as if the terms had been given at once.
+    /// Adds to them: the chains begin at them, as if the earlier terms were part of this call.
     Add,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Right<'a> {
 }
 
 impl<'a> Right<'a> {
-    /// Packed panels of k rows with so many columns, padding included.
+    /// Packed panels of k rows with `readable` columns, padding included.
     pub(super) fn panels(data: &'a [f32], k: usize, readable: usize) -> Self {
         Right {
             data,
@@ -73,7 +73,7 @@ impl<'a> Right<'a> {
         }
     }
 
-    /// Without the first columns, whole panels of them.
+    /// Returns the operand without the first columns, a multiple of [`PANEL`].
     pub(crate) fn skip_columns(self, columns: usize) -> Self {
         Right {
             data: self.data.get(columns / PANEL * self.panel..).unwrap_or(&[]),
@@ -82,8 +82,8 @@ impl<'a> Right<'a> {
         }
     }
 
-    /// Without the first k rows.
-    pub(crate) fn skip(self, k: usize) -> Self {
+    /// Returns the operand without the first k rows.
+    pub(crate) fn skip_rows(self, k: usize) -> Self {
         Right {
             data: self.data.get(k * self.row..).unwrap_or(&[]),
             ..self
@@ -102,7 +102,7 @@ pub(crate) struct Product<'a> {
     pub(crate) accumulate: Accumulate,
 }
 
-/// The product on an instruction set.
+/// The product kernel of an instruction set.
 pub(crate) trait Products {
     /// # Safety
     /// Every index of the operands and of the output, [m, n] with rows `stride` elements apart, lies
@@ -111,13 +111,13 @@ pub(crate) trait Products {
 }
 
 impl Product<'_> {
-    /// Computes the product into `out`, whose rows begin `stride` elements apart.
+    /// Writes the product to `out`, whose rows begin `stride` elements apart.
     #[inline(always)]
     pub(crate) fn run<V: Products>(&self, out: &mut [f32], stride: usize) -> Result<()> {
         if self.m == 0 || self.n == 0 {
             return Ok(());
         }
-        shape(self.last_output(stride).is_some_and(|last| last < out.len()))?;
+        within("elements of out", self.last_output(stride), out.len())?;
         if self.k == 0 {
             if self.accumulate == Accumulate::Overwrite {
                 for row in out.chunks_mut(stride.max(1)).take(self.m) {
@@ -127,8 +127,8 @@ impl Product<'_> {
             return Ok(());
         }
         self.check()?;
-        // SAFETY: the last index of the output and of both operands was found to lie in its slice,
-        // all strides are unsigned, and the dimensions are positive.
+        // SAFETY: the last index of the output and of both operands lies in its slice by the checks above, all
+        // strides are unsigned, and the dimensions are positive.
         unsafe { V::product(self, out, stride) }
         Ok(())
     }
@@ -146,7 +146,7 @@ impl Product<'_> {
             row.checked_add((self.k - 1).checked_mul(self.left.step)?)
         };
         let right = || {
-            // The kernels read whole vectors: up to the padded end of the last one.
+            // The kernels read whole vectors, up to the padded end of the last one.
             let columns = self.n.checked_next_multiple_of(LANES)?;
             if columns > self.right.readable {
                 return None;
@@ -156,8 +156,18 @@ impl Product<'_> {
             let row = (self.k - 1).checked_mul(self.right.row)?;
             panel.checked_add(row)?.checked_add(last % PANEL)
         };
-        let left = left().ok_or(Error::Shape)?;
-        let right = right().ok_or(Error::Shape)?;
-        shape(left < self.left.data.len() && right < self.right.data.len())
+        within("elements of the left operand", left(), self.left.data.len())?;
+        within("elements of the right operand", right(), self.right.data.len())
+    }
+}
+
+/// Checks that the last index, `None` if it overflows, lies in a slice of `len` elements.
+#[inline(always)]
+fn within(dimension: &'static str, last: Option<usize>, len: usize) -> Result<()> {
+    let least = last.and_then(|last| last.checked_add(1)).unwrap_or(usize::MAX);
+    if last.is_some_and(|last| last < len) {
+        Ok(())
+    } else {
+        Err(Error::shape("matmul", dimension, Expected::AtLeast(least), len))
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The scalar reference: the definition, literally.
+//! The scalar reference, which follows the definition literally.
 
 use super::{Accumulate, Product, Products, PANEL};
 use crate::fma::fma;

@@ -1,120 +1,174 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Where the sums of a product's part come from and where they go. A panel is multiplied part by part along k; the first
-//! part begins the chains or continues the product's, the last one writes to the product, and in between the sums are
-//! kept where they are near.
+//! The accumulators of a panel while its product is computed in chunks along k. The first chunk begins at zero or at the
+//! values in the output, the last one writes to the output, and in between the accumulators are in a buffer that stays in
+//! the L1 cache.
 
-use crate::matmul::PANEL;
+use crate::matmul::{Accumulate, PANEL};
 
-/// Where the sums of some rows with a panel come from and go to.
+/// The accumulators of a block of rows with one panel.
 pub(super) struct Accumulators<'a> {
-    /// Between the parts of the panel.
-    pub kept: &'a mut [[f32; PANEL]],
+    /// The accumulators of each row between two chunks.
+    buffer: &'a mut [[f32; PANEL]],
     /// The product from the first row's first output of the panel on, rows `stride` elements apart.
-    pub out: &'a mut [f32],
-    pub stride: usize,
-    /// What a part continues.
-    pub before: Initial,
-    /// Whether they go to the product, complete, and not to `kept`.
-    pub complete: bool,
+    out: &'a mut [f32],
+    stride: usize,
+    /// The number of outputs of the panel that belong to the product; the others are padding.
+    valid: usize,
+    /// Where the next chunk begins.
+    source: Source,
+    /// Whether the next chunk writes its accumulators, then complete, to the product and not to the buffer.
+    complete: bool,
 }
 
-/// What sums continue.
+/// The initial values of a chunk's accumulators.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Initial {
+enum Source {
     Zero,
-    Product,
-    Kept,
+    Output,
+    Buffer,
 }
 
-impl Accumulators<'_> {
-    /// Rows.
+impl<'a> Accumulators<'a> {
+    /// The accumulators before the first chunk. Those of a partial panel begin and end in the buffer, because the output
+    /// has no room for its padding.
+    #[inline(always)]
+    pub fn new(
+        accumulate: Accumulate,
+        buffer: &'a mut [[f32; PANEL]],
+        out: &'a mut [f32],
+        stride: usize,
+        valid: usize,
+    ) -> Self {
+        let source = match accumulate {
+            Accumulate::Overwrite => Source::Zero,
+            Accumulate::Add => Source::Output,
+        };
+        let mut accumulators = Accumulators {
+            buffer,
+            out,
+            stride,
+            valid,
+            source,
+            complete: false,
+        };
+        if valid < PANEL && source == Source::Output {
+            accumulators.load_partial();
+        }
+        accumulators
+    }
+
+    /// Prepares the next chunk.
+    #[inline(always)]
+    pub fn begin_chunk(&mut self, is_first: bool, is_last: bool) {
+        if !is_first {
+            self.source = Source::Buffer;
+        }
+        self.complete = is_last && self.valid == PANEL;
+    }
+
+    /// Writes the accumulators of a partial panel to the product. Returns whether one of them is NaN; those of other
+    /// panels are written and checked by the last chunk.
+    #[inline(always)]
+    pub fn finish(&mut self) -> bool {
+        self.valid < PANEL && self.store_partial()
+    }
+
+    /// Returns the number of rows.
     #[inline(always)]
     pub fn rows(&self) -> usize {
-        self.kept.len()
+        self.buffer.len()
     }
 
-    /// The sums that a row continues.
+    /// Returns the initial accumulators of a row.
     #[inline(always)]
-    pub fn get(&self, row: usize) -> [f32; PANEL] {
-        let mut sums = [0.0; PANEL];
-        match self.before {
-            Initial::Zero => {}
-            Initial::Product => sums.copy_from_slice(&self.out[row * self.stride..][..PANEL]),
-            Initial::Kept => sums = self.kept[row],
+    pub fn load(&self, row: usize) -> [f32; PANEL] {
+        let mut values = [0.0; PANEL];
+        match self.source {
+            Source::Zero => {}
+            Source::Output => values.copy_from_slice(&self.out[row * self.stride..][..PANEL]),
+            Source::Buffer => values = self.buffer[row],
         }
-        sums
+        values
     }
 
-    /// Puts a row's sums where they go; whether there is a complete one that is NaN.
+    /// Stores the accumulators of a row; returns whether one of them is complete and NaN.
     #[inline(always)]
-    pub fn set(&mut self, row: usize, sums: [f32; PANEL]) -> bool {
+    pub fn store(&mut self, row: usize, values: [f32; PANEL]) -> bool {
         match self.complete {
-            true => self.out[row * self.stride..][..PANEL].copy_from_slice(&sums),
-            false => self.kept[row] = sums,
+            true => self.out[row * self.stride..][..PANEL].copy_from_slice(&values),
+            false => self.buffer[row] = values,
         }
-        self.complete && sums.iter().fold(false, |nan, sum| nan | sum.is_nan())
+        self.complete && values.iter().fold(false, |nan, value| nan | value.is_nan())
     }
 
-    /// For a panel of which the product has only some outputs: they become what the sums continue.
     #[cold]
     #[inline(never)]
-    pub fn take(&mut self, valid: usize) {
-        for (kept, out) in self.kept.iter_mut().zip(self.out.chunks(self.stride)) {
-            *kept = [0.0; PANEL];
-            kept[..valid].copy_from_slice(&out[..valid]);
+    fn load_partial(&mut self) {
+        let valid = self.valid;
+        for (buffer, out) in self.buffer.iter_mut().zip(self.out.chunks(self.stride)) {
+            *buffer = [0.0; PANEL];
+            buffer[..valid].copy_from_slice(&out[..valid]);
         }
-        self.before = Initial::Kept;
+        self.source = Source::Buffer;
     }
 
-    /// For such a panel: its sums go to the product. Whether there is a NaN among them.
     #[cold]
     #[inline(never)]
-    pub fn put(&mut self, valid: usize) -> bool {
-        let mut nan = false;
-        for (kept, out) in self.kept.iter().zip(self.out.chunks_mut(self.stride)) {
-            out[..valid].copy_from_slice(&kept[..valid]);
-            nan |= kept[..valid].iter().any(|sum| sum.is_nan());
+    fn store_partial(&mut self) -> bool {
+        let (valid, mut nan) = (self.valid, false);
+        for (buffer, out) in self.buffer.iter().zip(self.out.chunks_mut(self.stride)) {
+            out[..valid].copy_from_slice(&buffer[..valid]);
+            nan |= buffer[..valid].iter().any(|value| value.is_nan());
         }
         nan
     }
 }
 
-/// The same for kernels that read and write at pointers: those of the first row, and how far apart rows are.
+/// The addresses of a chunk's accumulators: of the first row, and the distance of rows in elements.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub(super) struct AccumulatorPtrs {
     pub from: *const f32,
     pub from_row: usize,
     pub to: *mut f32,
     pub to_row: usize,
+    /// Whether the stored accumulators are complete.
     pub complete: bool,
 }
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 impl AccumulatorPtrs {
-    /// Pointers at which [`PANEL`] sums of each row can be read and written, while the borrow lasts.
+    /// Returns pointers at which [`PANEL`] accumulators of each row can be read and written during the borrow.
     #[inline(always)]
-    pub fn of(sums: &mut Accumulators<'_>) -> AccumulatorPtrs {
+    pub fn of(accumulators: &mut Accumulators<'_>) -> AccumulatorPtrs {
         static ZEROS: [f32; PANEL] = [0.0; PANEL];
-        if sums.before == Initial::Product || sums.complete {
-            let last = (sums.rows() - 1) * sums.stride;
-            assert!(sums.stride >= PANEL && sums.out.len() >= last + PANEL);
+        let Accumulators {
+            buffer,
+            out,
+            stride,
+            source,
+            complete,
+            ..
+        } = accumulators;
+        if *source == Source::Output || *complete {
+            let last = (buffer.len() - 1) * *stride;
+            assert!(*stride >= PANEL && out.len() >= last + PANEL);
         }
-        let (kept, out) = (sums.kept.as_mut_ptr().cast::<f32>(), sums.out.as_mut_ptr());
-        let (from, from_row) = match sums.before {
-            Initial::Zero => (ZEROS.as_ptr(), 0),
-            Initial::Product => (out.cast_const(), sums.stride),
-            Initial::Kept => (kept.cast_const(), PANEL),
+        let (buffer, out) = (buffer.as_mut_ptr().cast::<f32>(), out.as_mut_ptr());
+        let (from, from_row) = match source {
+            Source::Zero => (ZEROS.as_ptr(), 0),
+            Source::Output => (out.cast_const(), *stride),
+            Source::Buffer => (buffer.cast_const(), PANEL),
         };
-        let (to, to_row) = match sums.complete {
-            true => (out, sums.stride),
-            false => (kept, PANEL),
+        let (to, to_row) = match complete {
+            true => (out, *stride),
+            false => (buffer, PANEL),
         };
         AccumulatorPtrs {
             from,
             from_row,
             to,
             to_row,
-            complete: sums.complete,
+            complete: *complete,
         }
     }
 }

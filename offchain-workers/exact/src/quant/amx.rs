@@ -1,43 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-//! AMX: one instruction multiplies sixteen rows by sixteen outputs and 32 inputs. For the formats whose blocks have
-//! one scale and no minimum; in the others the work on the products is so much that VNNI is as fast.
+//! AMX: one instruction multiplies 32 inputs of sixteen rows with the weights of sixteen outputs. It is used for the
+//! formats whose blocks have one scale and no minimum; for the others, scaling costs so much that VNNI is as fast.
 //!
-//! The integer dot products come out of tiles, for all blocks of a part first; then they are scaled and accumulated
-//! with AVX-512 as the order demands. (Doing both at once gains nothing: while tiles are in use, only one of the
-//! processor's two 512-bit multiply-add units works.) The codes are signed, the zero subtracted.
+//! The integer dot products of all blocks of a chunk are computed in tiles first; then they are scaled and accumulated
+//! with AVX-512 in the canonical order. (Interleaving both is no faster: while tiles are in use, only one of the
+//! processor's two 512-bit FMA units is active.) The codes are signed: the zero point is subtracted.
 //!
-//! The tile registers are named in assembly, because the language has no stable functions for them. Source: Intel's
-//! Software Developer's Manual, volume 1, chapter 18.
+//! The tile instructions are written in inline assembly, because their intrinsics are not stable. Source: Intel 64 and
+//! IA-32 Architectures Software Developer's Manual, volume 1, chapter 18.
 
 use core::arch::{asm, x86_64::*};
 use core::mem::MaybeUninit;
 
 use super::accumulators::{AccumulatorPtrs, Accumulators};
 use super::block::{Left, BLOCK, BLOCK_CODES, QUAD};
-use super::matrix::PackedBlocks;
+use super::chunked::ChunkProduct;
 use super::prefetch::Prefetch;
 use super::unpack::{Chunk, CHUNK_BLOCKS};
 use crate::element::BlockFormat;
 use crate::matmul::PANEL;
 
-/// Rows of a tile.
+/// The number of rows of a tile.
 const ROWS: usize = 16;
-/// Rows below which a tile is so empty that VNNI is as fast.
-const LEAST_ROWS: usize = 24;
-/// Bytes of a plane of codes.
+/// The minimum number of rows for AMX; with fewer rows the tiles are so empty that VNNI is as fast.
+const MIN_ROWS: usize = 24;
+/// The size of a plane of codes in bytes.
 const PLANE: usize = PANEL * QUAD;
 
-/// Whether tiles are the fastest way for so many rows.
+/// Returns whether tiles are the fastest kernel for `rows` rows of a format.
 pub(super) fn is_fastest(rows: usize, format: BlockFormat) -> bool {
-    rows >= LEAST_ROWS && format.group() == BLOCK && !format.has_mins()
+    rows >= MIN_ROWS && format.group_len() == BLOCK && !format.has_mins()
 }
 
-/// Shapes of the tile registers (palette 1): rows and bytes of a row of each.
+/// The tile configuration (palette 1): the rows and the bytes per row of each tile register.
 #[repr(C, align(64))]
 struct Shapes([u8; 64]);
 
 impl Shapes {
-    /// For so many rows of activations.
+    /// The configuration for `rows` rows of activations.
     fn new(rows: usize) -> Shapes {
         let mut shapes = Shapes([0; 64]);
         shapes.0[0] = 1;
@@ -57,37 +57,36 @@ impl Shapes {
         shapes
     }
 
+    /// Loads the configuration.
+    ///
     /// # Safety
-    /// The processor has the instructions, and the system has granted tiles.
+    /// The processor has the instructions, and the operating system permits tiles.
     unsafe fn load(&self) {
-        // SAFETY: the caller's promise; the shapes are valid ones of palette 1.
+        // SAFETY: the caller's promise; the configuration is a valid one of palette 1.
         unsafe { asm!("ldtilecfg [{}]", in(reg) self, options(nostack, readonly)) }
     }
 }
 
 product_by_chunk!("avx512f,avx512bw,avx512vnni", true, {
-    // SAFETY: the caller's promise. Tiles in their initial state cost the system nothing.
+    // SAFETY: the caller's promise. Tiles in their initial state are not saved at context switches.
     unsafe { asm!("tilerelease", options(nostack, nomem)) }
 });
 
+/// Adds a chunk to the accumulators.
+///
 /// # Safety
-/// The processor has the instructions, and the system has granted tiles.
+/// The processor has the instructions, and the operating system permits tiles.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-unsafe fn multiply_chunk(
-    x: &Left<'_>,
-    first: usize,
-    w: &Chunk<'_>,
-    next: &PackedBlocks<'_>,
-    sums: &mut Accumulators<'_>,
-) -> bool {
-    // What the pointers below rely on.
-    let (rows, ptrs) = (sums.rows(), AccumulatorPtrs::of(sums));
+unsafe fn multiply_chunk(p: &ChunkProduct<'_>, accumulators: &mut Accumulators<'_>) -> bool {
+    let &ChunkProduct { x, first, w, next } = p;
+    // The bounds on which the pointers below rely.
+    let (rows, ptrs) = (accumulators.rows(), AccumulatorPtrs::of(accumulators));
     let blocks = x.k / BLOCK;
     assert!(x.q.len() >= rows * x.k && x.d.len() >= rows * blocks);
     assert!(first + w.blocks <= blocks);
     assert!(w.codes.len() * 64 >= w.blocks * BLOCK_CODES && w.blocks <= CHUNK_BLOCKS);
     assert!(w.scales.len() >= w.blocks && w.groups == 1 && w.mins.is_empty());
-    // Spread over the work on products, in which little is read.
+    // Prefetches are spread over the scaling of the products, which reads little memory.
     let mut prefetch = Prefetch::new(next, 2 * w.blocks * rows.div_ceil(ROWS));
     let mut products = MaybeUninit::<Products>::uninit();
     let products = products.as_mut_ptr().cast::<i32>();
@@ -104,9 +103,9 @@ unsafe fn multiply_chunk(
             multiply(x, row, first, w, products);
             let mut done = 0;
             while done < count {
-                // 13 rows are 8, 4 and 1.
-                let some = 1 << (count - done).ilog2();
-                let accumulate = match some {
+                // The largest power of two: 13 rows are computed as 8, 4 and 1.
+                let height = 1 << (count - done).ilog2();
+                let accumulate = match height {
                     1 => accumulate::<1>,
                     2 => accumulate::<2>,
                     4 => accumulate::<4>,
@@ -115,28 +114,28 @@ unsafe fn multiply_chunk(
                 };
                 let products = products.add(2 * HALF + done * PANEL / 2);
                 nan |= accumulate(x, row + done, first, w, products, &ptrs, &mut prefetch);
-                done += some;
+                done += height;
             }
         }
     }
     nan
 }
 
-/// Products of a part behind as much room as a block's: `[1 + blocks][2 halves][16 rows][16 outputs]`.
+/// The products of a chunk after unused space for those of one block: `[1 + blocks][2 halves][16 rows][16 outputs]`.
 #[repr(C, align(64))]
 struct Products([i32; (1 + CHUNK_BLOCKS) * PANEL * ROWS]);
 
-/// Products of one half of a block's outputs.
+/// The number of products of one half of a block's outputs.
 const HALF: usize = ROWS * PANEL / 2;
 
-/// The dot products of the rows of a tile with all blocks of a part.
+/// Writes the dot products of the rows of a tile with all blocks of a chunk.
 ///
 /// # Safety
 /// As [`multiply_chunk`]; the registers are shaped for the rows that exist from `row` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 unsafe fn multiply(x: &Left<'_>, row: usize, first: usize, w: &Chunk<'_>, products: *mut i32) {
-    // A block into the registers of activations $x and products $low and $high. The processor does not rename
-    // tiles, so neighbouring blocks use different ones, and each is stored while the next is computed.
+    // Multiplies a block in the registers $x (activations), $low and $high (products). The processor does not rename
+    // tile registers, so consecutive blocks use different ones, and each is stored while the next is computed.
     macro_rules! block {
         ($x:literal, $low:literal, $high:literal, $q:literal, $codes:literal) => {
             concat!(
@@ -178,8 +177,8 @@ unsafe fn multiply(x: &Left<'_>, row: usize, first: usize, w: &Chunk<'_>, produc
         let products = products.add(2 * HALF);
         let pairs = w.blocks / 2;
         if pairs > 0 {
-            // The first store of each half of the loop is that of the half before it; the very first one goes to
-            // the room in front.
+            // Each half of the loop stores the products of the previous half; the first store goes to the unused space
+            // at the front.
             asm!(
                 "2:",
                 block!("0", "4", "5", "0", "0"),
@@ -226,7 +225,7 @@ unsafe fn multiply(x: &Left<'_>, row: usize, first: usize, w: &Chunk<'_>, produc
     }
 }
 
-/// Scales the products of R rows and accumulates them. Whether there is a NaN in complete sums.
+/// Scales the products of R rows and accumulates them. Returns whether complete accumulators are NaN.
 ///
 /// # Safety
 /// As [`multiply_chunk`]; rows `row .. row + R` exist in `x`, at `products` and at `ptrs`.

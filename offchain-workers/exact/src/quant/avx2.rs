@@ -1,45 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
-//! AVX2: products of bytes in pairs, then pairs of pairs.
+//! AVX2: products of bytes are added in pairs, then the pairs in pairs.
 //!
 //! `maddubs` multiplies unsigned by signed bytes and saturates the sum of two products at 16 bits. With
 //! |c - z| (at most 128) as the unsigned and q with the sign of c - z as the signed operand, a sum is at
-//! most 2 * 128 * 127 in magnitude, which fits.
+//! most 2 * 128 * 127 in magnitude and never saturates.
 
 use core::arch::x86_64::*;
 
 use super::accumulators::Accumulators;
-use super::block::{Left, BLOCK, BLOCK_CODES, QUAD};
-use super::matrix::PackedBlocks;
+use super::block::{BLOCK, BLOCK_CODES, QUAD};
+use super::chunked::ChunkProduct;
 use super::prefetch::Prefetch;
-use super::unpack::Chunk;
 use crate::matmul::PANEL;
 
-/// Vectors of a panel's outputs.
+/// The number of vectors of a panel's outputs.
 const VECTORS: usize = PANEL / 8;
-/// Bytes of a plane.
+/// The size of a plane in bytes.
 const PLANE: usize = PANEL * QUAD;
 
 product_by_chunk!("avx2,fma", false, {});
 
+/// Adds a chunk to the accumulators.
+///
 /// # Safety
 /// The processor has the instructions.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn multiply_chunk(
-    x: &Left<'_>,
-    first: usize,
-    w: &Chunk<'_>,
-    next: &PackedBlocks<'_>,
-    sums: &mut Accumulators<'_>,
-) -> bool {
+unsafe fn multiply_chunk(p: &ChunkProduct<'_>, accumulators: &mut Accumulators<'_>) -> bool {
+    let &ChunkProduct { x, first, w, next } = p;
     let blocks = x.k / BLOCK;
     let quads = BLOCK / QUAD / w.groups;
     let zero = _mm256_set1_epi8(w.zero as u8 as i8);
     let ones = _mm256_set1_epi16(1);
-    let mut prefetch = Prefetch::new(next, sums.rows());
+    let mut prefetch = Prefetch::new(next, accumulators.rows());
     let mut nan = false;
-    for row in 0..sums.rows() {
+    for row in 0..accumulators.rows() {
         prefetch.step();
-        let mut acc = sums.get(row);
+        let mut acc = accumulators.load(row);
         let mut out = [_mm256_setzero_ps(); VECTORS];
         for (out, acc) in out.iter_mut().zip(acc.chunks_exact(8)) {
             // SAFETY: the slice has eight elements.
@@ -88,7 +84,7 @@ unsafe fn multiply_chunk(
             // SAFETY: the slice has eight elements.
             unsafe { _mm256_storeu_ps(acc.as_mut_ptr(), *out) };
         }
-        nan |= sums.set(row, acc);
+        nan |= accumulators.store(row, acc);
     }
     nan
 }

@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 
 use super::block::BLOCK;
 use crate::element::{f16_is_finite, f32_to_f16, finite_f16_to_f32, BlockFormat};
-use crate::error::{shape, Error, Result};
+use crate::error::{Error, Operation, Result};
 
-/// How the codes of a format are held: bits of a code.
+/// The number of bits of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Codes {
     U4,
@@ -16,36 +16,37 @@ pub(super) enum Codes {
     U8,
 }
 
-/// How the scales of a format are held.
+/// The encoding of the scales of a format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scales {
     /// A binary16 scale for each block.
     Half,
     /// A binary16 scale and minimum for each block.
     HalfMin,
-    /// For each 256 a binary16 for the scales and one for the minima, for each 32 an integer for each.
+    /// For each 256 weights a binary16 factor of the scales and one of the minima; for each 32 an integer scale and
+    /// minimum.
     Super,
-    /// For each 256 a binary16, for each 16 a signed integer.
+    /// For each 256 weights a binary16 factor of the scales; for each 16 a signed integer scale.
     Super16,
 }
 
-/// Weights of the longest block.
-pub(super) const LONGEST: usize = 256;
+/// The number of weights of the longest block.
+pub(super) const MAX_BLOCK: usize = 256;
 
-/// One block, decoded.
+/// A decoded block.
 pub(super) struct Decoded {
-    /// Codes, unsigned: those of Q8_0 plus 128.
-    pub codes: [u8; LONGEST],
-    /// Binary16 scale and minimum.
+    /// Unsigned codes; those of Q8_0 plus 128.
+    pub codes: [u8; MAX_BLOCK],
+    /// The binary16 scale and minimum.
     pub d: u16,
     pub min: u16,
-    /// Integer scales of the groups (the bits of an i8 in Q6_K) and minima.
+    /// The integer scales (the bits of an i8 in Q6_K) and minima of the groups.
     pub scales: [u8; 16],
     pub mins: [u8; 8],
 }
 
 impl Decoded {
-    /// Scale and minimum of a group of a block of this format.
+    /// Returns scale and minimum of a group of a block of this format.
     pub(super) fn scale(&self, format: BlockFormat, group: usize) -> (f32, f32) {
         let (d, min) = (finite_f16_to_f32(self.d), finite_f16_to_f32(self.min));
         match format.scales() {
@@ -58,8 +59,8 @@ impl Decoded {
 }
 
 impl BlockFormat {
-    /// The code that stands for zero.
-    pub(super) fn zero(self) -> i32 {
+    /// Returns the zero point: the code of zero.
+    pub(super) fn zero_point(self) -> i32 {
         match self {
             BlockFormat::Q4_0 => 8,
             BlockFormat::Q5_0 => 16,
@@ -69,18 +70,20 @@ impl BlockFormat {
         }
     }
 
-    /// Weights that share a scale.
-    pub(super) fn group(self) -> usize {
+    /// Returns the number of weights that share a scale.
+    pub(super) fn group_len(self) -> usize {
         match self.scales() {
             Scales::Super16 => 16,
             _ => BLOCK,
         }
     }
 
+    /// Returns whether groups have a minimum besides the scale.
     pub(super) fn has_mins(self) -> bool {
         matches!(self.scales(), Scales::HalfMin | Scales::Super)
     }
 
+    /// Returns the encoding of the codes.
     pub(super) fn codes(self) -> Codes {
         match self {
             BlockFormat::Q4_0 | BlockFormat::Q4_1 | BlockFormat::Q4K => Codes::U4,
@@ -90,6 +93,7 @@ impl BlockFormat {
         }
     }
 
+    /// Returns the encoding of the scales.
     pub(super) fn scales(self) -> Scales {
         match self {
             BlockFormat::Q4_0 | BlockFormat::Q5_0 | BlockFormat::Q8_0 => Scales::Half,
@@ -99,12 +103,12 @@ impl BlockFormat {
         }
     }
 
-    /// Decodes a block of [`BlockFormat::block_bytes`]. Refused: a scale or minimum that is not finite.
+    /// Decodes a block of [`BlockFormat::block_bytes`]; [`Error::NotFinite`] if its scale or minimum is not finite.
     pub(super) fn decode(self, bytes: &[u8]) -> Result<Decoded> {
-        shape(bytes.len() == self.block_bytes())?;
+        Operation("decode").exactly("bytes of a block", self.block_bytes(), bytes.len())?;
         let half = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
         let mut block = Decoded {
-            codes: [0; LONGEST],
+            codes: [0; MAX_BLOCK],
             d: half(0),
             min: 0,
             scales: [0; 16],
@@ -165,7 +169,7 @@ impl BlockFormat {
     }
 }
 
-/// Low nibbles are the first half, high ones the second.
+/// Unpacks nibbles: the low ones are the first half of the codes, the high ones the second half.
 fn nibbles(bytes: &[u8], codes: &mut [u8]) {
     let (low, high) = codes[..2 * bytes.len()].split_at_mut(bytes.len());
     for ((low, high), byte) in low.iter_mut().zip(high).zip(bytes) {
@@ -174,16 +178,16 @@ fn nibbles(bytes: &[u8], codes: &mut [u8]) {
     }
 }
 
-/// Bit i is the fifth of code i.
+/// Sets the fifth bit of code i to bit i.
 fn fifth_bits(bytes: &[u8], codes: &mut [u8]) {
     for (i, code) in codes.iter_mut().take(32).enumerate() {
         *code |= (bytes[i / 8] >> (i % 8) & 1) << 4;
     }
 }
 
-/// Eight scales and eight minima of six bits in twelve bytes: the first four of each in the low bits
-/// of bytes 0..4 and 4..8; the others' low four bits in the nibbles of bytes 8..12, their high two bits
-/// in the high bits of bytes 0..4 and 4..8.
+/// Unpacks eight scales and eight minima of six bits from twelve bytes: the first four of each are the low bits
+/// of bytes 0..4 and 4..8; of the others, the low four bits are the nibbles of bytes 8..12 and the high two bits
+/// the high bits of bytes 0..4 and 4..8.
 fn six_bits(bytes: &[u8], block: &mut Decoded) {
     for i in 0..4 {
         block.scales[i] = bytes[i] & 63;
@@ -193,11 +197,11 @@ fn six_bits(bytes: &[u8], block: &mut Decoded) {
     }
 }
 
-/// A row in Q8_0: for each block of 32, with `amax` its largest magnitude, the scale is the binary16
-/// nearest to `amax / 127`, the codes are `x / scale` rounded to the nearest integer, ties to even, at
-/// most 127 in magnitude. [`Error::NotFinite`] unless every scale is finite.
+/// Encodes `x`, a multiple of 32 elements, as Q8_0. For each block of 32 with largest magnitude `amax` the scale is the
+/// binary16 nearest to `amax / 127`, and the codes are `x / scale` rounded to the nearest integer, ties to even,
+/// clamped to 127 in magnitude. [`Error::NotFinite`] unless all elements and scales are finite.
 pub fn quantise_q8_0(x: &[f32]) -> Result<Vec<u8>> {
-    shape(x.len().is_multiple_of(BLOCK))?;
+    Operation("quantise_q8_0").multiple_of("elements of x", BLOCK, x.len())?;
     let mut bytes = Vec::with_capacity(x.len() / BLOCK * BlockFormat::Q8_0.block_bytes());
     for block in x.chunks_exact(BLOCK) {
         let mut amax = 0.0f32;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Quantised weights in panels of 32 outputs, no larger than in their file.
+//! Quantised weights packed in panels of 32 output features, of the same size as in the file.
 //!
-//! One block of a panel, 32 outputs by 32 inputs, is held as planes of bytes; byte `4 o + i` of a
-//! plane belongs to output o and input i of a quad of four inputs, so that a vector of a plane holds
-//! what one instruction multiplies:
+//! The codes of one block of a panel, 32 outputs by 32 inputs, are stored as planes of bytes; byte `4 o + i` of a
+//! plane belongs to output o and input i of a quad of four inputs, so that a vector of a plane is an operand of one
+//! dot-product instruction:
 //! * 8 bits: eight planes, one for each quad;
 //! * nibbles: four planes, plane t with quad 2t in the low and quad 2t + 1 in the high nibbles;
 //! * a fifth bit: one plane more, quad t in bit t;
@@ -15,15 +15,15 @@ use core::ops::Range;
 use super::block::{BLOCK, QUAD};
 use super::format::{Codes, Decoded, Scales};
 use crate::element::{finite_f16_to_f32, BlockFormat};
-use crate::error::{area, shape, Error, Result};
+use crate::error::{Error, Operation, Result};
 use crate::matmul::PANEL;
 
-/// 64 bytes, at an address that is a multiple of 64: a vector that crosses no cache line.
+/// A cache line: 64 bytes, aligned so that a vector never crosses a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C, align(64))]
 pub(super) struct Line(pub [u8; 64]);
 
-/// Some blocks of a panel, as they are held.
+/// Consecutive blocks of a panel in their packed form.
 #[derive(Clone, Copy, Default)]
 pub(super) struct PackedBlocks<'a> {
     pub lines: &'a [Line],
@@ -31,22 +31,23 @@ pub(super) struct PackedBlocks<'a> {
     pub integers: &'a [[u8; PANEL]],
 }
 
-/// Lines of a plane.
+/// The number of lines of a plane.
 pub(super) const PLANE: usize = PANEL * QUAD / 64;
 
-/// A quantised matrix: n outputs of k inputs.
+/// A quantised matrix [out_features, in_features].
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantMatrix {
     format: BlockFormat,
     n: usize,
     k: usize,
     codes: Vec<Line>,
-    /// For each panel and block of the format a scale for each output, then the minima, if it has any.
+    /// For each panel and block of the format: a row of scales, then a row of minima if the format has them.
     halves: Vec<[u16; PANEL]>,
-    /// For each panel and 32 inputs: scales of the groups, then the minima, if it has any.
+    /// For each panel and 32 inputs: rows of integer scales of the groups, then of minima if the format has them.
     integers: Vec<[u8; PANEL]>,
 }
 
+/// Allocates `count` values `zero`.
 fn zeroed<T: Clone>(count: usize, zero: T) -> Result<Vec<T>> {
     let mut values = Vec::new();
     values.try_reserve_exact(count).map_err(|_| Error::OutOfMemory)?;
@@ -54,12 +55,13 @@ fn zeroed<T: Clone>(count: usize, zero: T) -> Result<Vec<T>> {
     Ok(values)
 }
 
-/// Lines of codes, rows of binary16 scales and rows of integer scales.
+/// Returns the numbers of lines of codes, of rows of binary16 scales and of rows of integer scales.
 fn counts(format: BlockFormat, n: usize, k: usize) -> Result<(usize, usize, usize)> {
-    shape(k.is_multiple_of(format.block_len()))?;
-    let blocks = area(n.div_ceil(PANEL), k / BLOCK)?;
+    let operation = Operation("QuantMatrix");
+    operation.multiple_of("input features", format.block_len(), k)?;
+    let blocks = operation.area("blocks", n.div_ceil(PANEL), k / BLOCK)?;
     // Every size below is less than this one.
-    area(blocks, 2 * PANEL * BLOCK)?;
+    operation.area("bytes", 2 * PANEL * BLOCK, blocks)?;
     let supers = blocks / (format.block_len() / BLOCK);
     Ok((
         blocks * PLANE * planes(format),
@@ -69,9 +71,10 @@ fn counts(format: BlockFormat, n: usize, k: usize) -> Result<(usize, usize, usiz
 }
 
 impl QuantMatrix {
-    /// A matrix of n outputs and k inputs, a multiple of the format's block, to be filled by
-    /// [`QuantMatrix::set_rows`].
-    pub fn new(format: BlockFormat, n: usize, k: usize) -> Result<QuantMatrix> {
+    /// Creates a matrix of zeros, to be filled by [`QuantMatrix::set_rows`]; `in_features` is a multiple of the block
+    /// length of the format.
+    pub fn new(format: BlockFormat, out_features: usize, in_features: usize) -> Result<QuantMatrix> {
+        let (n, k) = (out_features, in_features);
         let (codes, halves, integers) = counts(format, n, k)?;
         Ok(QuantMatrix {
             format,
@@ -83,23 +86,29 @@ impl QuantMatrix {
         })
     }
 
-    /// Bytes that a matrix of n outputs and k inputs takes.
-    pub fn size_bytes(format: BlockFormat, n: usize, k: usize) -> Result<usize> {
-        let (codes, halves, integers) = counts(format, n, k)?;
+    /// Returns the size in bytes of a matrix.
+    pub fn size_bytes(format: BlockFormat, out_features: usize, in_features: usize) -> Result<usize> {
+        let (codes, halves, integers) = counts(format, out_features, in_features)?;
         Ok(64 * codes + 2 * PANEL * halves + PANEL * integers)
     }
 
-    /// Takes in some rows as they stand in a file. `first` must be a multiple of 32, and all but the last
-    /// of the matrix's rows must come 32 at a time. Refused: scales that are not finite.
+    /// Packs the rows of output features from `first` on, in the file's encoding. `first` is a multiple of 32, and so is
+    /// the number of rows, except at the end of the matrix; each row is set once.
+    ///
+    /// [`Error::NotFinite`] for scales that are not finite.
     pub fn set_rows(&mut self, first: usize, bytes: &[u8]) -> Result<()> {
         let row_bytes = self.format.row_bytes(self.k)?;
-        shape(first.is_multiple_of(PANEL))?;
-        if row_bytes == 0 {
-            return shape(bytes.is_empty());
+        let operation = Operation("QuantMatrix::set_rows");
+        operation.multiple_of("first row", PANEL, first)?;
+        operation.multiple_of("bytes of the rows", row_bytes, bytes.len())?;
+        let Some(rows) = bytes.len().checked_div(row_bytes) else {
+            return Ok(());
+        };
+        let end = operation.sum("rows", first, rows)?;
+        operation.at_most("end of the rows", self.n, end)?;
+        if end < self.n {
+            operation.multiple_of("end of the rows", PANEL, end)?;
         }
-        shape(bytes.len().is_multiple_of(row_bytes))?;
-        let end = first.checked_add(bytes.len() / row_bytes).ok_or(Error::Shape)?;
-        shape(end <= self.n && (end == self.n || end.is_multiple_of(PANEL)))?;
         for (row, bytes) in bytes.chunks_exact(row_bytes).enumerate() {
             let (panel, output) = ((first + row) / PANEL, row % PANEL);
             let blocks = bytes.chunks_exact(self.format.block_bytes());
@@ -111,7 +120,7 @@ impl QuantMatrix {
         Ok(())
     }
 
-    /// Places block `index` of one output.
+    /// Packs block `index` of one output.
     fn set_block(&mut self, panel: usize, output: usize, index: usize, block: &Decoded) {
         let format = self.format;
         let length = format.block_len();
@@ -158,41 +167,41 @@ impl QuantMatrix {
         }
     }
 
-    /// The format.
+    /// Returns the format.
     pub fn format(&self) -> BlockFormat {
         self.format
     }
 
-    /// The number of outputs.
+    /// Returns the number of output features.
     pub fn out_features(&self) -> usize {
         self.n
     }
 
-    /// The number of inputs.
+    /// Returns the number of input features.
     pub fn in_features(&self) -> usize {
         self.k
     }
 
-    /// The number of panels.
+    /// Returns the number of panels.
     pub fn panels(&self) -> usize {
         self.n.div_ceil(PANEL)
     }
 
-    /// How many outputs lie in a range of panels.
+    /// Returns the number of columns, one per output feature, in a range of panels.
     pub fn columns(&self, panels: Range<usize>) -> Result<usize> {
-        shape(panels.start <= panels.end && panels.end <= self.panels())?;
+        Operation("columns").range_within("panels", self.panels(), &panels)?;
         let until = |panel: usize| self.n.min(panel.saturating_mul(PANEL));
         Ok(until(panels.end) - until(panels.start))
     }
 
-    /// The weights of one output: `fma(s, c - z, -m)`, or `s * (c - z)` in formats without minima.
+    /// Writes the weights of one output feature to `out` `[in_features]`: `fma(s, c - z, -m)`, or `s * (c - z)` in formats
+    /// without minima.
     pub fn row(&self, index: usize, out: &mut [f32]) -> Result<()> {
-        shape(out.len() == self.k)?;
-        if index >= self.n {
-            return Err(Error::IndexOutOfRange);
-        }
+        let operation = Operation("QuantMatrix::row");
+        operation.exactly("elements of out", self.k, out.len())?;
+        operation.index(index, self.n)?;
         let (panel, output) = (index / PANEL, index % PANEL);
-        let zero = self.format.zero();
+        let zero = self.format.zero_point();
         for (block, out) in out.chunks_exact_mut(BLOCK).enumerate() {
             let lines = self.packed_blocks(panel, block, 1).lines;
             for (i, out) in out.iter_mut().enumerate() {
@@ -208,7 +217,8 @@ impl QuantMatrix {
         Ok(())
     }
 
-    /// Some blocks of a panel: planes, and the scales of all the format's blocks that they lie in.
+    /// Returns consecutive blocks of 32 inputs of a panel: their codes and integer scales, and the binary16 scales of all
+    /// blocks of the format that contain them.
     #[inline(always)]
     pub(super) fn packed_blocks(&self, panel: usize, first: usize, blocks: usize) -> PackedBlocks<'_> {
         let (h, i) = (halves(self.format), integers(self.format));
@@ -222,7 +232,7 @@ impl QuantMatrix {
         }
     }
 
-    /// One code out of a block's planes.
+    /// Returns one code from the planes of a block.
     fn code(&self, lines: &[Line], quad: usize, byte: usize) -> u8 {
         let get = |plane: usize| lines[plane * PLANE + byte / 64].0[byte % 64];
         let nibble = || get(quad / 2) >> (4 * (quad % 2)) & 15;
@@ -234,7 +244,7 @@ impl QuantMatrix {
         }
     }
 
-    /// Scale and minimum of one output's weights 16 half .. 16 half + 16 in a block.
+    /// Returns scale and minimum of one output's weights 16 half .. 16 half + 16 of a block.
     fn scale(&self, panel: usize, block: usize, half: usize, output: usize) -> (f32, f32) {
         let PackedBlocks { halves, integers, .. } = self.packed_blocks(panel, block, 1);
         let d = finite_f16_to_f32(halves[0][output]);
@@ -250,7 +260,7 @@ impl QuantMatrix {
     }
 }
 
-/// Planes of a block.
+/// Returns the number of planes of a block.
 #[inline(always)]
 pub(super) fn planes(format: BlockFormat) -> usize {
     match format.codes() {
@@ -261,7 +271,7 @@ pub(super) fn planes(format: BlockFormat) -> usize {
     }
 }
 
-/// Rows of binary16 scales of a block of the format.
+/// Returns the number of rows of binary16 scales of a block of the format.
 #[inline(always)]
 fn halves(format: BlockFormat) -> usize {
     match format.scales() {
@@ -270,7 +280,7 @@ fn halves(format: BlockFormat) -> usize {
     }
 }
 
-/// Rows of integer scales of 32 inputs.
+/// Returns the number of rows of integer scales of 32 inputs.
 #[inline(always)]
 fn integers(format: BlockFormat) -> usize {
     match format.scales() {

@@ -1,35 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Products with quantised weights: the profile `exact-q8-v1`.
 //!
-//! A weight of a [`BlockFormat`](crate::element::BlockFormat) is `w = s * (c - z) - m`: an integer code c, the format's zero z, and
-//! a scale s and a minimum m that the weights of a *group* share (32 weights, 16 in Q6_K). Both are
-//! binary32 numbers exactly: a binary16 times a small integer.
+//! A weight of a [`BlockFormat`](crate::element::BlockFormat) is `w = s * (c - z) - m`: an integer code c, the zero
+//! point z of the format, and a scale s and a minimum m shared by the weights of a *group* (32 weights, 16 in Q6_K).
+//! Both are exact in binary32: a binary16 times a small integer.
 //!
 //! Activations: a row x of k values is quantised in blocks of 32 ([`QuantRows`]). With `amax` the
-//! largest `|x[i]|`: below 2^-100, d = +0.0 and every q = 0; else `d = amax / 127`, `inv = 127 / amax`,
-//! `q[i] = x[i] * inv` rounded to the nearest integer, ties to even. Only finite numbers are taken.
+//! largest `|x[i]|`: below 2^-100, d = +0.0 and every q = 0; otherwise `d = amax / 127`, `inv = 127 / amax`,
+//! `q[i] = x[i] * inv` rounded to the nearest integer, ties to even. All values must be finite.
 //!
-//! Canonical order of one output: one accumulator from +0.0 ([`Accumulate::Overwrite`]) or from what the output
-//! holds ([`Accumulate::Add`]); for each group along k, ascending, with the d and the q of its place:
+//! Canonical order of one output: one accumulator from +0.0 ([`Accumulate::Overwrite`]) or from the value in the
+//! output ([`Accumulate::Add`]); for each group along k, ascending, with d and q of its block of activations:
 //! * `dot = sum (c - z) * q`, an integer of less than 2^24, so exact in any order;
 //! * `acc = fma(d * s, dot as f32, acc)`;
 //! * in formats with minima `acc = fma(-(d * m), (sum q) as f32, acc)`.
 //!
 //! The formats and their bytes are those of GGUF files (the ggml library's block formats).
 //!
-//! | module | what is in it |
+//! | module | contents |
 //! |---|---|
-//! | `block`, `chunked` | the shape of a block; the product by chunks, which the instruction sets share |
+//! | `block` | the shape of a block, and the activations of a product |
+//! | `chunked` | the product in chunks, shared by the instruction sets |
 //! | `format` | decodes a block of each format |
-//! | `matrix` | weights in panels |
-//! | `unpack` | a part of a panel as bytes and binary32 scales |
-//! | `prefetch` | what comes next is brought near |
+//! | `matrix` | weights packed in panels |
+//! | `unpack` | a chunk of a panel as bytes and binary32 scales |
+//! | `prefetch` | prefetches the next chunk |
 //! | `rows` | quantised activations |
-//! | `accumulators` | where a part's sums come from and go to |
-//! | `referee` | a segment of one output, from the file's bytes |
-//! | `scalar`, `avx2`, `vnni`, `amx` | the product of some rows with an unpacked part |
+//! | `accumulators` | the accumulators of a panel between chunks |
+//! | `referee` | recomputes a segment of one output from the file's bytes |
+//! | `scalar`, `avx2`, `vnni`, `amx` | multiply a block of rows with an unpacked chunk |
 
-/// Defines a module's `product`: [`chunked::product`] with the module's `multiply_chunk`, compiled for some instructions.
+/// Defines a module's `product`: [`chunked::product`] with the module's `multiply_chunk`, compiled with target features.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 macro_rules! product_by_chunk {
     ($features:literal, $signed:literal, $after:block) => {
@@ -44,13 +45,9 @@ macro_rules! product_by_chunk {
             columns: usize,
             out: &mut [f32],
         ) -> bool {
-            let multiply_chunk = |x: &Left<'_>,
-                        first: usize,
-                        w: &Chunk<'_>,
-                        next: &PackedBlocks<'_>,
-                        sums: &mut Accumulators<'_>| {
+            let multiply_chunk = |p: &super::chunked::ChunkProduct<'_>, accumulators: &mut Accumulators<'_>| {
                 // SAFETY: the caller's promise.
-                unsafe { multiply_chunk(x, first, w, next, sums) }
+                unsafe { multiply_chunk(p, accumulators) }
             };
             let nan = super::chunked::product::<$signed>(accumulate, x, w, panels, columns, out, multiply_chunk);
             $after
@@ -85,12 +82,12 @@ pub use matrix::QuantMatrix;
 pub use referee::quant_segment;
 pub use rows::QuantRows;
 
-use crate::error::{area, shape, Error, Result};
+use crate::error::{Error, Operation, Result};
 use crate::matmul::Accumulate;
 use crate::Isa;
 
-/// `out = x w` or, continuing chains, `out += x w` for the columns in some panels of `w` [n, k]: `out`
-/// [rows of x, those columns], densely.
+/// Computes `out = x w^T` or `out += x w^T` for the output features in a range of panels of `w` [out_features,
+/// in_features]: `x` [rows, in_features], `out` [rows, features in the panels].
 pub fn quant_matmul(
     isa: Isa,
     accumulate: Accumulate,
@@ -100,7 +97,10 @@ pub fn quant_matmul(
     out: &mut [f32],
 ) -> Result<()> {
     let columns = w.columns(panels.clone())?;
-    shape(x.in_features() == w.in_features() && out.len() == area(x.rows(), columns)?)?;
+    let operation = Operation("quant_matmul");
+    operation.exactly("input features of x", w.in_features(), x.in_features())?;
+    let elements = operation.area("elements of out", x.rows(), columns)?;
+    operation.exactly("elements of out", elements, out.len())?;
     if out.is_empty() {
         return Ok(());
     }

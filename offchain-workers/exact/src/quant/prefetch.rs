@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Bringing weights into the cache before they are needed.
+//! Software prefetching of weights.
 
 use core::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
 
 use super::matrix::{Line, PackedBlocks};
 
-/// Brings a part whose use is near into the cache. Its scales at once; its codes a few for each of so many steps:
-/// all together they would fill the buffers that wait for memory, and the processor with them.
+/// Prefetches the next chunk of weights while the current one is multiplied: its scales at once, its codes a few lines
+/// per step, because requests for all lines at once would fill the line-fill buffers and stall the loads.
 pub(super) struct Prefetch<'a>(core::slice::Chunks<'a, Line>);
 
 impl<'a> Prefetch<'a> {
+    /// Prefetches the scales of `next` and divides its codes among `steps` steps.
     #[inline(always)]
     pub fn new(next: &PackedBlocks<'a>, steps: usize) -> Self {
         next.halves.iter().for_each(prefetch);
@@ -18,6 +19,7 @@ impl<'a> Prefetch<'a> {
         Prefetch(lines.chunks(lines.len().div_ceil(steps.max(1)).max(1)))
     }
 
+    /// Prefetches the codes of the next step.
     #[inline(always)]
     pub fn step(&mut self) {
         self.0.next().unwrap_or(&[]).iter().for_each(prefetch);
@@ -26,6 +28,6 @@ impl<'a> Prefetch<'a> {
 
 #[inline(always)]
 fn prefetch<T>(what: &T) {
-    // SAFETY: a hint; it reads nothing.
+    // SAFETY: a prefetch is a hint without effect on the program's memory.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(what).cast()) };
 }

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Activations as small integers.
+//! Quantisation of activations to 8 bits.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::block::{Left, BLOCK};
-use crate::error::{shape, Error, Result};
+use crate::error::{Error, Operation, Result};
 use crate::simd::{fold, Lanes, LANES};
 use crate::Isa;
 
-/// The largest magnitude of a block whose values are all taken as zero: 2^-100. Above it 127 / amax is
-/// finite.
+/// 2^-100: blocks whose largest magnitude is below it are quantised to zeros, so that 127 / amax is finite.
 const SMALLEST: f32 = f32::from_bits(0x0d80_0000);
-/// Blocks whose scales are computed together, as divisions of many lanes.
+/// The number of blocks whose scales are computed together, so that the divisions are vectorised.
 const SCALES: usize = 16;
-/// 1.5 * 2^23: adding it rounds to an integer, left in the low bits.
+/// 1.5 * 2^23: adding it rounds to an integer, which is in the low bits of the sum.
 const TO_INTEGER: f32 = 12_582_912.0;
 
-/// Rows of activations, quantised in blocks of 32; see the module for the order. Their memory is used
-/// again.
+/// Rows of activations, quantised in blocks of 32 (see [the module](super) for the definition). Quantising again reuses
+/// the memory.
 #[derive(Clone, Debug, Default)]
 pub struct QuantRows {
     k: usize,
@@ -29,8 +28,8 @@ pub struct QuantRows {
 }
 
 impl QuantRows {
-    /// Quantises `x` [rows, k], k a multiple of 32. Refused: infinities and NaN.
-    pub fn quantise(&mut self, isa: Isa, x: &[f32], k: usize) -> Result<()> {
+    /// Quantises `x` [rows, in_features], in_features a multiple of 32; [`Error::NotFinite`] for infinities and NaN.
+    pub fn quantise(&mut self, isa: Isa, x: &[f32], in_features: usize) -> Result<()> {
         #[inline(always)]
         fn body<V: Lanes>(x: &[f32], q: &mut [i8], d: &mut [f32], sums: &mut [i32]) -> Result<()> {
             let mut finite = true;
@@ -42,7 +41,7 @@ impl QuantRows {
                 for (x, d) in x.chunks_exact(BLOCK).zip(d.iter_mut()) {
                     let (a, b) = (V::load(x), V::load(&x[LANES..]));
                     finite &= (a.nan_lanes() | b.nan_lanes()) == 0;
-                    // NaN is refused by itself; `f32::max` would look for it at every step.
+                    // NaN is detected above; `f32::max` would test for it at every step.
                     let larger = |a, b| if a > b { a } else { b };
                     *d = fold(a.abs().max(b.abs()).to_array(), larger);
                 }
@@ -62,7 +61,7 @@ impl QuantRows {
                     let mut total = 0i32;
                     for (q, lane) in q.iter_mut().zip(lanes) {
                         *q = lane.to_bits() as i8;
-                        // What is not finite gives any integers before it is refused.
+                        // Values that are not finite give arbitrary integers before the error is returned.
                         total = total.wrapping_add(lane.to_bits() as i32);
                     }
                     *sum = total;
@@ -74,7 +73,10 @@ impl QuantRows {
                 Err(Error::NotFinite)
             }
         }
-        shape(k.is_multiple_of(BLOCK) && k > 0 && x.len().is_multiple_of(k))?;
+        let k = in_features;
+        let operation = Operation("quantise");
+        operation.multiple_of("input features", BLOCK, k)?;
+        operation.rows_of("elements of x", k, x.len())?;
         self.k = k;
         self.q.resize(x.len(), 0);
         self.d.resize(x.len() / BLOCK, 0.0);
@@ -86,27 +88,27 @@ impl QuantRows {
         )
     }
 
-    /// Values of a row.
+    /// Returns the number of values of a row.
     pub fn in_features(&self) -> usize {
         self.k
     }
 
-    /// Rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.q.len().checked_div(self.k).unwrap_or(0)
     }
 
-    /// The integers of all rows, `[rows, k]`.
+    /// Returns the integers of all rows, `[rows, in_features]`.
     pub fn integers(&self) -> &[i8] {
         &self.q
     }
 
-    /// The scales of all blocks, `[rows, k / 32]`.
+    /// Returns the scales of all blocks, `[rows, in_features / 32]`.
     pub fn scales(&self) -> &[f32] {
         &self.d
     }
 
-    /// Some rows, which exist.
+    /// Returns a range of existing rows as the left operand of a product.
     pub(super) fn left(&self, rows: Range<usize>) -> Left<'_> {
         let multiply_chunk = |width: usize| rows.start * width..rows.end * width;
         Left {

@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The scalar reference: the definition, literally.
+//! The scalar reference, which follows the definition literally.
 
 use super::accumulators::Accumulators;
-use super::block::{Left, BLOCK, BLOCK_CODES, QUAD};
-use super::matrix::PackedBlocks;
-use super::unpack::Chunk;
+use super::block::{BLOCK, BLOCK_CODES, QUAD};
+use super::chunked::ChunkProduct;
 use crate::fma::fma;
 use crate::matmul::PANEL;
 
-/// Continues the sums of rows with blocks `first ..` of their inputs.
-pub(super) fn multiply_chunk(
-    x: &Left<'_>,
-    first: usize,
-    w: &Chunk<'_>,
-    _next: &PackedBlocks<'_>,
-    sums: &mut Accumulators<'_>,
-) -> bool {
+/// Adds a chunk to the accumulators.
+pub(super) fn multiply_chunk(p: &ChunkProduct<'_>, accumulators: &mut Accumulators<'_>) -> bool {
+    let &ChunkProduct { x, first, w, .. } = p;
     let group = BLOCK / w.groups;
     let blocks = x.k / BLOCK;
     let mut nan = false;
-    for row in 0..sums.rows() {
-        let mut acc = sums.get(row);
+    for row in 0..accumulators.rows() {
+        let mut acc = accumulators.load(row);
         for (o, acc) in acc.iter_mut().enumerate() {
             for block in 0..w.blocks {
                 let d = x.d[row * blocks + first + block];
@@ -42,7 +36,7 @@ pub(super) fn multiply_chunk(
                 }
             }
         }
-        nan |= sums.set(row, acc);
+        nan |= accumulators.store(row, acc);
     }
     nan
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A part of a panel as the kernels read it: a byte for each code, a binary32 for each scale.
+//! Unpacking of a chunk of a panel: one byte for each code, one binary32 for each scale.
 
 use super::block::{BLOCK, BLOCK_CODES};
 use super::format::{Codes, Scales};
@@ -7,34 +7,34 @@ use super::matrix::{Line, PackedBlocks, QuantMatrix, PLANE};
 use crate::element::finite_f16_to_f32;
 use crate::matmul::PANEL;
 
-/// Blocks of a part: its codes, 8 KiB, stay in the first-level cache.
+/// The maximum number of blocks of a chunk: its codes, 8 KiB, stay in the L1 cache.
 pub(super) const CHUNK_BLOCKS: usize = 8;
 
-/// Lines of a block's codes.
+/// The number of lines of the codes of a block.
 const BLOCK_LINES: usize = BLOCK_CODES / 64;
 
-/// A scale for each output, at an address that is a multiple of 64.
+/// A scale for each output of a panel, aligned to 64 bytes.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct Row(pub [f32; PANEL]);
 
-/// Some blocks of a panel.
+/// Consecutive unpacked blocks of a panel.
 pub(super) struct Chunk<'a> {
     /// `[blocks][8 quads][32 outputs][4]`.
     pub codes: &'a [Line],
-    /// A row for each group.
+    /// One row for each group.
     pub scales: &'a [Row],
-    /// A row for each block, or none.
+    /// One row for each block, or none.
     pub mins: &'a [Row],
-    /// Groups of a block: 1 or 2.
+    /// The number of groups of a block: 1 or 2.
     pub groups: usize,
-    /// The code that stands for zero; the codes are bytes with a sign where it was subtracted.
+    /// The zero point of the codes: 0 if it was subtracted, which makes them signed bytes.
     pub zero: i32,
-    /// Blocks.
+    /// The number of blocks.
     pub blocks: usize,
 }
 
-/// Memory for a part.
+/// The memory of an unpacked chunk.
 pub(super) struct UnpackBuffer {
     codes: [Line; CHUNK_BLOCKS * BLOCK_LINES],
     scales: [Row; 2 * CHUNK_BLOCKS],
@@ -51,8 +51,8 @@ impl UnpackBuffer {
         }
     }
 
-    /// Blocks `first .. first + count` of a panel, at most [`CHUNK_BLOCKS`]; `SIGNED`: the codes' zero is
-    /// subtracted from them.
+    /// Unpacks blocks `first .. first + count` of a panel, at most [`CHUNK_BLOCKS`]. `SIGNED`: the zero point is
+    /// subtracted from the codes.
     #[inline(always)]
     pub(super) fn chunk<'a, const SIGNED: bool>(
         &'a mut self,
@@ -62,8 +62,8 @@ impl UnpackBuffer {
         count: usize,
     ) -> Chunk<'a> {
         let format = w.format();
-        let groups = BLOCK / format.group();
-        let zero = if SIGNED { format.zero() as u8 } else { 0 };
+        let groups = BLOCK / format.group_len();
+        let zero = if SIGNED { format.zero_point() as u8 } else { 0 };
         let codes = if format.codes() == Codes::U8 && zero == 0 {
             w.packed_blocks(panel, first, count).lines
         } else {
@@ -110,13 +110,13 @@ impl UnpackBuffer {
             scales: &self.scales[..count * groups],
             mins: &self.mins[..count * usize::from(format.has_mins())],
             groups,
-            zero: format.zero() - i32::from(zero),
+            zero: format.zero_point() - i32::from(zero),
             blocks: count,
         }
     }
 }
 
-/// One block with so many bits above the nibble, `zero` subtracted.
+/// Unpacks the codes of one block with `HIGH` bits above the nibble and subtracts `zero`.
 #[inline(always)]
 fn unpack<const HIGH: usize>(lines: &[Line], codes: &mut [Line], zero: u8) {
     unpack_quad::<HIGH, 0>(lines, codes, zero);
@@ -129,7 +129,7 @@ fn unpack<const HIGH: usize>(lines: &[Line], codes: &mut [Line], zero: u8) {
     unpack_quad::<HIGH, 7>(lines, codes, zero);
 }
 
-/// One quad, a constant so that every shift is one.
+/// Unpacks one quad; it is a const parameter so that every shift is by a constant.
 #[inline(always)]
 fn unpack_quad<const HIGH: usize, const QUAD: usize>(lines: &[Line], codes: &mut [Line], zero: u8) {
     let nibbles = &lines[QUAD / 2 * PLANE..][..PLANE];
@@ -154,7 +154,7 @@ fn unpack_quad<const HIGH: usize, const QUAD: usize>(lines: &[Line], codes: &mut
     }
 }
 
-/// A value for each output.
+/// Sets the value of each output.
 #[inline(always)]
 fn fill(row: &mut Row, value: impl Fn(usize) -> f32) {
     for (o, to) in row.0.iter_mut().enumerate() {

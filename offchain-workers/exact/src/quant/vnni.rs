@@ -1,37 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-//! AVX-512 with VNNI: one instruction multiplies sixteen outputs by four inputs.
+//! AVX-512 with VNNI: one instruction multiplies four inputs with the weights of sixteen outputs.
 //!
-//! The codes are unsigned and the zero is not subtracted from them: the integer accumulators start at
-//! `-z * sum q` instead of at zero, which is the same integer in the end.
+//! The codes are unsigned and contain the zero point z: the integer accumulators start at `-z * sum q` instead of
+//! at zero, which gives the same integer.
 
 use core::arch::x86_64::*;
 
 use super::accumulators::{AccumulatorPtrs, Accumulators};
 use super::block::{Left, BLOCK, BLOCK_CODES, QUAD};
-use super::matrix::PackedBlocks;
+use super::chunked::ChunkProduct;
 use super::prefetch::Prefetch;
 use super::unpack::Chunk;
 use crate::matmul::PANEL;
 
-/// Rows of a tile.
+/// The maximum number of rows of a tile.
 const TILE: usize = 6;
-/// Bytes of a plane.
+/// The size of a plane in bytes.
 const PLANE: usize = PANEL * QUAD;
 
 product_by_chunk!("avx512f,avx512bw,avx512vnni", false, {});
 
+/// Adds a chunk to the accumulators.
+///
 /// # Safety
 /// The processor has the instructions.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-unsafe fn multiply_chunk(
-    x: &Left<'_>,
-    first: usize,
-    w: &Chunk<'_>,
-    next: &PackedBlocks<'_>,
-    sums: &mut Accumulators<'_>,
-) -> bool {
-    // What the pointers below rely on.
-    let (rows, ptrs) = (sums.rows(), AccumulatorPtrs::of(sums));
+unsafe fn multiply_chunk(p: &ChunkProduct<'_>, accumulators: &mut Accumulators<'_>) -> bool {
+    let &ChunkProduct { x, first, w, next } = p;
+    // The bounds on which the pointers below rely.
+    let (rows, ptrs) = (accumulators.rows(), AccumulatorPtrs::of(accumulators));
     let blocks = x.k / BLOCK;
     assert!(x.q.len() >= rows * x.k && x.d.len() >= rows * blocks);
     assert!(x.sums.len() >= rows * 2 * blocks && first + w.blocks <= blocks);
@@ -66,7 +63,7 @@ unsafe fn multiply_chunk(
     nan
 }
 
-/// R rows by 32 outputs, G groups in a block. Whether there is a NaN in complete sums.
+/// Computes R rows of 32 outputs, with G groups per block. Returns whether complete accumulators are NaN.
 ///
 /// # Safety
 /// The processor has the instructions; rows `row .. row + R` exist in `x` and at `ptrs`, and the blocks

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Sixteen lanes in two AVX2 registers.
 //!
-//! Every `unsafe` block here is a call of an intrinsic: sound because a value of this type only
-//! exists behind `dispatch!`, on a processor that has AVX2 and FMA (see the parent module).
+//! Every `unsafe` block here calls intrinsics, which is sound because values of this type exist only
+//! behind `dispatch!`, on a processor that has AVX2 and FMA (see the parent module).
 #![allow(clippy::undocumented_unsafe_blocks)]
 
 use core::arch::x86_64::*;
 
 use super::lanes::{Lanes, Num, PointerLanes, LANES};
 
-/// Sixteen lanes: the first eight, the last eight.
+/// Sixteen lanes: the first eight and the last eight.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(__m256, __m256);
 
@@ -23,7 +23,7 @@ fn float(x: __m256i) -> __m256 {
     unsafe { _mm256_castsi256_ps(x) }
 }
 
-/// An intrinsic on both halves.
+/// Applies an intrinsic to both halves.
 macro_rules! halves {
     ($f:ident, $a:expr) => {
         unsafe { Avx2($f($a.0), $f($a.1)) }
@@ -33,7 +33,7 @@ macro_rules! halves {
     };
 }
 
-/// An integer intrinsic on both halves.
+/// Applies an integer intrinsic to both halves.
 macro_rules! int_halves {
     ($f:ident, $a:expr, $b:expr) => {
         unsafe { Avx2(float($f(bits($a.0), bits($b.0))), float($f(bits($a.1), bits($b.1)))) }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Sixteen lanes in one AVX-512 register (AVX-512F only).
 //!
-//! Every `unsafe` block here is a call of an intrinsic: sound because a value of this type only
-//! exists behind `dispatch!`, on a processor that has AVX-512F (see the parent module).
+//! Every `unsafe` block here calls intrinsics, which is sound because values of this type exist only
+//! behind `dispatch!`, on a processor that has AVX-512F (see the parent module).
 #![allow(clippy::undocumented_unsafe_blocks)]
 
 use core::arch::x86_64::*;
@@ -121,13 +121,13 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn load_tail(from: &[f32]) -> Self {
         let n = from.len().min(LANES);
-        // The mask keeps the lanes past the slice from being touched.
+        // Masked lanes past the end of the slice are not accessed.
         Avx512(unsafe { _mm512_maskz_loadu_ps(((1u32 << n) - 1) as u16, from.as_ptr()) })
     }
     #[inline(always)]
     fn store_tail(self, to: &mut [f32]) {
         let n = to.len().min(LANES);
-        // The mask keeps the lanes past the slice from being touched.
+        // Masked lanes past the end of the slice are not accessed.
         unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), ((1u32 << n) - 1) as u16, self.0) }
     }
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The operations on sixteen lanes of binary32 that each instruction set implements.
 
-/// Lanes in a vector, and partial sums in a canonical sum.
+/// The number of lanes of a vector, and of partial sums of a canonical sum.
 pub(crate) const LANES: usize = 16;
 
-/// What one `f32` can do, exactly. Implemented by `f32` and by the vectors, lane by lane.
+/// The exact operations on one `f32`, implemented by `f32` and, lane by lane, by the vectors.
 pub(crate) trait Num: Copy {
-    /// Every lane `x`.
+    /// Sets every lane to `x`.
     fn splat(x: f32) -> Self;
     /// `self + other`.
     fn add(self, other: Self) -> Self;
@@ -26,51 +26,51 @@ pub(crate) trait Num: Copy {
     fn select_lt(a: Self, b: Self, yes: Self, no: Self) -> Self;
     /// Bitwise and with a constant.
     fn and(self, bits: u32) -> Self;
-    /// Bitwise or of two.
+    /// Bitwise or.
     fn or(self, other: Self) -> Self;
-    /// Bitwise exclusive or of two.
+    /// Bitwise exclusive or.
     fn xor(self, other: Self) -> Self;
-    /// The bits plus other bits, wrapping.
+    /// The wrapping sum of the bits as integers.
     fn add_bits(self, other: Self) -> Self;
-    /// The bits minus other bits, wrapping.
+    /// The wrapping difference of the bits as integers.
     fn sub_bits(self, other: Self) -> Self;
     /// The bits shifted left.
     fn shl(self, by: u32) -> Self;
-    /// The bits shifted right, as a signed number.
+    /// The bits shifted right as a signed integer.
     fn sar(self, by: u32) -> Self;
-    /// The bits, a signed number of less than 24 bits, as a float.
+    /// The bits, a signed integer of less than 24 bits, converted to binary32.
     fn int_to_float(self) -> Self;
 
-    /// Every lane these bits.
+    /// Sets every lane to the number with these bits.
     #[inline(always)]
     fn splat_bits(bits: u32) -> Self {
         Self::splat(f32::from_bits(bits))
     }
 
-    /// The sign flipped.
+    /// Flips the sign.
     #[inline(always)]
     fn neg(self) -> Self {
         self.xor(Self::splat_bits(0x8000_0000))
     }
 
-    /// The sign cleared.
+    /// Clears the sign.
     #[inline(always)]
     fn abs(self) -> Self {
         self.and(0x7fff_ffff)
     }
 }
 
-/// Sixteen lanes.
+/// A vector of sixteen lanes.
 pub(crate) trait Lanes: Num {
-    /// The first sixteen elements of a slice that has them.
+    /// Loads the first sixteen elements of a slice of at least sixteen.
     fn load(from: &[f32]) -> Self;
-    /// Writes the first sixteen elements of a slice that has them.
+    /// Stores to the first sixteen elements of a slice of at least sixteen.
     fn store(self, to: &mut [f32]);
     /// The lanes, in order.
     fn to_array(self) -> [f32; LANES];
-    /// A bit for each lane that is not a number.
+    /// Returns a mask of the lanes that are NaN.
     fn nan_lanes(self) -> u16;
-    /// Up to sixteen elements, the other lanes +0.0.
+    /// Loads up to sixteen elements; the other lanes are +0.0.
     #[inline(always)]
     fn load_tail(from: &[f32]) -> Self {
         let mut lanes = [0.0; LANES];
@@ -79,7 +79,7 @@ pub(crate) trait Lanes: Num {
         Self::load(&lanes)
     }
 
-    /// Writes as many lanes as the slice takes.
+    /// Stores as many lanes as the slice has elements.
     #[inline(always)]
     fn store_tail(self, to: &mut [f32]) {
         let n = to.len().min(LANES);
@@ -87,22 +87,22 @@ pub(crate) trait Lanes: Num {
     }
 }
 
-/// Sixteen lanes behind a pointer: what the kernels of products read and write.
+/// Loads and stores at pointers, for the kernels of products.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 pub(crate) trait PointerLanes: Lanes {
-    /// Sixteen elements at a pointer.
+    /// Loads sixteen elements.
     ///
     /// # Safety
     /// Sixteen elements must be readable there.
     unsafe fn load_at(from: *const f32) -> Self;
-    /// Writes sixteen elements at a pointer.
+    /// Stores sixteen elements.
     ///
     /// # Safety
     /// Sixteen elements must be writable there.
     unsafe fn store_at(self, to: *mut f32);
 }
 
-/// The tree that folds sixteen partials pairwise, 8-4-2-1.
+/// Folds sixteen lanes pairwise in a tree, 8-4-2-1.
 #[inline(always)]
 pub(crate) fn fold(mut lanes: [f32; LANES], pair: impl Fn(f32, f32) -> f32) -> f32 {
     let mut half = LANES / 2;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Sixteen lanes of binary32, on every instruction set.
+//! Vectors of sixteen binary32 lanes for every instruction set.
 //!
-//! An operation's body is written once, generic over [`Lanes`], and instantiated for each
-//! instruction set by [`dispatch!`]. A lane of a vector does exactly what one `f32` does: the
+//! The body of an operation is written once, generic over [`Lanes`], and instantiated for each
+//! instruction set by [`dispatch!`]. A lane computes exactly what one `f32` does: the
 //! vector types offer only operations that IEEE-754 rounds correctly, and bit operations.
 //!
-//! Why the methods are safe to call: the vector types are private to the crate and only
+//! The methods are safe to call because the vector types are private to the crate and only
 //! `dispatch!` instantiates a body with them, after [`Isa::or_scalar`](crate::Isa::or_scalar) has
-//! answered that the processor has the instructions.
+//! checked that the processor has the instructions.
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod avx2;
@@ -27,7 +27,7 @@ pub(crate) use scalar::Scalar;
 
 /// Calls a body generic over [`Lanes`] with the vector type of an instruction set.
 ///
-/// The wrappers carry the target features; the body and everything in it is inlined into them.
+/// The wrappers enable the target features; the body and all its callees are inlined into them.
 macro_rules! dispatch {
     ($isa:expr, $body:ident ( $($arg:ident : $ty:ty),* $(,)? ) -> $ret:ty) => {{
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
@@ -43,7 +43,7 @@ macro_rules! dispatch {
             $body::<crate::simd::Avx512>($($arg),*)
         }
         match crate::Isa::or_scalar($isa) {
-            // SAFETY: `or_scalar` names an instruction set only if the processor has it.
+            // SAFETY: `or_scalar` returns an instruction set only if the processor has it.
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
             crate::Isa::Avx2 => unsafe { on_avx2($($arg),*) },
             // SAFETY: as above.
@@ -54,11 +54,11 @@ macro_rules! dispatch {
     }};
 }
 
-/// Runs a body over sixteen elements at a time: the names on the left of the first list are bound
-/// to lanes of its slices, those of the second list are stored to its slices after the body. The
-/// end of the slices is zero padded. Gives a bit for each lane in which a stored NaN was seen.
+/// Runs a body on sixteen elements at a time: the names in the first list are bound to lanes loaded from
+/// its slices, those in the second list are stored to its slices after the body. The last vector is zero
+/// padded. Evaluates to the mask of lanes in which a NaN was stored.
 ///
-/// A macro and not a function with a closure: a closure would not inherit the target features.
+/// This is a macro because a closure does not inherit the target features.
 macro_rules! elementwise {
     ($v:ident, $n:expr, [$($x:ident : $xs:expr),*], [$($y:ident : $ys:expr),*], {$($body:tt)*}) => {{
         let n: usize = $n;
@@ -81,8 +81,8 @@ macro_rules! elementwise {
     }};
 }
 
-/// Runs a body over sixteen elements at a time without storing anything, the end zero padded: the
-/// body accumulates into the caller's variables.
+/// Runs a body on sixteen elements at a time without storing anything, the last vector zero padded: the
+/// body accumulates in the caller's variables.
 macro_rules! fold_lanes {
     ($v:ident, $n:expr, [$($x:ident : $xs:expr),*], {$($body:tt)*}) => {{
         let n: usize = $n;

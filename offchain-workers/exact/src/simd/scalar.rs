@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The scalar reference: one `f32`, and sixteen of them.
+//! The scalar reference: one `f32`, and a vector of sixteen.
 
 use super::lanes::{Lanes, Num, LANES};
 use crate::fma;
@@ -83,13 +83,13 @@ impl Num for f32 {
     }
 }
 
-/// Sixteen lanes, one after the other.
+/// Sixteen lanes, computed one after the other.
 #[derive(Clone, Copy)]
 pub(crate) struct Scalar([f32; LANES]);
 
 impl Scalar {
     #[inline(always)]
-    fn each(self, f: impl Fn(f32) -> f32) -> Self {
+    fn map(self, f: impl Fn(f32) -> f32) -> Self {
         Scalar(self.0.map(f))
     }
 
@@ -126,7 +126,7 @@ impl Num for Scalar {
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
-        self.each(Num::sqrt)
+        self.map(Num::sqrt)
     }
     #[inline(always)]
     fn fma(self, b: Self, c: Self) -> Self {
@@ -150,7 +150,7 @@ impl Num for Scalar {
     }
     #[inline(always)]
     fn and(self, bits: u32) -> Self {
-        self.each(|x| x.and(bits))
+        self.map(|x| x.and(bits))
     }
     #[inline(always)]
     fn or(self, other: Self) -> Self {
@@ -170,15 +170,15 @@ impl Num for Scalar {
     }
     #[inline(always)]
     fn shl(self, by: u32) -> Self {
-        self.each(|x| x.shl(by))
+        self.map(|x| x.shl(by))
     }
     #[inline(always)]
     fn sar(self, by: u32) -> Self {
-        self.each(|x| x.sar(by))
+        self.map(|x| x.sar(by))
     }
     #[inline(always)]
     fn int_to_float(self) -> Self {
-        self.each(Num::int_to_float)
+        self.map(Num::int_to_float)
     }
 }
 

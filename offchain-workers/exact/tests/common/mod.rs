@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the tests share: adversarial numbers, comparison of bits, and the literal chain.
+//! Helpers of the tests: adversarial numbers, comparison of bits, and naive implementations of canonical orders.
 #![allow(dead_code)]
 
 use agorai_exact::fma::fma;
 use agorai_exact::Isa;
 use proptest::prelude::*;
 
-/// Numbers of every kind but NaN and the infinities.
+/// Moderate numbers and edge cases; no NaN, no infinities.
 pub fn finite() -> impl Strategy<Value = f32> {
     prop_oneof![
         8 => -4.0f32..4.0,
@@ -21,7 +21,7 @@ pub fn finite() -> impl Strategy<Value = f32> {
     ]
 }
 
-/// Numbers of every kind but NaN, huge and infinite ones included.
+/// All numbers except NaN, with many huge and infinite ones.
 pub fn any_number() -> impl Strategy<Value = f32> {
     prop_oneof![
         6 => finite(),
@@ -32,12 +32,12 @@ pub fn any_number() -> impl Strategy<Value = f32> {
     ]
 }
 
-/// A vector of moderate numbers with some adversarial ones.
+/// A vector of [`finite`] numbers.
 pub fn vector(n: usize) -> impl Strategy<Value = Vec<f32>> {
     prop::collection::vec(finite(), n)
 }
 
-/// Moderate numbers in [-1, 1), from a seed.
+/// Pseudorandom numbers in [-1, 1) from a seed.
 pub fn numbers(n: usize, seed: u32) -> Vec<f32> {
     let mut state = seed.wrapping_mul(2_654_435_761) | 1;
     let next = |_| {
@@ -51,8 +51,8 @@ pub fn bits(x: &[f32]) -> Vec<u32> {
     x.iter().map(|v| v.to_bits()).collect()
 }
 
-/// Runs an operation on every instruction set that this machine has and checks that its result and
-/// the bits of its output are those of the scalar one, which it gives.
+/// Runs an operation on every instruction set of this machine, checks that the results and the bits of the outputs
+/// are equal to those of the scalar implementation, and returns the latter.
 pub fn same_on_every_isa<R: PartialEq + std::fmt::Debug, E: PartialEq + std::fmt::Debug>(
     mut run: impl FnMut(Isa) -> Result<(R, Vec<f32>), E>,
 ) -> Result<(R, Vec<f32>), E> {
@@ -64,12 +64,12 @@ pub fn same_on_every_isa<R: PartialEq + std::fmt::Debug, E: PartialEq + std::fmt
     scalar.map(|(r, out)| (r, out.into_iter().map(f32::from_bits).collect()))
 }
 
-/// The chain, literally.
+/// The FMA chain, computed naively.
 pub fn chain(start: f32, terms: impl Iterator<Item = (f32, f32)>) -> f32 {
     terms.fold(start, |acc, (a, b)| fma(a, b, acc))
 }
 
-/// The canonical dot product, literally.
+/// The canonical dot product, computed naively.
 pub fn dot16(a: &[f32], b: &[f32]) -> f32 {
     let mut p = [0.0f32; 16];
     for i in 0..a.len().next_multiple_of(16) {
@@ -79,7 +79,7 @@ pub fn dot16(a: &[f32], b: &[f32]) -> f32 {
     tree(p)
 }
 
-/// The canonical sum, literally.
+/// The canonical sum, computed naively.
 pub fn sum16(x: &[f32]) -> f32 {
     let mut p = [0.0f32; 16];
     for i in 0..x.len().next_multiple_of(16) {
@@ -97,7 +97,7 @@ fn tree(p: [f32; 16]) -> f32 {
     p[0]
 }
 
-/// The softmax of one row, literally.
+/// The softmax of one row, computed naively.
 pub fn softmax(x: &[f32]) -> Vec<f32> {
     let m = x.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b)) + 0.0;
     let e: Vec<f32> = x.iter().map(|&v| agorai_exact::math::exp(v - m)).collect();

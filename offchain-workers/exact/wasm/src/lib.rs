@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The cases as a wasm module: no standard library, no fused multiply-add, no square root of the host.
+//! The test cases as a WebAssembly module without the standard library and without host functions.
 //!
-//! An instance answers one call: its memory is never given back.
+//! Each instance serves one call, because its memory is never freed.
 #![no_std]
 
 extern crate alloc;
@@ -13,7 +13,7 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::arch::wasm32;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-/// The digest of a case, which exists, from a seed.
+/// Returns the digest of an existing case with a seed.
 #[no_mangle]
 pub extern "C" fn digest(case: u32, seed: u64) -> u64 {
     cases::run(case as usize, Isa::Scalar, seed).digest
@@ -21,20 +21,20 @@ pub extern "C" fn digest(case: u32, seed: u64) -> u64 {
 
 const PAGE: usize = 65_536;
 
-/// Memory from the end of the module's own on, growing.
-struct Growing {
+/// A bump allocator that starts at the end of the module's data and grows the memory.
+struct BumpAllocator {
     next: AtomicUsize,
     end: AtomicUsize,
 }
 
 #[global_allocator]
-static MEMORY: Growing = Growing {
+static MEMORY: BumpAllocator = BumpAllocator {
     next: AtomicUsize::new(0),
     end: AtomicUsize::new(0),
 };
 
-// SAFETY: every answer is a fresh, aligned range of memory that the module has grown by itself.
-unsafe impl GlobalAlloc for Growing {
+// SAFETY: every allocation is a new, aligned range within the memory of the module.
+unsafe impl GlobalAlloc for BumpAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let (mut next, mut end) = (self.next.load(Ordering::Relaxed), self.end.load(Ordering::Relaxed));
         if end == 0 {

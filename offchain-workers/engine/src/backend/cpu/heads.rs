@@ -4,7 +4,7 @@
 use crate::{config::Heads, error::Result, parallel::ComputeConfig};
 use agorai_exact::{
     attention::{Attention, Scratch},
-    PackedMatrix,
+    Operation, PackedMatrix,
 };
 
 /// The keys and values of one key head at positions 0, 1, ...
@@ -84,9 +84,7 @@ pub fn attend(
     attended: &mut [f32],
 ) -> Result<()> {
     let rows = query.len() / shape.query_width();
-    if cache.len() * shape.group() < shape.query {
-        return Err(agorai_exact::Error::Shape.into());
-    }
+    Operation("attend").at_least("query heads of the cache", shape.query, cache.len() * shape.group())?;
     let operation = operation(shape, rows, offset);
     heads.resize_with(shape.query, Head::default);
     let work = |(index, head): (usize, &mut Head)| {

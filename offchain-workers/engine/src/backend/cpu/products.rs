@@ -11,7 +11,7 @@ use agorai_exact::{
     elementwise,
     matmul::{matmul_panels, Accumulate, PANEL},
     quant::{quant_matmul, QuantMatrix, QuantRows},
-    PackedMatrix,
+    Error, Expected, Operation, PackedMatrix,
 };
 use rayon::prelude::*;
 use std::{ops::Range, sync::PoisonError};
@@ -58,7 +58,10 @@ impl ProductOps for Cpu {
     fn load_matrix(&self, rows: &mut dyn MatrixRows) -> Result<Matrix> {
         let ((n, k), element) = (rows.shape(), rows.element());
         let row_bytes = element.bytes(k as u64).and_then(|b| usize::try_from(b).ok());
-        let row_bytes = row_bytes.ok_or(agorai_exact::Error::Shape)?;
+        let row_bytes = row_bytes.ok_or_else(|| {
+            let expected = Expected::MultipleOf(element.block_len());
+            Error::shape("load_matrix", "input features", expected, k)
+        })?;
         // A multiple of the panel size.
         let batch_rows = (READ_BYTES / row_bytes.max(1) / PANEL).max(1) * PANEL;
         let mut matrix = match element {
@@ -103,8 +106,10 @@ impl ProductOps for Cpu {
             return Ok(());
         };
         let k = first.matrix.in_features();
-        if k == 0 || !x.len().is_multiple_of(k) || products.iter().any(|p| p.matrix.in_features() != k) {
-            return Err(agorai_exact::Error::Shape.into());
+        let operation = Operation("linear");
+        operation.rows_of("elements of x", k, x.len())?;
+        for p in products.iter() {
+            operation.exactly("input features", k, p.matrix.in_features())?;
         }
         let rows = x.len() / k;
         let quantise = products.iter().any(|p| matches!(p.matrix, Matrix::Quant(_)));
@@ -112,8 +117,7 @@ impl ProductOps for Cpu {
             let values = rows * p.matrix.out_features();
             match accumulate {
                 Accumulate::Overwrite => p.out.resize(values, 0.0),
-                Accumulate::Add if p.out.len() != values => return Err(agorai_exact::Error::Shape.into()),
-                Accumulate::Add => {}
+                Accumulate::Add => operation.exactly("elements of out", values, p.out.len())?,
             }
         }
         let max = if quantise { MAX_QUANT_ROWS } else { MAX_ROWS };
@@ -187,9 +191,7 @@ impl ProductOps for Cpu {
         on_chunk: &OnChunk<'_>,
     ) -> Result<()> {
         let (k, n) = (matrix.in_features(), matrix.out_features());
-        if k == 0 || !x.len().is_multiple_of(k) {
-            return Err(agorai_exact::Error::Shape.into());
-        }
+        Operation("linear_chunks").rows_of("elements of x", k, x.len())?;
         let rows = x.len() / k;
         scratch
             .quantised

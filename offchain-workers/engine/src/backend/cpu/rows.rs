@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
     parallel::ComputeConfig,
 };
-use agorai_exact::{elementwise, gated, norm as exact, rope::RopeTable, Isa};
+use agorai_exact::{elementwise, gated, norm as exact, rope::RopeTable, Isa, Operation};
 use rayon::prelude::*;
 
 /// Maximum number of rows that one task computes.
@@ -52,9 +52,7 @@ fn norm(
     inv: &mut Vec<f32>,
 ) -> Result<()> {
     let width = weight.len().max(1);
-    if !x.len().is_multiple_of(width) {
-        return Err(agorai_exact::Error::Shape.into());
-    }
+    Operation("norm").multiple_of("elements of x", width, x.len())?;
     out.resize(x.len(), 0.0);
     inv.resize(x.len() / width, 0.0);
     let task_rows = (TASK_VALUES / width).clamp(1, MAX_ROWS);
@@ -81,9 +79,7 @@ pub(super) fn rotate(
     rows: &mut [f32],
     row: usize,
 ) -> Result<()> {
-    if row == 0 || !rows.len().is_multiple_of(row) {
-        return Err(agorai_exact::Error::Shape.into());
-    }
+    Operation("rotate").rows_of("elements of the rows", row, rows.len())?;
     let task_rows = (TASK_VALUES / row).clamp(1, MAX_ROWS);
     let work = |(index, part): (usize, &mut [f32])| {
         let mut positions = [0u32; MAX_ROWS];
@@ -103,9 +99,7 @@ pub(super) fn rotate(
 
 /// `out = activation(gate) * up`.
 fn gate(compute: ComputeConfig, activation: Activation, gate: &[f32], up: &[f32], out: &mut Vec<f32>) -> Result<()> {
-    if gate.len() != up.len() {
-        return Err(agorai_exact::Error::Shape.into());
-    }
+    Operation("gate").exactly("elements of up", gate.len(), up.len())?;
     out.resize(gate.len(), 0.0);
     let work = |((gate, up), out): ((&[f32], &[f32]), &mut [f32])| {
         match activation {

@@ -6,7 +6,7 @@ use crate::{backend::storage::Storage, error::Result, parallel::ComputeConfig};
 use agorai_exact::{
     quant::{QuantMatrix, QuantRows},
     rope::RopeTable,
-    PackedMatrix,
+    Operation, PackedMatrix,
 };
 use std::{borrow::Cow, ops::Range, sync::Mutex};
 
@@ -124,8 +124,8 @@ impl Storage for Cpu {
     }
 
     fn append(&self, from: &Vec<f32>, values: Range<usize>, to: &mut Vec<f32>) -> Result<()> {
-        let values = from.get(values).ok_or(agorai_exact::Error::Shape)?;
-        to.extend_from_slice(values);
+        Operation("append").range_within("values", from.len(), &values)?;
+        to.extend_from_slice(&from[values]);
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     backend::training::{AdamWState, Packing, Terms, TrainingBackend},
     config::{Activation, Heads},
-    error::Result,
+    error::{Error, Result},
 };
 use agorai_exact::{
     adamw::{self, AdamW},
@@ -18,7 +18,7 @@ use agorai_exact::{
     matmul::{matmul_transposed_a, Accumulate},
     norm, reduce,
     rope::RopeTable,
-    Error, Isa,
+    Expected, Isa, Operation,
 };
 use std::ops::Range;
 
@@ -33,9 +33,9 @@ impl TrainingBackend for Cpu {
     fn pack(&self, packings: Vec<Packing<'_, Self>>) -> Result<()> {
         self.compute.run_tasks(packings.into_iter().map(|packing| {
             move || {
-                let values = packing.rows.get(packing.range).ok_or(Error::Shape)?;
+                let values = slice(Operation("pack"), packing.rows, packing.range)?;
                 let Matrix::F32(matrix) = packing.matrix else {
-                    return Err(Error::Shape.into());
+                    return Err(QUANTISED);
                 };
                 let (n, k) = (values.len() / packing.width.max(1), packing.width);
                 match packing.transposed {
@@ -163,7 +163,7 @@ impl TrainingBackend for Cpu {
         self.compute
             .run_tasks(squares.iter_mut().zip(ranges).map(|(square, range)| {
                 move || {
-                    let part = gradient.get(range.clone()).ok_or(Error::Shape)?;
+                    let part = slice(Operation("clip"), gradient, range.clone())?;
                     *square = reduce::sum_sq16(isa, part)?;
                     Ok(())
                 }
@@ -187,7 +187,7 @@ impl TrainingBackend for Cpu {
             .zip(slices(state.second, ranges())?);
         let mut tasks = Vec::new();
         for ((values, (first, second)), (range, optimiser)) in values.into_iter().zip(moments).zip(tensors) {
-            let gradient = gradient.get(range.clone()).ok_or(Error::Shape)?;
+            let gradient = slice(Operation("adamw"), gradient, range.clone())?;
             let moments = first
                 .chunks_mut(TASK_PARAMETERS)
                 .zip(second.chunks_mut(TASK_PARAMETERS));
@@ -214,7 +214,7 @@ fn matrix<'a>(isa: Isa, terms: &'a [(&'a Vec<f32>, &'a Matrix)], gradient: &'a m
             let mut accumulate = Accumulate::Overwrite;
             for (d_out, inputs) in terms {
                 let Matrix::F32(inputs) = inputs else {
-                    return Err(Error::Shape.into());
+                    return Err(QUANTISED);
                 };
                 matmul_transposed_a(isa, accumulate, d_out, outputs, columns.clone(), inputs, part)?;
                 accumulate = Accumulate::Add;
@@ -224,12 +224,21 @@ fn matrix<'a>(isa: Isa, terms: &'a [(&'a Vec<f32>, &'a Matrix)], gradient: &'a m
     }
 }
 
+/// Only binary32 matrices can be trained.
+const QUANTISED: Error = Error::Spec("training of a quantised matrix");
+
+/// Returns the values of a tensor.
+fn slice(operation: Operation, values: &[f32], range: Range<usize>) -> Result<&[f32]> {
+    operation.range_within("parameters", values.len(), &range)?;
+    Ok(&values[range])
+}
+
 /// Splits `rest` into the slices of ascending ranges.
 fn slices<'a, 'b>(
     mut rest: &'a mut [f32],
     ranges: impl Iterator<Item = &'b Range<usize>>,
 ) -> Result<Vec<&'a mut [f32]>> {
-    let mut end = 0;
+    let (mut end, len) = (0, rest.len());
     let mut slice = |range: &Range<usize>| {
         let skipped = range.start.checked_sub(end)?;
         let (_, from) = std::mem::take(&mut rest).split_at_mut_checked(skipped)?;
@@ -237,7 +246,12 @@ fn slices<'a, 'b>(
         (rest, end) = (after, range.end.max(range.start));
         Some(slice)
     };
-    let slices = ranges.map(|range| slice(range).ok_or(Error::Shape.into()));
+    let slices = ranges.map(|range| {
+        slice(range).ok_or_else(|| {
+            let expected = Expected::AtLeast(range.end);
+            agorai_exact::Error::shape("slices", "parameters", expected, len).into()
+        })
+    });
     slices.collect()
 }
 

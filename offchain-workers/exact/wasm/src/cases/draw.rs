@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What cases are drawn from, and what their results are written to.
+//! The random generator of the cases' inputs, and the digest of their results.
 
 use alloc::vec::Vec;
 
-/// Sizes and numbers from a seed, the same on machines of any word size (SplitMix64).
+/// Pseudorandom sizes and numbers from a seed (SplitMix64), independent of the machine's word size.
 pub struct Draw(u64);
 
 const SPECIAL: [u32; 16] = [
@@ -35,12 +35,12 @@ const EXTREME: [u32; 6] = [
 ];
 
 impl Draw {
-    /// The draws of a seed.
+    /// Creates the generator of a seed.
     pub fn new(seed: u64) -> Draw {
         Draw(seed)
     }
 
-    /// Any bits.
+    /// Returns a random word.
     pub fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -49,32 +49,32 @@ impl Draw {
         z ^ (z >> 31)
     }
 
-    /// A number below a positive limit.
+    /// Returns an integer below a positive limit.
     pub fn below(&mut self, limit: usize) -> usize {
         (self.word() % limit as u64) as usize
     }
 
-    /// A number from `low` to `high`, both possible.
+    /// Returns an integer in `low..=high`.
     pub fn within(&mut self, low: usize, high: usize) -> usize {
         low + self.below(high + 1 - low)
     }
 
-    /// A key.
+    /// Returns a random key.
     pub fn key(&mut self) -> [u8; 32] {
         core::array::from_fn(|_| self.word() as u8)
     }
 
-    /// Any bytes.
+    /// Returns random bytes.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
         (0..count).map(|_| self.word() as u8).collect()
     }
 
-    /// One of [0, 1), a multiple of 2^-24.
+    /// Returns a multiple of 2^-24 in [0, 1).
     pub fn fraction(&mut self) -> f32 {
         (self.word() >> 40) as f32 / 16_777_216.0
     }
 
-    /// One of [-4, 4), or now and then a zero, a denormal, or another number with edges.
+    /// Returns a number in [-4, 4), sometimes a zero, a denormal or another edge case.
     fn moderate_number(&mut self) -> f32 {
         match self.below(12) {
             0 => f32::from_bits(SPECIAL[self.below(SPECIAL.len())]),
@@ -83,17 +83,17 @@ impl Draw {
         }
     }
 
-    /// Moderate numbers.
+    /// Returns numbers in [-4, 4) and some edge cases.
     pub fn moderate(&mut self, count: usize) -> Vec<f32> {
         (0..count).map(|_| self.moderate_number()).collect()
     }
 
-    /// Numbers of one of four sorts: mostly moderate ones, or of all exponents around 1, or huge and
-    /// infinite ones among the moderate, or one that is not a number.
+    /// Returns numbers of one of four kinds: moderate ones (the most frequent kind), numbers of all exponents around 1,
+    /// moderate ones mixed with huge and infinite ones, or moderate ones and one NaN.
     pub fn numbers(&mut self, count: usize) -> Vec<f32> {
-        let sort = self.below(24);
+        let kind = self.below(24);
         let mut numbers = self.moderate(count);
-        match sort {
+        match kind {
             0..=15 => {}
             16..=21 => {
                 for x in &mut numbers {
@@ -122,7 +122,7 @@ impl Draw {
         numbers
     }
 
-    /// Positive numbers of less than 2, and 0 now and then.
+    /// Returns positive numbers less than 2, sometimes 0.
     pub fn positive(&mut self, count: usize) -> Vec<f32> {
         let number = |_| match self.below(20) {
             0 => 0.0,
@@ -131,7 +131,7 @@ impl Draw {
         (0..count).map(number).collect()
     }
 
-    /// Indices below a positive limit.
+    /// Returns indices below a positive limit.
     pub fn indices(&mut self, count: usize, limit: usize) -> Vec<u32> {
         (0..count).map(|_| self.below(limit) as u32).collect()
     }
@@ -154,6 +154,11 @@ impl Digest {
         }
     }
 
+    /// Adds the bytes of a text.
+    pub fn text(&mut self, text: &str) {
+        text.bytes().for_each(|byte| self.word(u64::from(byte)));
+    }
+
     /// Adds the bits of numbers.
     pub fn numbers(&mut self, numbers: &[f32]) {
         for x in numbers {
@@ -166,7 +171,7 @@ impl Digest {
         vectors.iter().for_each(|x| self.numbers(x));
     }
 
-    /// The digest of all that was added.
+    /// Returns the digest of everything that was added.
     pub fn finish(&self) -> u64 {
         self.0
     }

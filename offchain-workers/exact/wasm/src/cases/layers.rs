@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Cases of a model's layers, of its loss, of sampling and of the optimiser.
+//! Cases of layers, the loss, sampling and the optimiser.
 
 use agorai_exact::adamw::{self, AdamW};
 use agorai_exact::attention::{Attention, Scratch};
@@ -130,7 +130,7 @@ fn attention_shape(draw: &mut Draw) -> Attention {
     }
 }
 
-/// Forward and backward.
+/// Attention, forward and backward.
 pub fn attention(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     let shape = attention_shape(draw);
     let (rows, keys) = (shape.queries * shape.width, shape.keys() * shape.width);
@@ -153,8 +153,8 @@ pub fn attention(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     Ok(())
 }
 
-/// Query after query, the keys pushed one by one.
-pub fn attention_one_by_one(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
+/// Attention of one query at a time, with a growing key cache.
+pub fn attention_token_by_token(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     let shape = attention_shape(draw);
     let (width, total) = (shape.width, shape.queries);
     let (q, k, v) = (

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One case for every operation: drawn shapes and numbers, and the digest of the bits that come out.
+//! One test case for every operation: random shapes and numbers, and the digest of the bits of the results.
 //!
-//! Compiled twice: for wasm as the module's only content, and natively as a part of `tests/wasm.rs`.
+//! Compiled twice: for WebAssembly as the module's only content, and natively as a part of `tests/wasm.rs`.
 //! A new operation is one line in [`CASES`].
 
 mod draw;
@@ -9,22 +9,24 @@ mod layers;
 mod products;
 mod vectors;
 
+use alloc::string::ToString;
+
 use agorai_exact::{element::BlockFormat, elementwise, gated, math, reduce, Isa, Result};
 use draw::{Digest, Draw};
 
-/// A case: draws its inputs, adds what an operation made of them to the digest.
+/// A case: draws its inputs, runs an operation and adds its results to the digest.
 pub type Case = fn(Isa, &mut Draw, &mut Digest) -> Result<()>;
 
-/// What came of a case.
+/// The outcome of a case.
 pub struct Outcome {
-    /// Of all results, and of the error if there was one.
+    /// The digest of all results, and of the error if there is one.
     pub digest: u64,
-    /// Whether the operation took its inputs.
-    #[allow(dead_code)] // Natively only.
-    pub taken: bool,
+    /// Whether the operation accepted its inputs.
+    #[allow(dead_code)] // Read by the native test only.
+    pub accepted: bool,
 }
 
-/// Runs a case from a seed. A place outside [`CASES`] is the digest of nothing.
+/// Runs a case with a seed. An index outside [`CASES`] returns the digest of no results.
 pub fn run(case: usize, isa: Isa, seed: u64) -> Outcome {
     let mut digest = Digest::default();
     let mut draw = Draw::new(seed);
@@ -32,11 +34,14 @@ pub fn run(case: usize, isa: Isa, seed: u64) -> Outcome {
         Some((_, case)) => case(isa, &mut draw, &mut digest),
         None => Ok(()),
     };
-    // The outputs of what was refused are unspecified, and are not added.
-    digest.word(result.map_or_else(|error| 1 + error as u64, |()| 0));
+    // After an error the outputs are unspecified, so only the error is added.
+    match result {
+        Ok(()) => digest.word(0),
+        Err(error) => digest.text(&error.to_string()),
+    }
     Outcome {
         digest: digest.finish(),
-        taken: result.is_ok(),
+        accepted: result.is_ok(),
     }
 }
 
@@ -110,13 +115,13 @@ pub const CASES: &[(&str, Case)] = &[
     ("embedding", layers::embedding),
     ("rope", layers::rope),
     ("attention", layers::attention),
-    ("attention, one by one", layers::attention_one_by_one),
+    ("attention, token by token", layers::attention_token_by_token),
     ("sampling", layers::sampling),
     ("adamw", layers::adamw),
     ("clipping", layers::clipping),
     ("matrix product", products::matmul),
     ("transposed product", products::matmul_transposed_a),
-    ("chain's segment", products::segment),
+    ("segment of a chain", products::segment),
     ("quantised rows", products::quantise),
     ("weights in Q8_0", products::weights),
     ("quantised product, Q4_0", |i, d, o| {

@@ -23,7 +23,7 @@ fn panels(draw: &mut Draw, all: usize) -> Range<usize> {
     first..draw.within(first, all)
 }
 
-/// Some panels of a product, and a row of the packed weights.
+/// A range of panels of a product, and a row of the packed weights.
 pub fn matmul(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     let (m, n) = (draw.within(1, 14), draw.within(1, 100));
     let k = [draw.within(0, 40), draw.within(1000, 1100)][usize::from(draw.below(8) == 0)];
@@ -65,7 +65,7 @@ pub fn matmul_transposed_a(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Resul
     Ok(())
 }
 
-/// What the referee recomputes.
+/// A segment of a chain recomputed by the referee.
 pub fn segment(_: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     let n = draw.within(0, 257);
     let (start, a, b) = (draw.moderate(1)[0], draw.numbers(n), draw.numbers(n));
@@ -73,7 +73,7 @@ pub fn segment(_: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     Ok(())
 }
 
-/// Activations.
+/// Quantisation of activations.
 pub fn quantise(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     let (rows, k) = (draw.within(0, 3), 32 * draw.within(1, 4));
     let x = draw.numbers(rows * k);
@@ -84,17 +84,17 @@ pub fn quantise(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     Ok(())
 }
 
-/// Weights in Q8_0.
+/// Quantisation of weights to Q8_0.
 pub fn weights(_: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     let count = 32 * draw.within(0, 4);
-    // Most scales small enough for binary16.
+    // Most scales are small enough for binary16.
     let x: Vec<f32> = draw.numbers(count).iter().map(|x| x / 16.0).collect();
     let bytes = quantise_q8_0(&x)?;
     bytes.iter().for_each(|byte| out.word(u64::from(*byte)));
     Ok(())
 }
 
-/// Blocks of any bytes whose binary16 scales are finite but now and then.
+/// Blocks of random bytes, most of them with finite binary16 scales.
 fn blocks(draw: &mut Draw, format: BlockFormat, count: usize) -> Vec<u8> {
     let mut bytes = draw.bytes(count * format.block_bytes());
     // The high bytes of the scales.
@@ -105,7 +105,7 @@ fn blocks(draw: &mut Draw, format: BlockFormat, count: usize) -> Vec<u8> {
     };
     for block in bytes.chunks_exact_mut(format.block_bytes()) {
         for &at in halves {
-            // One bit of the exponent is cleared, mostly the one that makes it large.
+            // Clear one bit of the exponent, mostly its highest one.
             block[at] &= [0xbf, 0xbf, 0xbf, 0xfb][draw.below(4)];
         }
     }
@@ -117,7 +117,7 @@ fn blocks(draw: &mut Draw, format: BlockFormat, count: usize) -> Vec<u8> {
     bytes
 }
 
-/// Some panels of a product with weights of a format, and a row of them.
+/// A range of panels of a product with quantised weights, and a row of the weights.
 pub fn quant(isa: Isa, draw: &mut Draw, out: &mut Digest, format: BlockFormat) -> Result<()> {
     let (m, n) = (draw.within(1, 8), draw.within(1, 70));
     let per_row = draw.within(1, 512 / format.block_len() / 2 + 1);

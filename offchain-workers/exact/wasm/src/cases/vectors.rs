@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Cases of vectors: functions, elementwise arithmetic, reductions, selection.
+//! Cases of vectors: functions, elementwise arithmetic, reductions, top-k, random words.
 
 use agorai_exact::{elementwise, fma, rng, topk, Isa, Result};
 use alloc::vec;
@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 
 use super::draw::{Digest, Draw};
 
-/// More than two vectors of sixteen, and any end.
-const LONGEST: usize = 70;
+/// The maximum length: several vectors of sixteen lanes and a partial one.
+const MAX_LEN: usize = 70;
 
-/// A result that may be NaN, whose payload says nothing.
+/// Adds a result that may be NaN; the payload of a NaN is unspecified.
 fn number_or_nan(out: &mut Digest, x: f32) {
     match x.is_nan() {
         true => out.word(u64::MAX),
@@ -18,7 +18,7 @@ fn number_or_nan(out: &mut Digest, x: f32) {
     }
 }
 
-/// With hardware for them where there is some, and in software.
+/// Fused multiply-add and square root, by the default implementation and in software.
 pub fn fma_and_sqrt(_: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     for _ in 0..200 {
         let [a, b, mut c] = core::array::from_fn(|_| match draw.below(3) {
@@ -26,7 +26,7 @@ pub fn fma_and_sqrt(_: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
             _ => draw.moderate(1)[0],
         });
         if draw.below(4) == 0 {
-            // Nearly cancelling.
+            // Nearly cancelling terms.
             c = -(a * b);
         }
         number_or_nan(out, fma::fma(a, b, c));
@@ -37,7 +37,7 @@ pub fn fma_and_sqrt(_: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
     Ok(())
 }
 
-/// Of any bits, and of a slice of numbers in its domain.
+/// A function of arbitrary bits, and of a slice of numbers in its domain.
 pub fn function(
     isa: Isa,
     draw: &mut Draw,
@@ -45,7 +45,7 @@ pub fn function(
     scalar: fn(f32) -> f32,
     slice: fn(Isa, &[f32], &mut [f32]) -> Result<()>,
 ) -> Result<()> {
-    let count = draw.within(0, LONGEST);
+    let count = draw.within(0, MAX_LEN);
     let mut x = draw.numbers(count);
     for x in &mut x {
         match draw.below(4) {
@@ -67,9 +67,9 @@ pub fn function(
 /// An operation of two vectors into a third.
 type Binary = fn(Isa, &[f32], &[f32], &mut [f32]) -> Result<()>;
 
-/// Of two vectors into a third.
+/// A case of [`Binary`].
 pub fn binary(isa: Isa, draw: &mut Draw, out: &mut Digest, operation: Binary) -> Result<()> {
-    let count = draw.within(0, LONGEST);
+    let count = draw.within(0, MAX_LEN);
     let (a, b) = (draw.numbers(count), draw.numbers(count));
     let mut c = vec![0.0; count];
     operation(isa, &a, &b, &mut c)?;
@@ -77,14 +77,14 @@ pub fn binary(isa: Isa, draw: &mut Draw, out: &mut Digest, operation: Binary) ->
     Ok(())
 }
 
-/// Of a vector by another, which is not empty.
+/// An operation that updates a vector by another one of the same length, at least 1.
 pub fn update(
     isa: Isa,
     draw: &mut Draw,
     out: &mut Digest,
     operation: fn(Isa, &mut [f32], &[f32]) -> Result<()>,
 ) -> Result<()> {
-    let count = draw.within(1, LONGEST);
+    let count = draw.within(1, MAX_LEN);
     let (mut y, x) = (draw.numbers(count), draw.numbers(count));
     operation(isa, &mut y, &x)?;
     out.numbers(&y);
@@ -92,14 +92,14 @@ pub fn update(
 }
 
 pub fn add_bias(isa: Isa, draw: &mut Draw, out: &mut Digest) -> Result<()> {
-    let (rows, width) = (draw.within(0, 4), draw.within(1, LONGEST));
+    let (rows, width) = (draw.within(0, 4), draw.within(1, MAX_LEN));
     let (mut y, bias) = (draw.numbers(rows * width), draw.numbers(width));
     elementwise::add_bias(isa, &mut y, &bias)?;
     out.numbers(&y);
     Ok(())
 }
 
-/// Of a vector, which may be empty, to a number.
+/// An operation from a vector, which may be empty, to a number.
 pub fn reduction(isa: Isa, draw: &mut Draw, out: &mut Digest, operation: fn(Isa, &[f32]) -> Result<f32>) -> Result<()> {
     let count = draw.within(0, 300);
     let x = draw.numbers(count);
