@@ -4,6 +4,8 @@
 //! The throughput is in multiply-adds (products, attention) or elements per second; the ratio of two lines with the
 //! same name is the speed-up of an instruction set.
 
+#![allow(missing_docs)] // `criterion_group!` defines an undocumented function.
+
 use std::hint::black_box;
 use std::time::Duration;
 

@@ -18,7 +18,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`matmul`] | products of binary32 matrices |
+//! | [`matmul`](mod@matmul) | products of binary32 matrices |
 //! | [`quant`] | products with block-quantised weights |
 //! | [`attention`] | causal attention of one head, forward and backward |
 //! | [`norm`], [`softmax`], [`gated`], [`rope`], [`embedding`], [`loss`] | the other layers, forward and backward |
@@ -29,11 +29,11 @@
 //! | [`referee`] | recomputation of a segment of a chain in software arithmetic |
 //!
 //! # Conventions
-//! * Every operation takes an [`Isa`] and returns the same bits for each; an [`Isa`] that the processor lacks falls
+//! * Operations on slices take an [`Isa`] and return the same bits for each; an [`Isa`] that the processor lacks falls
 //!   back to scalar code. Lanes and threads are distributed over *outputs* only.
 //! * Slices are row-major. Shapes are written `[rows, columns]`; a wrong one is [`Error::Shape`].
-//! * No operation returns a NaN: it returns [`Error::NotANumber`] instead, and the contents of its outputs are
-//!   unspecified. Infinities, denormals and signed zeros follow IEEE-754.
+//! * No operation on slices returns a NaN: it returns [`Error::NotANumber`] instead, and the contents of its outputs
+//!   are unspecified. Infinities, denormals and signed zeros follow IEEE-754.
 //! * No operation panics, whatever its arguments.
 //!
 //! # Example

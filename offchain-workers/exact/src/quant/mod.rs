@@ -35,7 +35,7 @@
 macro_rules! product_by_chunk {
     ($features:literal, $signed:literal, $after:block) => {
         /// # Safety
-        /// The processor has the instructions, and the system has granted what they need.
+        /// The processor has the instructions, and the operating system permits them.
         #[target_feature(enable = $features)]
         pub(super) unsafe fn product(
             accumulate: crate::matmul::Accumulate,
@@ -58,7 +58,7 @@ macro_rules! product_by_chunk {
 
 mod accumulators;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
-pub(crate) mod amx;
+mod amx;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod avx2;
 mod block;
@@ -112,7 +112,7 @@ pub fn quant_matmul(
     }
     let nan = match isa.or_scalar() {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
-        // SAFETY: the processor has the instructions, and the system has granted tiles.
+        // SAFETY: the processor has the instructions, and the operating system permits tiles.
         Isa::Amx if amx::is_fastest(x.rows(), w.format()) => unsafe {
             amx::product(accumulate, x, w, panels, columns, out)
         },

@@ -21,9 +21,11 @@ const TO_INTEGER: f32 = 12_582_912.0;
 #[derive(Clone, Debug, Default)]
 pub struct QuantRows {
     k: usize,
+    /// `[rows, k]`.
     q: Vec<i8>,
+    /// `[rows, k / 32]`.
     d: Vec<f32>,
-    /// Accumulators of q, sixteen at a time.
+    /// Sums of sixteen q, `[rows, k / 16]`.
     sums: Vec<i32>,
 }
 

@@ -2,7 +2,7 @@
 //! Vectors of sixteen binary32 lanes for every instruction set.
 //!
 //! The body of an operation is written once, generic over [`Lanes`], and instantiated for each
-//! instruction set by [`dispatch!`]. A lane computes exactly what one `f32` does: the
+//! instruction set by `dispatch!`. A lane computes exactly what one `f32` does: the
 //! vector types offer only operations that IEEE-754 rounds correctly, and bit operations.
 //!
 //! The methods are safe to call because the vector types are private to the crate and only
