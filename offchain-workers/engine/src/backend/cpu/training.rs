@@ -225,7 +225,7 @@ fn matrix<'a>(isa: Isa, terms: &'a [(&'a Vec<f32>, &'a Matrix)], gradient: &'a m
 }
 
 /// Only binary32 matrices can be trained.
-const QUANTISED: Error = Error::Spec("training of a quantised matrix");
+const QUANTISED: Error = Error::Spec("a quantised matrix cannot be trained");
 
 /// Returns the values of a tensor.
 fn slice(operation: Operation, values: &[f32], range: Range<usize>) -> Result<&[f32]> {
