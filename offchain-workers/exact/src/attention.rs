@@ -119,8 +119,8 @@ impl Attention {
     }
 
     /// Computes the attention of `q` [queries, width] over `keys` (one output feature per key, `width` input features)
-    /// and `values` [keys, width]; both may hold keys after the last query's own. Writes `out` [queries, width], and the
-    /// probabilities to `p` [queries, keys] for the backward pass.
+    /// and `values` [keys, width]; both may hold keys after the last query's own. Writes `out` [queries, width], and
+    /// the probabilities to `p` [queries, keys] for the backward pass.
     #[allow(clippy::too_many_arguments)]
     pub fn forward(
         &self,
@@ -176,8 +176,8 @@ impl Attention {
         )
     }
 
-    /// The gradient of [`Attention::forward`] for the output gradient `dout` [queries, width]: `q` [queries, width], `k`
-    /// and `values` [keys, width], `p` [queries, keys] as the forward pass wrote it. Writes `dq` [queries, width];
+    /// The gradient of [`Attention::forward`] for the output gradient `dout` [queries, width]: `q` [queries, width],
+    /// `k` and `values` [keys, width], `p` [queries, keys] as the forward pass wrote it. Writes `dq` [queries, width];
     /// accumulates in `dk` and `dv` [keys, width], so that query heads that share keys add up in the order of their
     /// calls.
     #[allow(clippy::too_many_arguments)]

@@ -79,8 +79,8 @@ impl BlockFormat {
         }
     }
 
-    /// Returns the size in bytes of a row of `k` weights; [`Error::Shape`](crate::Error::Shape) unless `k` is a multiple
-    /// of the block length.
+    /// Returns the size in bytes of a row of `k` weights; [`Error::Shape`](crate::Error::Shape) unless `k` is a
+    /// multiple of the block length.
     pub fn row_bytes(self, k: usize) -> Result<usize> {
         let operation = Operation("row_bytes");
         operation.multiple_of("weights of a row", self.block_len(), k)?;

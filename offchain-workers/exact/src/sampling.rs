@@ -74,8 +74,8 @@ impl Sampling {
 /// A token that can be sampled.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
-    /// The value by which the candidates of a chunk are compared: the logit if the temperature is 0, g if every candidate
-    /// is retained, otherwise z. Zeros are +0.0.
+    /// The value by which the candidates of a chunk are compared: the logit if the temperature is 0, g if every
+    /// candidate is retained, otherwise z. Zeros are +0.0.
     value: f32,
     token: u32,
 }
@@ -107,8 +107,8 @@ impl Candidate {
 
 /// Sampling of one token from a row of logits that is computed in chunks, in any order and never as a whole.
 ///
-/// [`Draw::add_candidates`] collects from each chunk the candidates that can be sampled, [`Draw::truncate`] applies top-k
-/// and top-p to those of all chunks, and [`Draw::sample`] selects the token.
+/// [`Draw::add_candidates`] collects from each chunk the candidates that can be sampled, [`Draw::truncate`] applies
+/// top-k and top-p to those of all chunks, and [`Draw::sample`] selects the token.
 #[derive(Clone, Copy, Debug)]
 pub struct Draw {
     sampling: Sampling,

@@ -11,8 +11,8 @@ use agorai_exact::{Error, Isa};
 use common::{bits, numbers};
 use proptest::prelude::*;
 
-/// Rows of blocks of random bytes with arbitrary codes and integer scales; the binary16 scales are finite: small, large,
-/// denormal or zero.
+/// Rows of blocks of random bytes with arbitrary codes and integer scales; the binary16 scales are finite: small,
+/// large, denormal or zero.
 fn rows(format: BlockFormat, n: usize, k: usize, bytes: &mut impl FnMut() -> u8) -> Vec<u8> {
     let length = n * format.row_bytes(k).unwrap();
     let mut rows: Vec<u8> = (0..length).map(|_| bytes()).collect();
@@ -96,8 +96,8 @@ proptest! {
         }
     }
 
-    /// The reference is the product in binary64 of the dequantised weights and activations; the difference is the rounding
-    /// of each group and of each weight.
+    /// The reference is the product in binary64 of the dequantised weights and activations; the difference is the
+    /// rounding of each group and of each weight.
     #[test]
     fn product_is_near_the_one_in_binary64(format in format(), blocks in 1usize..6, seed in any::<u32>()) {
         let (k, n) = (format.block_len() * blocks, 40);

@@ -21,8 +21,8 @@ const LEFT_BLOCK: usize = 1 << 17;
 const SAME_SET: usize = 1024;
 
 std::thread_local! {
-    /// A thread's buffer for packed left operands, about `LEFT_BLOCK` elements. It is kept because the allocator maps and
-    /// faults in new memory of this size at every product.
+    /// A thread's buffer for packed left operands, about `LEFT_BLOCK` elements. It is kept because the allocator maps
+    /// and faults in new memory of this size at every product.
     static LEFT: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 

@@ -41,8 +41,8 @@ impl PackedMatrix {
         Ok(packed)
     }
 
-    /// Packs the weights `w` [rows, in_features] of the output features from `first` on, a multiple of 32; the number of
-    /// rows is a multiple of 32, except at the end of the matrix.
+    /// Packs the weights `w` [rows, in_features] of the output features from `first` on, a multiple of 32; the number
+    /// of rows is a multiple of 32, except at the end of the matrix.
     pub fn set_rows(&mut self, first: usize, w: &[f32]) -> Result<()> {
         let k = self.k;
         let operation = Operation("PackedMatrix::set_rows");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The accumulators of a panel while its product is computed in chunks along k. The first chunk begins at zero or at the
-//! values in the output, the last one writes to the output, and in between the accumulators are in a buffer that stays in
-//! the L1 cache.
+//! The accumulators of a panel while its product is computed in chunks along k. The first chunk begins at zero or at
+//! the values in the output, the last one writes to the output, and in between the accumulators are in a buffer that
+//! stays in the L1 cache.
 
 use crate::matmul::{Accumulate, PANEL};
 
@@ -29,8 +29,8 @@ enum Source {
 }
 
 impl<'a> Accumulators<'a> {
-    /// The accumulators before the first chunk. Those of a partial panel begin and end in the buffer, because the output
-    /// has no room for its padding.
+    /// The accumulators before the first chunk. Those of a partial panel begin and end in the buffer, because the
+    /// output has no room for its padding.
     #[inline(always)]
     pub fn new(
         accumulate: Accumulate,

@@ -27,8 +27,8 @@ pub(super) struct ChunkProduct<'a> {
 /// Computes the product in chunks: a chunk of a panel is unpacked, then multiplied with all rows of a block. Returns
 /// whether an output is NaN.
 ///
-/// `multiply_chunk` adds a chunk to the accumulators and returns whether complete ones are NaN. `SIGNED`: it expects codes
-/// from which the zero point is subtracted.
+/// `multiply_chunk` adds a chunk to the accumulators and returns whether complete ones are NaN. `SIGNED`: it expects
+/// codes from which the zero point is subtracted.
 #[inline(always)]
 pub(super) fn product<const SIGNED: bool>(
     accumulate: Accumulate,

@@ -92,8 +92,8 @@ impl QuantMatrix {
         Ok(64 * codes + 2 * PANEL * halves + PANEL * integers)
     }
 
-    /// Packs the rows of output features from `first` on, in the file's encoding. `first` is a multiple of 32, and so is
-    /// the number of rows, except at the end of the matrix; each row is set once.
+    /// Packs the rows of output features from `first` on, in the file's encoding. `first` is a multiple of 32, and so
+    /// is the number of rows, except at the end of the matrix; each row is set once.
     ///
     /// [`Error::NotFinite`] for scales that are not finite.
     pub fn set_rows(&mut self, first: usize, bytes: &[u8]) -> Result<()> {
@@ -194,8 +194,8 @@ impl QuantMatrix {
         Ok(until(panels.end) - until(panels.start))
     }
 
-    /// Writes the weights of one output feature to `out` `[in_features]`: `fma(s, c - z, -m)`, or `s * (c - z)` in formats
-    /// without minima.
+    /// Writes the weights of one output feature to `out` `[in_features]`: `fma(s, c - z, -m)`, or `s * (c - z)` in
+    /// formats without minima.
     pub fn row(&self, index: usize, out: &mut [f32]) -> Result<()> {
         let operation = Operation("QuantMatrix::row");
         operation.exactly("elements of out", self.k, out.len())?;
@@ -217,8 +217,8 @@ impl QuantMatrix {
         Ok(())
     }
 
-    /// Returns consecutive blocks of 32 inputs of a panel: their codes and integer scales, and the binary16 scales of all
-    /// blocks of the format that contain them.
+    /// Returns consecutive blocks of 32 inputs of a panel: their codes and integer scales, and the binary16 scales of
+    /// all blocks of the format that contain them.
     #[inline(always)]
     pub(super) fn packed_blocks(&self, panel: usize, first: usize, blocks: usize) -> PackedBlocks<'_> {
         let (h, i) = (halves(self.format), integers(self.format));

@@ -30,7 +30,8 @@
 //! | `referee` | recomputes a segment of one output from the file's bytes |
 //! | `scalar`, `avx2`, `vnni`, `amx` | multiply a block of rows with an unpacked chunk |
 
-/// Defines a module's `product`: [`chunked::product`] with the module's `multiply_chunk`, compiled with target features.
+/// Defines a module's `product`: [`chunked::product`] with the module's `multiply_chunk`, compiled with target
+/// features.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 macro_rules! product_by_chunk {
     ($features:literal, $signed:literal, $after:block) => {
