@@ -25,6 +25,9 @@ pub mod constants;
 pub mod presets;
 mod types;
 
+// The macros of FRAME name `Vec`, which no prelude of `no_std` has.
+use alloc::vec::Vec;
+
 pub use agorai_primitives::{Balance, BlockNumber};
 pub use apis::{RuntimeApi, VERSION};
 pub use types::*;

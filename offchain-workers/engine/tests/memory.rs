@@ -42,8 +42,8 @@ fn serving_stays_below_the_stated_bound_and_the_bound_is_tight() {
             stop: vec![],
         };
         let mut recorders = Recorders::default();
-        let (going, each) = (&mut || Ok(()), &mut |_| Ok(()));
-        let tokens = answer(&decoder, &request, Some(&mut recorders), going, each).unwrap();
+        let (should_continue, on_token) = (&mut || Ok(()), &mut |_| Ok(()));
+        let tokens = answer(&decoder, &request, Some(&mut recorders), should_continue, on_token).unwrap();
         assert!(check_answer(&decoder, &request, &tokens, None, &mut |_| Ok(())).unwrap());
         if let (Some(before), Some(after)) = (before, peak()) {
             assert!(after - before <= stated, "{} > {stated}", after - before);

@@ -19,8 +19,8 @@ const MAX_HEADS: u64 = 1024;
 const MAX_HEAD_DIM: u64 = 1024;
 /// Maximum width of the feed-forward layer.
 const MAX_FF: u64 = 1 << 18;
-/// Maximum number of positions.
-const MAX_CONTEXT: u64 = MAX_POSITIONS as u64;
+/// Maximum number of positions that a file may state; a model uses at most [`MAX_POSITIONS`] of them.
+const MAX_CONTEXT: u64 = 1 << 24;
 
 /// A size or setting outside its bounds.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +67,7 @@ impl Unchecked {
         let head_dim = size("the width of a head", self.head_dim, MAX_HEAD_DIM)?;
         let dim = size("the width", self.dim, MAX_DIM)?;
         let vocab = size("the vocabulary", self.vocab, MAX_VOCAB)?;
-        let context = size("the context", self.context, MAX_CONTEXT)?;
+        let context = size("the context", self.context, MAX_CONTEXT)?.min(MAX_POSITIONS);
         if !heads.is_multiple_of(kv_heads) {
             let expected = format!("a divisor of {heads} query heads");
             return Err(bounds("key heads", kv_heads, expected));

@@ -115,8 +115,8 @@ impl Gguf {
 struct Reader<'a> {
     source: &'a dyn Source,
     /// Prefetched bytes.
-    ahead: Vec<u8>,
-    /// Number of bytes of `ahead` that were read.
+    prefetched: Vec<u8>,
+    /// Number of bytes of `prefetched` that were read.
     used: usize,
     /// Offset in the source.
     at: u64,
@@ -131,16 +131,16 @@ impl<'a> Reader<'a> {
     fn new(source: &'a dyn Source) -> Self {
         Self {
             source,
-            ahead: Vec::new(),
+            prefetched: Vec::new(),
             used: 0,
             at: 0,
             end: source.size().min(MAX_HEADER),
         }
     }
 
-    /// Refuses `count` items of `each` bytes if fewer bytes remain.
-    fn check_room(&self, what: &'static str, count: u64, each: u64) -> Result<()> {
-        let needed = count.saturating_mul(each);
+    /// Refuses `count` items of `size` bytes if fewer bytes remain.
+    fn check_room(&self, what: &'static str, count: u64, size: u64) -> Result<()> {
+        let needed = count.saturating_mul(size);
         let left = self.end - self.at;
         if needed > left {
             return Err(FileError::Truncated {
@@ -159,13 +159,13 @@ impl<'a> Reader<'a> {
         // Bounded by MAX_HEADER.
         let mut left = count as usize;
         while left > 0 {
-            if self.used == self.ahead.len() {
+            if self.used == self.prefetched.len() {
                 let size = (self.end - self.at).min(PREFETCH) as usize;
-                self.ahead.resize(size, 0);
-                self.source.read_at(self.at, &mut self.ahead)?;
+                self.prefetched.resize(size, 0);
+                self.source.read_at(self.at, &mut self.prefetched)?;
                 self.used = 0;
             }
-            let part = &self.ahead[self.used..];
+            let part = &self.prefetched[self.used..];
             let part = &part[..left.min(part.len())];
             out.extend_from_slice(part);
             self.used += part.len();

@@ -8,7 +8,6 @@ use super::{
     source::Source,
 };
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::Value;
 
 /// Maximum number of bytes of a header.
 pub const MAX_HEADER: u64 = 16 << 20;
@@ -24,10 +23,17 @@ struct Entry {
     data_offsets: [u64; 2],
 }
 
+/// The metadata of a header; all other keys are skipped.
+#[derive(Default, serde::Deserialize)]
+pub struct Metadata {
+    /// The id of the tokenizer's blob.
+    pub tokenizer: Option<String>,
+}
+
 /// A header: its tensors in order, duplicates included, and its metadata.
 struct Entries {
     tensors: Vec<(String, Entry)>,
-    metadata: Value,
+    metadata: Metadata,
 }
 
 impl<'de> Deserialize<'de> for Entries {
@@ -43,7 +49,7 @@ impl<'de> Deserialize<'de> for Entries {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> core::result::Result<Entries, M::Error> {
                 let mut entries = Entries {
                     tensors: Vec::new(),
-                    metadata: Value::Null,
+                    metadata: Metadata::default(),
                 };
                 while let Some(name) = map.next_key::<String>()? {
                     if name == METADATA {
@@ -66,8 +72,8 @@ impl<'de> Deserialize<'de> for Entries {
 pub struct Header {
     /// The places of the tensors.
     pub tensors: Vec<TensorInfo>,
-    /// The metadata, null if there is none.
-    pub metadata: Value,
+    /// The metadata.
+    pub metadata: Metadata,
     /// Offset of the data in the file.
     pub data: u64,
 }

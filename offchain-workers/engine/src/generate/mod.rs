@@ -44,7 +44,7 @@ pub struct Generated {
 pub struct Request {
     /// The tokens of the prompt, at least one.
     pub prompt: Vec<u32>,
-    /// Most tokens of the answer, at least one.
+    /// Maximum number of tokens of the answer; at least 1.
     pub limit: usize,
     /// How tokens are drawn.
     pub sampler: Sampler,

@@ -84,9 +84,9 @@ impl Weights {
                 return refuse(format!("{name} contains values that are not finite"));
             }
         }
-        let tokenizer = match file.metadata.get(TOKENIZER) {
+        let tokenizer = match file.metadata.tokenizer {
             None => None,
-            Some(id) => match id.as_str().unwrap_or_default().parse::<BlobId>() {
+            Some(id) => match id.parse::<BlobId>() {
                 Ok(id) => Some(id),
                 Err(error) => return refuse(format!("tokenizer: {error}")),
             },
