@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_of_the_pool_are_told_apart_by_code_and_text() {
+    fn errors_of_the_pool_are_distinguished_by_code_and_text() {
         use sp_runtime::transaction_validity::InvalidTransaction;
         let name = |error: InvalidTransaction| of_pool("x", error.into()).name;
         assert_eq!(name(InvalidTransaction::Payment), "Token.FundsUnavailable");

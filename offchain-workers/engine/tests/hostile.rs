@@ -76,6 +76,31 @@ fn weights_are_refused_when_a_tensor_is_missing_unknown_or_of_another_type() {
 }
 
 #[test]
+fn weights_are_refused_when_the_header_is_ambiguous() {
+    let with_metadata = |value: &str| with_header(|h| h.replacen('{', &format!("{{\"__metadata__\":{value},"), 1));
+    for skipped in ["{}", r#"{"format":"pt"}"#, r#"{"nested":{"depth":[1]}}"#] {
+        assert!(
+            Weights::from_safetensors(&TINY, &with_metadata(skipped)).is_ok(),
+            "{skipped}"
+        );
+    }
+    for wrong in ["7", r#"{"tokenizer":7}"#, r#"{"tokenizer":"no id"}"#] {
+        refused(&with_metadata(wrong));
+    }
+    let unknown_key = with_header(|h| h.replacen("\"dtype\"", "\"order\":\"C\",\"dtype\"", 1));
+    refused(&unknown_key);
+    let twice = with_header(|h| {
+        let end = h.find("},").unwrap_or_default();
+        format!("{{{},{}", &h[1..=end], &h[1..])
+    });
+    assert!(
+        refused(&twice).contains("model.embed_tokens.weight"),
+        "{}",
+        refused(&twice)
+    );
+}
+
+#[test]
 fn weights_are_refused_when_truncated_too_long_or_not_finite() {
     let file = file();
     refused(&file[..file.len() - 4]);
